@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The wire formats of LTTng 2.13: bytes to typed messages and back.
+//!
+//! Each interface of the session daemon has a module; the reference it implements is the document of the
+//! same name in `protocol/doc/`. This crate does no I/O, holds no state between messages and has no
+//! `unsafe`. Every decoder is total: whatever the bytes, it returns a value or an [`Error`] that says what
+//! was being read and where; it never panics and never allocates more than the input's size warrants.
+//!
+//! Integers are in the byte order of the machine: both ends of every socket are on the same host.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod codec;
+pub mod consumer;
+pub mod ust;
+
+pub use codec::{Error, Reader, Writer};
