@@ -1,3 +1,256 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Entry point.
-fn main() {}
+//! Entry point: command line, run directory, background, then the loop.
+//!
+//! The order of the steps is that of the stock daemon (lttng-tools 2.13: `src/bin/lttng-sessiond/main.c`):
+//! what can be refused is refused before anything is made, and the daemon is announced when clients and
+//! applications can connect.
+#![deny(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use log::LevelFilter;
+use lttng_sessiond::daemon::{Daemon, Settings};
+use lttng_sessiond::daemonize::{self, Mode};
+use lttng_sessiond::helper;
+use lttng_sessiond::instance::{self, Instance};
+use lttng_sessiond::options::{self, Invocation, Options};
+use lttng_sessiond::output::{ConsumerKind, Listener};
+use lttng_sessiond::reactor::Reactor;
+use lttng_sessiond::reactor::children::ConsumerProgram;
+use lttng_sessiond::sys::{random, signal};
+use lttng_sessiond::users;
+use lttng_sessiond::wait_shm::{SHM_DIRECTORY, WaitWord};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, getgid, gethostname};
+
+/// Descriptors that a root daemon asks for.
+const DESCRIPTORS: u64 = 65_535;
+/// Descriptors that one application costs.
+const DESCRIPTORS_PER_APPLICATION: u64 = 2;
+/// How long the helper may take to leave.
+const HELPER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bytes of a page, when the system does not say.
+const USUAL_PAGE: u64 = 4096;
+
+fn main() -> ExitCode {
+    let environment = |name: &str| std::env::var_os(name);
+    let options = match options::parse(std::env::args_os(), &environment) {
+        Ok(Invocation::Run(options)) => options,
+        Ok(Invocation::Version) => return print(&format!("{}\n", options::VERSION)),
+        Ok(Invocation::Help) => return print(options::USAGE),
+        Err(failure) => {
+            for line in failure.lines {
+                eprintln!("{line}");
+            }
+            return ExitCode::from(failure.status);
+        }
+    };
+    for line in &options.messages {
+        eprintln!("{line}");
+    }
+    start_logging(&options);
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Everything goes to standard error, in the words of the original: `Error: …`, `Warning: …`.
+fn start_logging(options: &Options) {
+    let level = match (options.quiet, options.verbose) {
+        (true, _) => LevelFilter::Off,
+        (false, 0) => LevelFilter::Warn,
+        (false, 1) => LevelFilter::Info,
+        (false, 2) => LevelFilter::Debug,
+        (false, _) => LevelFilter::Trace,
+    };
+    env_logger::Builder::new()
+        .filter_level(level)
+        .format(|out, record| match record.level() {
+            log::Level::Error => writeln!(out, "Error: {}", record.args()),
+            log::Level::Warn => writeln!(out, "Warning: {}", record.args()),
+            log::Level::Info => writeln!(out, "DBG1 - {}: {}", record.target(), record.args()),
+            log::Level::Debug => writeln!(out, "DBG2 - {}: {}", record.target(), record.args()),
+            log::Level::Trace => writeln!(out, "DBG3 - {}: {}", record.target(), record.args()),
+        })
+        .init();
+}
+
+fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    log::info!("{options:?}");
+    let group = users::system_group_id(&options.group);
+    if options.uid == 0 && group.is_none() {
+        log::warn!("No tracing group detected");
+    }
+    let in_group = group.is_some_and(users::process_is_member);
+    let taken = instance::default_client_socks(options, in_group);
+    let mut instance = Instance::claim(options, group.unwrap_or(0), &taken)?;
+    let mode = Mode::new(options.daemonize, options.background);
+    let readiness = daemonize::detach(mode, &[instance.lock_fd()])?;
+    let helper = helper::start()?;
+    say_what_is_missing(options);
+
+    // Their folders are there even for those that are not configured, as programs expect.
+    if options.uid == 0 {
+        drop(instance.bind_consumer(&options.kconsumerd)?);
+    }
+    let quota = application_quota(options.uid == 0);
+    let consumers =
+        [(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
+    let mut programs = BTreeMap::new();
+    let mut listeners = Vec::new();
+    for (kind, consumer) in consumers {
+        let socket = instance.bind_consumer(consumer)?;
+        if let Some(program) = consumer_program(consumer, options) {
+            programs.insert(kind, program);
+            listeners.push((Listener::ConsumerError(kind), socket));
+        }
+    }
+    instance.write_pid_file(&options.pidfile)?;
+    listeners.push((Listener::Health, instance.bind_health(&options.health_sock)?));
+    listeners.push((Listener::Clients, instance.bind_client(&options.client_sock)?));
+    instance.publish_run_directory()?;
+    listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
+
+    let daemon = Daemon::new(settings(options, &programs, quota)?, Instant::now(), wall_clock());
+    let mut reactor = Reactor::new(daemon, signal::listen()?, programs)?;
+    reactor.connect_helper(helper.socket)?;
+    for (listener, socket) in listeners {
+        reactor.listen(listener, socket)?;
+    }
+    let word = publish(options.uid);
+    if let Err(error) = readiness.announce(options.sig_parent) {
+        log::warn!("Nobody is there to be told that the daemon is ready: {error}");
+    }
+    let result = reactor.run(|listener| match listener {
+        Listener::Clients => instance.remove_client_socket(),
+        Listener::Applications => {
+            withdraw(word.as_ref());
+            instance.remove_apps_socket();
+        }
+        Listener::Health | Listener::ConsumerError(_) => {}
+    });
+    withdraw(word.as_ref());
+    instance.remove_runtime_files();
+    wait_for_helper(helper.pid);
+    Ok(result?)
+}
+
+/// Options are understood as the original's are, but not all that they ask for is there.
+fn say_what_is_missing(options: &Options) {
+    if options.load.is_some() {
+        log::warn!("Session configurations can't be loaded yet: --load has no effect");
+    }
+    if options.kmod_probes.is_some() || options.extra_kmod_probes.is_some() {
+        log::warn!("The kernel tracer can't be used yet: --kmod-probes has no effect");
+    }
+    if options.uid == 0 && !options.no_kernel {
+        log::info!("The kernel tracer can't be used yet");
+    }
+}
+
+fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<ConsumerProgram> {
+    let verbosity = match (options.verbose_consumer, options.quiet) {
+        (true, _) => "--verbose",
+        (false, true) => "--quiet",
+        (false, false) => "",
+    };
+    Some(ConsumerProgram {
+        path: consumer.path.clone()?,
+        libdir: consumer.libdir.clone(),
+        verbosity,
+        command_socket: consumer.cmd_sock.clone(),
+        error_socket: consumer.err_sock.clone(),
+        group: options.group.clone(),
+        clock_plugin: options.clock_plugin.clone(),
+    })
+}
+
+fn settings(
+    options: &Options,
+    programs: &BTreeMap<ConsumerKind, ConsumerProgram>,
+    application_quota: (usize, usize),
+) -> Result<Settings, Box<dyn Error>> {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
+    Ok(Settings {
+        uid: options.uid,
+        hostname: gethostname()?.to_string_lossy().into_owned(),
+        boot_id: boot_id.map(|id| id.trim().to_owned()),
+        page_size: page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE),
+        uuid: random::uuid()?,
+        application_timeout: options.app_socket_timeout,
+        application_quota,
+        consumers: programs.iter().map(|(&kind, program)| (kind, program.command_socket.clone())).collect(),
+    })
+}
+
+/// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
+/// descriptors are for them. Under root's daemon, one user may take half of these.
+fn application_quota(root: bool) -> (usize, usize) {
+    if root && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
+        log::warn!("Failed to set open files limit: {error}");
+        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+            // If not even this is allowed, the limit stays as it is.
+            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+        }
+    }
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));
+    let all = usize::try_from(soft / 4 * 3 / DESCRIPTORS_PER_APPLICATION).unwrap_or(usize::MAX);
+    (all, if root { all / 2 } else { all })
+}
+
+fn publish(uid: u32) -> Option<WaitWord> {
+    let word = WaitWord::open(Path::new(SHM_DIRECTORY), uid, getgid().as_raw());
+    let published = word.and_then(|word| word.publish().map(|woken| (word, woken)));
+    match published {
+        Ok((word, woken)) => {
+            log::debug!("Woke {woken} waiting applications");
+            Some(word)
+        }
+        Err(error) => {
+            log::error!("Failed to notify applications or create the wait shared memory: {error}");
+            None
+        }
+    }
+}
+
+fn withdraw(word: Option<&WaitWord>) {
+    if let Some(word) = word
+        && let Err(error) = word.withdraw()
+    {
+        log::warn!("Can't tell applications that the daemon is gone: {error}");
+    }
+}
+
+/// The helper leaves when its connection closes. It has nothing to do that would be worth a longer wait.
+fn wait_for_helper(pid: Pid) {
+    let deadline = Instant::now().checked_add(HELPER_TIMEOUT);
+    while matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))
+        && deadline.is_some_and(|deadline| Instant::now() < deadline)
+    {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn wall_clock() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}

@@ -257,7 +257,10 @@ mod tests {
         assert_eq!(reader.fixed_string(4).as_deref(), Ok("abc"));
         assert_eq!(reader.c_string(3).as_deref(), Ok("ok"));
         assert_eq!(reader.c_string(4).map_err(|error| error.kind), Err(ErrorKind::BadString));
-        assert_eq!(Reader::new("test", b"").c_string(0).map_err(|error| error.kind), Err(ErrorKind::BadString));
+        assert_eq!(
+            Reader::new("test", b"").c_string(0).map_err(|error| error.kind),
+            Err(ErrorKind::BadString)
+        );
     }
 
     #[test]

@@ -1,3 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The thin layer over the operating system: the only place with `unsafe`.
+//!
+//! Each module wraps a few system calls in safe functions and decides nothing.
 #![allow(unsafe_code)]
+
+pub mod clock;
+pub mod fork;
+pub mod lock;
+pub mod random;
+pub mod shm;
+pub mod signal;
+pub mod socket;

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Requests: what a command carries in the header's parameters and in the variable part.
+//!
+//! [`decode_body`] gives the code that the client must read when the bytes are wrong. It must be called after
+//! the variable part was read (or found to be too long to be read), and after the checks that come first: does
+//! the session exist, may this client use it, is the domain there.
+//!
+//! Source: `lttng-tools 2.13.5: src/bin/lttng-sessiond/client.c` and the serializers it calls.
+
+use super::channel::Channel;
+use super::command::Command;
+use super::context::Context;
+use super::error::ErrorCode;
+use super::event::{Event, EventType};
+use super::header::{DESCRIPTOR_LIMIT, Header, PARAMETERS_LEN, PATH_LIMIT};
+use super::session::SessionDescriptor;
+use super::text::{self, PATH_LEN, SYMBOL_LEN};
+use crate::codec::{self, Reader, Writer};
+
+/// What a command carries. Commands that carry nothing have an empty variant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// ADD_CONTEXT.
+    AddContext {
+        /// The channel; empty means all.
+        channel: String,
+        /// The context.
+        context: Context,
+    },
+    /// CREATE_SESSION_EXT.
+    CreateSession {
+        /// The client's home directory, absolute; sent when the daemon must choose the output directory.
+        home: Option<String>,
+        /// The session.
+        descriptor: SessionDescriptor,
+    },
+    /// DATA_PENDING.
+    DataPending,
+    /// DESTROY_SESSION.
+    DestroySession,
+    /// DISABLE_CHANNEL.
+    DisableChannel {
+        /// The channel; empty means the default one.
+        channel: String,
+    },
+    /// DISABLE_EVENT.
+    DisableEvent {
+        /// The channel; empty means the default one.
+        channel: String,
+        /// Name and type count; the rest is ignored.
+        event: Event,
+    },
+    /// ENABLE_CHANNEL.
+    EnableChannel(Channel),
+    /// ENABLE_EVENT.
+    EnableEvent {
+        /// The channel; empty means the default one.
+        channel: String,
+        /// The rule. Has filter and bytecode, or neither.
+        event: Event,
+    },
+    /// LIST_CHANNELS.
+    ListChannels,
+    /// LIST_DOMAINS.
+    ListDomains,
+    /// LIST_EVENTS.
+    ListEvents {
+        /// The channel.
+        channel: String,
+    },
+    /// LIST_SESSIONS.
+    ListSessions,
+    /// LIST_TRACEPOINT_FIELDS.
+    ListTracepointFields,
+    /// LIST_TRACEPOINTS.
+    ListTracepoints,
+    /// SESSION_LIST_ROTATION_SCHEDULES.
+    ListRotationSchedules,
+    /// SET_SESSION_SHM_PATH.
+    SetShmPath {
+        /// Directory of the shared memory files, not validated. At most 4095 bytes.
+        path: String,
+    },
+    /// START_TRACE.
+    StartTrace,
+    /// STOP_TRACE.
+    StopTrace,
+    /// PROCESS_ATTR_TRACKER_GET_POLICY.
+    TrackerPolicy {
+        /// The process attribute as sent.
+        attribute: i32,
+    },
+    /// A command without a decoder here.
+    Other(Command),
+}
+
+/// Decodes what a command carries.
+///
+/// `payload` is the variable part. When the header declares more than [`Header::payload_limit`], nothing needs
+/// to be read: any `payload` gives the right code.
+///
+/// The codes are those that the original gives for a malformed request:
+///
+/// | Command | Code |
+/// |---|---|
+/// | unknown | 12 |
+/// | ADD_CONTEXT, ENABLE_EVENT, DISABLE_EVENT, triggers, error query | 152 |
+/// | ENABLE_EVENT, only one of filter and bytecode | 97 |
+/// | DISABLE_EVENT, fields set that it does not use | 11 |
+/// | ENABLE_CHANNEL, trackers, paths | 97 |
+/// | CREATE_SESSION_EXT | 18 when bytes are missing, else 97 |
+/// | SET_CONSUMER_URI | 97 when too long, 18 when bytes are missing |
+pub fn decode_body(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    let command = header.command().ok_or(ErrorCode::Und)?;
+    if header.payload_len() > header.payload_limit() {
+        return Err(malformed(command));
+    }
+    match command {
+        Command::CreateSessionExt => return decode_create(header, payload),
+        Command::SetConsumerUri if payload.len() as u64 != header.payload_len() => {
+            return Err(ErrorCode::SessionFail);
+        }
+        _ if payload.len() as u64 != header.payload_len() => return Err(malformed(command)),
+        _ => {}
+    }
+    match command {
+        Command::EnableEvent => decode_enable_event(header, payload),
+        Command::DisableEvent => decode_disable_event(header, payload),
+        _ => decode_plain(command, header, payload).map_err(|_| malformed(command)),
+    }
+}
+
+/// The code of a request whose bytes do not make the command.
+fn malformed(command: Command) -> ErrorCode {
+    match command {
+        Command::AddContext
+        | Command::EnableEvent
+        | Command::DisableEvent
+        | Command::RegisterTrigger
+        | Command::UnregisterTrigger
+        | Command::ExecuteErrorQuery => ErrorCode::InvalidProtocol,
+        _ => ErrorCode::Invalid,
+    }
+}
+
+fn decode_plain(command: Command, header: &Header, payload: &[u8]) -> codec::Result<Body> {
+    let mut reader = Reader::new("client request", payload);
+    let body = match command {
+        Command::AddContext => {
+            Body::AddContext { channel: channel_name(header)?, context: Context::decode(&mut reader)? }
+        }
+        Command::DataPending => Body::DataPending,
+        Command::DestroySession => Body::DestroySession,
+        Command::DisableChannel => Body::DisableChannel { channel: channel_name(header)? },
+        Command::EnableChannel => Body::EnableChannel(Channel::decode(&mut reader)?),
+        Command::ListChannels => Body::ListChannels,
+        Command::ListDomains => Body::ListDomains,
+        Command::ListEvents => Body::ListEvents { channel: channel_name(header)? },
+        Command::ListSessions => Body::ListSessions,
+        Command::ListTracepointFields => Body::ListTracepointFields,
+        Command::ListTracepoints => Body::ListTracepoints,
+        Command::SessionListRotationSchedules => Body::ListRotationSchedules,
+        Command::SetShmPath => Body::SetShmPath { path: header.parameters().fixed_string(PATH_LEN)? },
+        Command::StartTrace => Body::StartTrace,
+        Command::StopTrace => Body::StopTrace,
+        Command::TrackerGetPolicy => Body::TrackerPolicy { attribute: header.parameters().i32()? },
+        other => return Ok(Body::Other(other)),
+    };
+    reader.finish()?;
+    Ok(body)
+}
+
+fn decode_create(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    let (home_len, descriptor_len) = header.create_lengths().map_err(|_| ErrorCode::Invalid)?;
+    if u64::from(home_len) >= PATH_LIMIT || descriptor_len > DESCRIPTOR_LIMIT {
+        return Err(ErrorCode::Invalid);
+    }
+    if payload.len() as u64 != header.payload_len() {
+        return Err(ErrorCode::SessionFail);
+    }
+    let mut reader = Reader::new("session descriptor", payload);
+    let home = match home_len {
+        0 => None,
+        length => Some(text::path(&mut reader, length.into(), PATH_LEN).map_err(|_| ErrorCode::Invalid)?),
+    };
+    // What follows the descriptor is ignored, as the original does.
+    let descriptor = SessionDescriptor::decode(&mut reader).map_err(|_| ErrorCode::Invalid)?;
+    if home.as_deref().is_some_and(|home| !home.starts_with('/')) {
+        return Err(ErrorCode::Invalid);
+    }
+    Ok(Body::CreateSession { home, descriptor })
+}
+
+fn decode_enable_event(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    let (channel, event) = decode_rule(header, payload).map_err(|_| ErrorCode::InvalidProtocol)?;
+    if header.fd_count != event.fd_count() {
+        return Err(ErrorCode::InvalidProtocol);
+    }
+    if event.filter.is_some() != event.bytecode.is_some() {
+        return Err(ErrorCode::Invalid);
+    }
+    Ok(Body::EnableEvent { channel, event })
+}
+
+fn decode_disable_event(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    // The descriptor count is not compared: the client library forgets to announce the descriptor here.
+    let (channel, event) = decode_rule(header, payload).map_err(|_| ErrorCode::InvalidProtocol)?;
+    if event.loglevel_type != 0 || event.loglevel != -1 || event.enabled != 0 || event.pid != 0 {
+        return Err(ErrorCode::Unk);
+    }
+    Ok(Body::DisableEvent { channel, event })
+}
+
+fn decode_rule(header: &Header, payload: &[u8]) -> codec::Result<(String, Event)> {
+    let mut reader = Reader::new("event rule", payload);
+    let event = Event::decode(&mut reader)?;
+    reader.finish()?;
+    Ok((channel_name(header)?, event))
+}
+
+fn channel_name(header: &Header) -> codec::Result<String> {
+    text::fixed_name(&mut header.parameters(), SYMBOL_LEN)
+}
+
+impl Body {
+    /// The command that carries this body.
+    pub fn command(&self) -> Command {
+        match self {
+            Body::AddContext { .. } => Command::AddContext,
+            Body::CreateSession { .. } => Command::CreateSessionExt,
+            Body::DataPending => Command::DataPending,
+            Body::DestroySession => Command::DestroySession,
+            Body::DisableChannel { .. } => Command::DisableChannel,
+            Body::DisableEvent { .. } => Command::DisableEvent,
+            Body::EnableChannel(_) => Command::EnableChannel,
+            Body::EnableEvent { .. } => Command::EnableEvent,
+            Body::ListChannels => Command::ListChannels,
+            Body::ListDomains => Command::ListDomains,
+            Body::ListEvents { .. } => Command::ListEvents,
+            Body::ListSessions => Command::ListSessions,
+            Body::ListTracepointFields => Command::ListTracepointFields,
+            Body::ListTracepoints => Command::ListTracepoints,
+            Body::ListRotationSchedules => Command::SessionListRotationSchedules,
+            Body::SetShmPath { .. } => Command::SetShmPath,
+            Body::StartTrace => Command::StartTrace,
+            Body::StopTrace => Command::StopTrace,
+            Body::TrackerPolicy { .. } => Command::TrackerGetPolicy,
+            Body::Other(command) => *command,
+        }
+    }
+
+    /// Encodes a request as the client library does: the header, and the variable part that follows it.
+    ///
+    /// Of [`Body::Other`] only the command is known, so its parameters are zero.
+    pub fn encode(&self, session_name: &str, domain_type: u32, buffer_type: u32) -> (Header, Vec<u8>) {
+        let mut parameters = Writer::with_capacity(PARAMETERS_LEN);
+        let mut payload = Writer::default();
+        match self {
+            Body::AddContext { channel, context } => {
+                context.encode(&mut payload);
+                parameters.fixed_string(channel, SYMBOL_LEN).u32(payload_len(&payload));
+            }
+            Body::CreateSession { home, descriptor } => {
+                let home_len = home.as_deref().map_or(0, |home| home.len().saturating_add(1));
+                if let Some(home) = home {
+                    payload.c_string(home);
+                }
+                descriptor.encode(&mut payload);
+                let descriptor_len = payload.len().saturating_sub(home_len);
+                parameters.u16(u16::try_from(home_len).unwrap_or(u16::MAX)).u64(descriptor_len as u64);
+            }
+            Body::DisableEvent { channel, event } | Body::EnableEvent { channel, event } => {
+                event.encode(&mut payload);
+                parameters.fixed_string(channel, SYMBOL_LEN).u32(payload_len(&payload));
+            }
+            Body::EnableChannel(channel) => {
+                channel.encode(&mut payload);
+                parameters.u32(payload_len(&payload));
+            }
+            Body::DisableChannel { channel } | Body::ListEvents { channel } => {
+                parameters.fixed_string(channel, SYMBOL_LEN);
+            }
+            Body::SetShmPath { path } => {
+                parameters.fixed_string(path, PATH_LEN);
+            }
+            Body::TrackerPolicy { attribute } => {
+                parameters.i32(*attribute);
+            }
+            Body::DataPending
+            | Body::DestroySession
+            | Body::ListChannels
+            | Body::ListDomains
+            | Body::ListSessions
+            | Body::ListTracepointFields
+            | Body::ListTracepoints
+            | Body::ListRotationSchedules
+            | Body::StartTrace
+            | Body::StopTrace
+            | Body::Other(_) => {}
+        }
+        parameters.pad_to(PARAMETERS_LEN);
+        let header = Header {
+            domain_type,
+            buffer_type,
+            parameters: parameters.into_bytes().into_boxed_slice(),
+            fd_count: self.announced_fds(),
+            ..Header::new(self.command(), session_name)
+        };
+        (header, payload.into_bytes())
+    }
+
+    fn announced_fds(&self) -> u32 {
+        match self {
+            Body::EnableEvent { event, .. } if event.event_type() == EventType::UserspaceProbe => 1,
+            _ => 0,
+        }
+    }
+}
+
+fn payload_len(payload: &Writer) -> u32 {
+    u32::try_from(payload.len()).unwrap_or(u32::MAX)
+}

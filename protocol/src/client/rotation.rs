@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rotations: schedules, and where an archived chunk is.
+//!
+//! Source: `lttng-tools 2.13: src/common/sessiond-comm/sessiond-comm.h`,
+//! `include/lttng/location-internal.h`, `src/common/location.c`.
+
+use super::header::bad_value;
+use super::text::{self, PATH_LEN, SYMBOL_LEN};
+use crate::codec::{Reader, Result, Writer};
+
+/// The rotation schedules of a session: 18 bytes.
+///
+/// u8 set and u64 value of the periodic schedule, then the same of the size schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RotationSchedules {
+    /// Period, microseconds.
+    pub periodic: Option<u64>,
+    /// Bytes recorded since the last rotation.
+    pub size: Option<u64>,
+}
+
+impl RotationSchedules {
+    /// Size on the wire.
+    pub const LEN: usize = 18;
+
+    /// Encodes to [`RotationSchedules::LEN`] bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(RotationSchedules::LEN);
+        for schedule in [self.periodic, self.size] {
+            writer.u8(schedule.is_some().into()).u64(schedule.unwrap_or(0));
+        }
+        writer.into_bytes()
+    }
+
+    /// Decodes exactly [`RotationSchedules::LEN`] bytes.
+    pub fn decode(bytes: &[u8]) -> Result<RotationSchedules> {
+        let mut reader = Reader::new("rotation schedules", bytes);
+        let mut schedule = || -> Result<Option<u64>> {
+            let set = reader.u8()? == 1;
+            let value = reader.u64()?;
+            Ok(set.then_some(value))
+        };
+        let schedules = RotationSchedules { periodic: schedule()?, size: schedule()? };
+        reader.finish()?;
+        Ok(schedules)
+    }
+}
+
+/// State of a rotation. `enum lttng_rotation_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum RotationState {
+    /// It failed.
+    Error = -1,
+    /// There was none.
+    NoRotation = 0,
+    /// It goes on.
+    Ongoing = 1,
+    /// It is done.
+    Completed = 2,
+    /// A later one made this one's result unavailable.
+    Expired = 3,
+}
+
+impl RotationState {
+    /// The state with this number.
+    pub fn from_number(number: i32) -> Option<RotationState> {
+        match number {
+            -1 => Some(RotationState::Error),
+            0 => Some(RotationState::NoRotation),
+            1 => Some(RotationState::Ongoing),
+            2 => Some(RotationState::Completed),
+            3 => Some(RotationState::Expired),
+            _ => None,
+        }
+    }
+
+    /// The number on the wire.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+}
+
+/// Where an archived chunk is. Serialized: a head of 14 bytes, then strings.
+///
+/// | Offset | Type | Local (1) | Relay (2) |
+/// |---|---|---|---|
+/// | 0 | i8 | 1 | 2 |
+/// | 1 | u32 | length of the path | length of the host |
+/// | 5 | i8 | 0 | protocol: 0, TCP |
+/// | 6 | u16 | 0 | control port |
+/// | 8 | u16 | 0 | data port |
+/// | 10 | u32 | 0 | length of the relative path |
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ArchiveLocation {
+    /// In a directory of this machine.
+    Local {
+        /// Absolute path. At most 4095 bytes.
+        path: String,
+    },
+    /// At a relay daemon.
+    Relay {
+        /// Its host. At most 255 bytes.
+        host: String,
+        /// Its control port.
+        control_port: u16,
+        /// Its data port.
+        data_port: u16,
+        /// Path below its output directory. At most 4095 bytes.
+        path: String,
+    },
+}
+
+impl ArchiveLocation {
+    const LOCAL: i8 = 1;
+    const RELAY: i8 = 2;
+
+    /// The serialized form, payload of a destruction's reply.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        match self {
+            ArchiveLocation::Local { path } => {
+                writer.i8(ArchiveLocation::LOCAL).u32(text::wire_len(path)).zeros(9).c_string(path);
+            }
+            ArchiveLocation::Relay { host, control_port, data_port, path } => {
+                writer.i8(ArchiveLocation::RELAY).u32(text::wire_len(host)).i8(0).u16(*control_port);
+                writer.u16(*data_port).u32(text::wire_len(path)).c_string(host).c_string(path);
+            }
+        }
+        writer.into_bytes()
+    }
+
+    /// Decodes the serialized form. Fields that a local location does not use are ignored: the original leaves
+    /// stale memory in them.
+    pub fn decode(bytes: &[u8]) -> Result<ArchiveLocation> {
+        let mut reader = Reader::new("archive location", bytes);
+        let kind = reader.i8()?;
+        let first_len = reader.u32()?;
+        reader.skip(1)?;
+        let control_port = reader.u16()?;
+        let data_port = reader.u16()?;
+        let path_len = reader.u32()?;
+        let location = match kind {
+            ArchiveLocation::LOCAL => {
+                ArchiveLocation::Local { path: text::name(&mut reader, first_len, PATH_LEN)? }
+            }
+            ArchiveLocation::RELAY => ArchiveLocation::Relay {
+                host: text::name(&mut reader, first_len, SYMBOL_LEN)?,
+                control_port,
+                data_port,
+                path: text::name(&mut reader, path_len, PATH_LEN)?,
+            },
+            other => return Err(bad_value(&reader, other)),
+        };
+        reader.finish()?;
+        Ok(location)
+    }
+}
+
+/// What ROTATION_GET_INFO answers: 4362 bytes, whatever they hold.
+///
+/// i32 state, i8 location type (0 none, 1 local, 2 relay), then at 5 either path\[4096\], or host\[256\], i8
+/// protocol, u16 control port, u16 data port and path\[4096\].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RotationInfo {
+    /// How the rotation went.
+    pub state: RotationState,
+    /// Where the chunk is, when the rotation is completed.
+    pub location: Option<ArchiveLocation>,
+}
+
+impl RotationInfo {
+    /// Size on the wire.
+    pub const LEN: usize = 4362;
+
+    /// Encodes to [`RotationInfo::LEN`] bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::with_capacity(RotationInfo::LEN);
+        writer.i32(self.state.number());
+        match &self.location {
+            None => {}
+            Some(ArchiveLocation::Local { path }) => {
+                writer.i8(ArchiveLocation::LOCAL).fixed_string(path, PATH_LEN);
+            }
+            Some(ArchiveLocation::Relay { host, control_port, data_port, path }) => {
+                writer.i8(ArchiveLocation::RELAY).fixed_string(host, SYMBOL_LEN).i8(0);
+                writer.u16(*control_port).u16(*data_port).fixed_string(path, PATH_LEN);
+            }
+        }
+        writer.pad_to(RotationInfo::LEN);
+        writer.into_bytes()
+    }
+
+    /// Decodes exactly [`RotationInfo::LEN`] bytes.
+    pub fn decode(bytes: &[u8]) -> Result<RotationInfo> {
+        let mut reader = Reader::new("rotation information", bytes);
+        let state = reader.i32()?;
+        let state = RotationState::from_number(state).ok_or_else(|| bad_value(&reader, state))?;
+        let location = match reader.i8()? {
+            0 => None,
+            ArchiveLocation::LOCAL => {
+                Some(ArchiveLocation::Local { path: text::fixed_name(&mut reader, PATH_LEN)? })
+            }
+            ArchiveLocation::RELAY => {
+                let host = text::fixed_name(&mut reader, SYMBOL_LEN)?;
+                reader.skip(1)?;
+                let control_port = reader.u16()?;
+                let data_port = reader.u16()?;
+                let path = text::fixed_name(&mut reader, PATH_LEN)?;
+                Some(ArchiveLocation::Relay { host, control_port, data_port, path })
+            }
+            other => return Err(bad_value(&reader, other)),
+        };
+        reader.seek(RotationInfo::LEN)?;
+        reader.finish()?;
+        Ok(RotationInfo { state, location })
+    }
+}

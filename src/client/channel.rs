@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Enabling and disabling user space channels.
+//!
+//! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `channel.c`.
+
+use lttng_protocol::client::{self, BufferType, ChannelOutput, ErrorCode, Overwrite};
+
+use crate::daemon::Daemon;
+use crate::model::session::channel_name;
+use crate::model::{Attributes, Channel, SessionId, UstDomain};
+
+/// Begins the names of channels that belong to agent domains.
+const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "lttng_python_channel"];
+/// Name of the channel that carries the metadata; users can't have one of that name.
+const METADATA: &str = "metadata";
+
+impl Daemon {
+    /// Creates a channel, or enables one that exists.
+    pub(super) fn enable_channel(
+        &mut self,
+        id: SessionId,
+        buffer_type: u32,
+        wanted: &client::Channel,
+    ) -> Result<(), ErrorCode> {
+        let page = self.settings.page_size;
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        if wanted.name.starts_with('.') || wanted.name.contains('/') {
+            return Err(ErrorCode::InvalidChannelName);
+        }
+        let ust = session.ust.get_or_insert_with(UstDomain::default);
+        match ust.find_mut(&wanted.name) {
+            Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
+            Some(channel) => {
+                channel.enabled = true;
+                return Ok(());
+            }
+            None => {}
+        }
+        if session.started {
+            return Err(ErrorCode::TraceAlreadyStarted);
+        }
+        ust.named_channel |= !wanted.name.is_empty();
+        if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
+            return Err(ErrorCode::AgentTracingDisabled);
+        }
+        let attributes = check(wanted, buffer_type, page)?;
+        if wanted.name != METADATA {
+            add_channel(ust, &wanted.name, attributes);
+        }
+        Ok(())
+    }
+
+    /// Disables a channel, which may be disabled already.
+    pub(super) fn disable_channel(&mut self, id: SessionId, name: &str) -> Result<(), ErrorCode> {
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        let channel = session.ust.as_mut().and_then(|ust| ust.find_mut(name));
+        channel.ok_or(ErrorCode::UstChanNotFound)?.enabled = false;
+        Ok(())
+    }
+
+    /// Makes sure that the channel for an event rule exists.
+    pub(super) fn need_channel(
+        &mut self,
+        id: SessionId,
+        buffer_type: u32,
+        name: &str,
+    ) -> Result<(), ErrorCode> {
+        let page = self.settings.page_size;
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        let ust = session.ust.get_or_insert_with(UstDomain::default);
+        if ust.find(name).is_some() {
+            return Ok(());
+        }
+        if name.starts_with('.') || name.contains('/') {
+            return Err(ErrorCode::InvalidChannelName);
+        }
+        if session.started {
+            return Err(ErrorCode::TraceAlreadyStarted);
+        }
+        ust.named_channel |= !name.is_empty();
+        check_buffer_type(buffer_type)?;
+        add_channel(ust, name, Attributes::default_per_user(page));
+        Ok(())
+    }
+}
+
+fn add_channel(ust: &mut UstDomain, name: &str, attributes: Attributes) {
+    let id = ust.next_channel();
+    let name = channel_name(name).to_owned();
+    ust.channels.push(Channel { id, name, enabled: true, attributes, rules: Vec::new() });
+}
+
+/// Only buffers shared by user are made so far.
+fn check_buffer_type(buffer_type: u32) -> Result<(), ErrorCode> {
+    match BufferType::from_number(buffer_type) {
+        Some(BufferType::PerUid) => Ok(()),
+        _ => Err(ErrorCode::BufferNotSupported),
+    }
+}
+
+fn check(wanted: &client::Channel, buffer_type: u32, page: u64) -> Result<Attributes, ErrorCode> {
+    let overwrite = wanted.overwrite == Overwrite::Overwrite;
+    if overwrite && wanted.num_subbuf < 2 {
+        return Err(ErrorCode::Invalid);
+    }
+    if !wanted.subbuf_size.is_power_of_two()
+        || wanted.subbuf_size < page
+        || !wanted.num_subbuf.is_power_of_two()
+    {
+        return Err(ErrorCode::Invalid);
+    }
+    if wanted.output != ChannelOutput::Mmap {
+        return Err(ErrorCode::NotSupported);
+    }
+    if wanted.tracefile_size > 0 && wanted.tracefile_size < wanted.subbuf_size {
+        return Err(ErrorCode::Invalid);
+    }
+    check_buffer_type(buffer_type)?;
+    Ok(Attributes {
+        overwrite,
+        subbuf_size: wanted.subbuf_size,
+        num_subbuf: wanted.num_subbuf,
+        switch_timer: wanted.switch_timer,
+        read_timer: wanted.read_timer,
+        monitor_timer: wanted.monitor_timer,
+        tracefile_size: wanted.tracefile_size,
+        tracefile_count: wanted.tracefile_count,
+        blocking_timeout: wanted.blocking_timeout,
+    })
+}

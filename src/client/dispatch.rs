@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From a request to the command that serves it, through the checks that all commands share, in the order in
+//! which the stock daemon makes them (lttng-tools 2.13: `src/bin/lttng-sessiond/client.c`).
+
+use std::os::fd::OwnedFd;
+
+use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Header, Reply, decode_body};
+
+use super::Verdict;
+use crate::daemon::{Daemon, Readiness};
+use crate::model::{SessionId, UstDomain};
+use crate::operation::{
+    DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Start, Stop, Synchronise, Work,
+};
+use crate::output::{ConnId, ConsumerKind};
+use crate::sys::socket::Credentials;
+use crate::ust::listing::ListingKind;
+
+/// A complete request.
+#[derive(Debug)]
+pub struct Request {
+    /// Who sent it.
+    pub credentials: Credentials,
+    /// Its fixed part.
+    pub header: Box<Header>,
+    /// Its variable part.
+    pub payload: Vec<u8>,
+    /// Its descriptors.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// What a command came to: a reply, or something longer.
+pub(super) enum Done {
+    /// Success, with nothing to tell.
+    Nothing,
+    /// Success, with this to tell.
+    Payload(Vec<u8>),
+    /// Success, with this reply.
+    Reply(Reply),
+    /// An operation goes on; it holds the session, if one is given.
+    Work(Work, Option<SessionId>),
+}
+
+/// Why a request is not served now.
+enum Unserved {
+    Refused(ErrorCode),
+    Wait,
+}
+
+impl From<ErrorCode> for Unserved {
+    fn from(code: ErrorCode) -> Self {
+        Unserved::Refused(code)
+    }
+}
+
+impl Daemon {
+    /// Serves a request, or says why not.
+    pub(super) fn dispatch(&mut self, conn: ConnId, request: &Request) -> Verdict {
+        let header = &request.header;
+        let refused = |code| Verdict::Reply(Reply::error(header, code));
+        match self.serve(request) {
+            Ok(Done::Nothing) => Verdict::Reply(Reply::ok(header)),
+            Ok(Done::Payload(payload)) => Verdict::Reply(Reply::ok(header).with_payload(payload)),
+            Ok(Done::Reply(reply)) => Verdict::Reply(reply),
+            Ok(Done::Work(work, session)) => {
+                let to = ReplyTo { conn: Some(conn), reply: Reply::ok(header) };
+                self.begin(work, to, session);
+                Verdict::Owed
+            }
+            Err(Unserved::Refused(code)) => refused(code),
+            Err(Unserved::Wait) => Verdict::Wait,
+        }
+    }
+
+    fn serve(&mut self, request: &Request) -> Result<Done, Unserved> {
+        let header = &request.header;
+        let command = header.command().ok_or(ErrorCode::Und)?;
+        let kernel = command.is_domain_command() && header.domain() == Some(Domain::Kernel);
+        let session = if command.needs_session() {
+            let session = self.model.find(&header.session_name).ok_or(ErrorCode::SessNotFound)?;
+            // Unlike the stock daemon, nothing is done for a client that may not do it.
+            if !session.accessible_to(request.credentials.uid) {
+                return Err(ErrorCode::Eperm.into());
+            }
+            Some(session.id)
+        } else {
+            None
+        };
+        if matches!(command, Command::DisableChannel | Command::DisableEvent) {
+            let domain = header.domain().ok_or(ErrorCode::UnknownDomain)?;
+            let has_part = session
+                .and_then(|id| self.model.get(id))
+                .is_some_and(|session| domain != Domain::Kernel && session.ust.is_some());
+            if !has_part {
+                return Err(ErrorCode::NoChannel.into());
+            }
+        }
+        if kernel {
+            let root = self.settings.uid == 0;
+            return Err(if root { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond }.into());
+        }
+        if let Some(id) = session.filter(|id| self.held.contains_key(id)) {
+            log::trace!("Session {} is busy: command {command:?} waits", id.0);
+            return Err(Unserved::Wait);
+        }
+        if command.is_domain_command() {
+            self.prepare_domain(header, session)?;
+        }
+        let body = decode_body(header, &request.payload)?;
+        match session {
+            Some(session) => Ok(self.serve_session(session, header, body)?),
+            None => Ok(self.serve_global(&request.credentials, header, body)?),
+        }
+    }
+
+    /// The domain's part of the session, and its consumer daemons.
+    fn prepare_domain(&mut self, header: &Header, session: Option<SessionId>) -> Result<(), Unserved> {
+        match header.domain() {
+            Some(Domain::Ust) => {}
+            Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
+                return Err(ErrorCode::AgentTracingDisabled.into());
+            }
+            Some(Domain::Kernel) | None => return Ok(()),
+        }
+        let Some(id) = session else {
+            // Nothing is recorded by these, but the stock daemon refuses them all the same.
+            return if self.lost_consumer() { Err(ErrorCode::NoUstconsumerd.into()) } else { Ok(()) };
+        };
+        if self.lost_consumer() {
+            return Err(ErrorCode::NoUstconsumerd.into());
+        }
+        if let Some(session) = self.model.get_mut(id) {
+            session.ust.get_or_insert_with(UstDomain::default);
+        }
+        match self.want_consumers() {
+            Readiness::Ready => Ok(()),
+            Readiness::Pending => Err(Unserved::Wait),
+            Readiness::Lost(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
+            Readiness::Lost(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
+        }
+    }
+
+    fn serve_global(
+        &mut self,
+        credentials: &Credentials,
+        header: &Header,
+        body: Body,
+    ) -> Result<Done, ErrorCode> {
+        match body {
+            Body::CreateSession { home, descriptor } => self.create_session(credentials, home, descriptor),
+            Body::ListSessions => Ok(Done::Payload(self.list_sessions(credentials.uid))),
+            Body::ListTracepoints if header.domain() == Some(Domain::Ust) => {
+                Ok(Done::Work(Work::ListApplications(ListApplications::new(ListingKind::Tracepoints)), None))
+            }
+            Body::ListTracepointFields if header.domain() == Some(Domain::Ust) => {
+                Ok(Done::Work(Work::ListApplications(ListApplications::new(ListingKind::Fields)), None))
+            }
+            _ => Err(ErrorCode::Und),
+        }
+    }
+
+    fn serve_session(&mut self, id: SessionId, header: &Header, body: Body) -> Result<Done, ErrorCode> {
+        let hold = |work| Ok(Done::Work(work, Some(id)));
+        let domain = header.domain();
+        match body {
+            Body::StartTrace => {
+                self.check_start(id)?;
+                hold(Work::Start(Start::new(id)))
+            }
+            Body::StopTrace => {
+                self.check_stop(id)?;
+                hold(Work::Stop(Stop::new(id)))
+            }
+            Body::DestroySession => hold(Work::Destroy(Destroy::new(id))),
+            Body::DataPending => match self.model.get(id) {
+                Some(session) if session.active => Err(ErrorCode::SessionStarted),
+                Some(session) if session.started => hold(Work::DataPending(DataPending::new(id))),
+                _ => Ok(Done::Payload(vec![0])),
+            },
+            Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
+            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
+            Body::TrackerPolicy { attribute } => self.tracker_policy(domain, attribute),
+            // Every process is followed: there is no set of those that are.
+            Body::Other(Command::TrackerGetInclusionSet) if domain == Some(Domain::Ust) => {
+                Err(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy)
+            }
+            Body::ListChannels if domain == Some(Domain::Ust) => {
+                hold(Work::ListChannels(ListChannels::new(id)))
+            }
+            Body::ListChannels => Ok(Done::Reply(Reply::ok(header).with_count(0))),
+            Body::ListEvents { channel } if domain == Some(Domain::Ust) => {
+                let rules = self.list_event_rules(id, &channel)?;
+                Ok(Done::Reply(Reply::ok(header).with_list(&rules, lttng_protocol::client::Event::encode)))
+            }
+            Body::ListEvents { .. } => Err(ErrorCode::Und),
+            Body::EnableChannel(channel) => {
+                if domain != Some(Domain::Ust) {
+                    return Err(ErrorCode::UnknownDomain);
+                }
+                self.enable_channel(id, header.buffer_type, &channel)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::DisableChannel { channel } => {
+                self.disable_channel(id, &channel)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::EnableEvent { channel, event } => {
+                if domain != Some(Domain::Ust) {
+                    return Err(ErrorCode::Und);
+                }
+                self.enable_event_rule(id, header.buffer_type, &channel, event)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::DisableEvent { channel, event } => {
+                self.disable_event_rules(id, &channel, &event)?;
+                Ok(self.brought_to_applications(id))
+            }
+            _ => Err(ErrorCode::Und),
+        }
+    }
+
+    /// A change is done at once in a session that does not record; else when the applications have it.
+    fn brought_to_applications(&self, id: SessionId) -> Done {
+        match self.model.get(id) {
+            Some(session) if session.active => Done::Work(Work::Synchronise(Synchronise::new(id)), Some(id)),
+            _ => Done::Nothing,
+        }
+    }
+
+    fn check_start(&self, id: SessionId) -> Result<(), ErrorCode> {
+        let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
+        if session.active {
+            Err(ErrorCode::TraceAlreadyStarted)
+        } else if session.channels().is_empty() {
+            Err(ErrorCode::NoChannel)
+        } else {
+            Ok(())
+        }
+    }
+
+    fn check_stop(&self, id: SessionId) -> Result<(), ErrorCode> {
+        match self.model.get(id) {
+            Some(session) if session.active => Ok(()),
+            _ => Err(ErrorCode::TraceAlreadyStopped),
+        }
+    }
+
+    /// Begins the end of every session, when the daemon itself is to end.
+    pub(crate) fn destroy_all_sessions(&mut self) {
+        let free = |id: &SessionId| !self.held.contains_key(id);
+        let sessions: Vec<SessionId> = self.model.iter().map(|session| session.id).filter(free).collect();
+        for id in sessions {
+            let header = Header::new(Command::DestroySession, "");
+            let to = ReplyTo { conn: None, reply: Reply::ok(&header) };
+            self.begin(Work::Destroy(Destroy::new(id)), to, Some(id));
+        }
+    }
+}

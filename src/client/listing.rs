@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Listings that need nothing but the model.
+
+use lttng_protocol::client::{
+    BufferType, Domain, DomainEntry, ErrorCode, Event, RotationSchedules, Session as ListedSession,
+};
+use lttng_protocol::ust::command::LogLevel;
+
+use super::dispatch::Done;
+use crate::daemon::Daemon;
+use crate::model::{EventRule, SessionId};
+
+/// Tracking policy: every process is followed. There is no command yet that changes it.
+const INCLUDE_ALL: u32 = 0;
+/// Process attributes of the user space domain: virtual process, user and group id.
+const UST_ATTRIBUTES: [i32; 3] = [1, 3, 5];
+
+impl Daemon {
+    /// The sessions that user `uid` may see, newest first.
+    pub(super) fn list_sessions(&self, uid: u32) -> Vec<u8> {
+        let visible =
+            self.model.iter().rev().filter(|session| !session.destroyed && session.accessible_to(uid));
+        let listed: Vec<ListedSession> = visible
+            .map(|session| ListedSession {
+                name: session.name.clone(),
+                path: session.directory().to_owned(),
+                active: session.active,
+                snapshot_mode: false,
+                live_timer: 0,
+                created: session.created.max(0).cast_unsigned(),
+            })
+            .collect();
+        ListedSession::encode_list(&listed)
+    }
+
+    pub(super) fn list_domains(&self, id: SessionId) -> Vec<u8> {
+        let ust = self.model.get(id).and_then(|session| session.ust.as_ref());
+        let entry = ust.map(|_| DomainEntry { domain: Domain::Ust, buffer_type: BufferType::PerUid });
+        DomainEntry::encode_list(entry.as_slice())
+    }
+
+    /// There is no command yet that sets a schedule.
+    pub(super) fn list_rotation_schedules(&self) -> Vec<u8> {
+        RotationSchedules::default().encode()
+    }
+
+    pub(super) fn tracker_policy(&self, domain: Option<Domain>, attribute: i32) -> Result<Done, ErrorCode> {
+        if domain != Some(Domain::Ust) {
+            return Err(ErrorCode::UnsupportedDomain);
+        }
+        if !UST_ATTRIBUTES.contains(&attribute) {
+            return Err(ErrorCode::Invalid);
+        }
+        Ok(Done::Payload(INCLUDE_ALL.to_ne_bytes().to_vec()))
+    }
+
+    /// The rules of a channel in order of creation. The channel must be named.
+    pub(super) fn list_event_rules(&self, id: SessionId, channel: &str) -> Result<Vec<Event>, ErrorCode> {
+        let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
+        let channel = session.channels().iter().find(|known| known.name == channel);
+        Ok(channel.ok_or(ErrorCode::UstChanNotFound)?.rules.iter().map(list_rule).collect())
+    }
+}
+
+fn list_rule(rule: &EventRule) -> Event {
+    let (loglevel_type, loglevel) = match rule.loglevel {
+        LogLevel::All => (0, -1),
+        LogLevel::Range(level) => (1, level),
+        LogLevel::Single(level) => (2, level),
+    };
+    Event {
+        loglevel_type,
+        loglevel,
+        enabled: rule.enabled.into(),
+        exclusions: rule.exclusions.clone(),
+        filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
+        ..Event::tracepoint(&rule.name)
+    }
+}

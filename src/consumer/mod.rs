@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The consumer daemons: programs that the session daemon starts and that move the trace data.
+//!
+//! A consumer daemon has three conversations with us. On the error connection it says once that it is ready,
+//! and anything after that means that it is lost. On the command connection we ask and it answers, one
+//! request at a time, in order ([`job`]). On the metadata connection it asks and we answer, at any time
+//! ([`metadata`]): that one must never wait for the command connection, since a command's answer may in turn
+//! wait for it. This module does no I/O and knows nothing of sessions: each request carries a tag of its
+//! sender, who gets it back with the outcome.
+
+pub mod job;
+pub mod metadata;
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lttng_protocol::consumer::{READY, UstRequest};
+
+use job::{Answer, Step};
+pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
+use metadata::MetadataTalk;
+
+use crate::output::{ConnId, ConsumerKind, Output, Outputs, SharedFd};
+
+/// How long a consumer daemon may take from its start until it has connected.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that it may send unasked before it is taken for mad.
+const MAX_INPUT: usize = 16 << 20;
+
+/// Where a consumer daemon stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Not started: nobody needed it yet, or no program is configured.
+    Idle,
+    /// Started; it has to connect before the deadline.
+    Starting {
+        /// When it is given up.
+        deadline: Instant,
+    },
+    /// Connected; the first requests are under way.
+    Greeting {
+        /// When it is given up.
+        deadline: Instant,
+    },
+    /// In service.
+    Ready,
+    /// It ended or broke the protocol. It is not started again.
+    Lost,
+}
+
+/// Something that the owner has to act on.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// A request was answered.
+    Done(T, Outcome),
+    /// The consumer daemon is in service.
+    Ready,
+}
+
+/// Why a consumer daemon had to be given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken(pub &'static str);
+
+impl From<Malformed> for Broken {
+    fn from(malformed: Malformed) -> Self {
+        Broken(malformed.0)
+    }
+}
+
+#[derive(Debug)]
+enum Sender<T> {
+    Greeting { last: bool },
+    Owner(T),
+}
+
+#[derive(Debug)]
+struct Job<T> {
+    request: UstRequest,
+    tail: Tail,
+    sender: Sender<T>,
+}
+
+/// One consumer daemon. `T` is what the owner wants back with each outcome.
+#[derive(Debug)]
+pub struct Consumer<T> {
+    kind: ConsumerKind,
+    command_socket: PathBuf,
+    state: State,
+    pid: Option<i32>,
+    error: Option<ConnId>,
+    command: Option<ConnId>,
+    /// Samples of buffer usage arrive here; nothing uses them yet.
+    monitor: Option<ConnId>,
+    /// The metadata conversation.
+    pub metadata: Option<MetadataTalk>,
+    queue: VecDeque<Job<T>>,
+    active: Option<(Sender<T>, Answer)>,
+    input: VecDeque<u8>,
+    descriptors: VecDeque<OwnedFd>,
+    error_input: Vec<u8>,
+}
+
+impl<T> Consumer<T> {
+    /// A consumer daemon that is not started yet; it will listen on `command_socket`.
+    pub fn new(kind: ConsumerKind, command_socket: PathBuf) -> Self {
+        Consumer {
+            kind,
+            command_socket,
+            state: State::Idle,
+            pid: None,
+            error: None,
+            command: None,
+            monitor: None,
+            metadata: None,
+            queue: VecDeque::new(),
+            active: None,
+            input: VecDeque::new(),
+            descriptors: VecDeque::new(),
+            error_input: Vec::new(),
+        }
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its process id, while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        self.pid
+    }
+
+    /// Whether nothing is asked of it at the moment.
+    pub fn is_quiet(&self) -> bool {
+        self.active.is_none() && self.queue.is_empty()
+    }
+
+    /// Starts it.
+    pub fn start(&mut self, now: Instant, outputs: &mut Outputs) {
+        self.state = State::Starting { deadline: deadline(now) };
+        outputs.push(Output::SpawnConsumer(self.kind));
+    }
+
+    /// It was started as this process.
+    pub fn spawned(&mut self, pid: i32) {
+        self.pid = Some(pid);
+    }
+
+    /// When it is given up, while it is starting.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Starting { deadline } | State::Greeting { deadline } => Some(deadline),
+            _ => None,
+        }
+    }
+
+    /// A process connected to the error socket. True if it is the consumer daemon.
+    pub fn error_connected(&mut self, conn: ConnId, pid: i32) -> bool {
+        let ours =
+            matches!(self.state, State::Starting { .. }) && self.error.is_none() && self.pid == Some(pid);
+        if ours {
+            self.error = Some(conn);
+        }
+        ours
+    }
+
+    /// Input on the error connection.
+    ///
+    /// # Errors
+    /// [`Broken`] for anything but the one word that says that it is ready.
+    pub fn error_received(&mut self, bytes: &[u8], outputs: &mut Outputs) -> Result<(), Broken> {
+        if !matches!(self.state, State::Starting { .. }) || self.error_input.len() >= 4 {
+            return Err(Broken("it reported an error"));
+        }
+        self.error_input.extend_from_slice(bytes);
+        match self.error_input.first_chunk().copied().map(i32::from_ne_bytes) {
+            None => Ok(()),
+            Some(READY) if self.error_input.len() == 4 => {
+                let path = self.command_socket.clone();
+                outputs.push(Output::ConnectConsumer { kind: self.kind, path });
+                Ok(())
+            }
+            Some(_) => Err(Broken("it reported an error while starting")),
+        }
+    }
+
+    /// The connections were made: the order of the two tells the consumer daemon which is which.
+    pub fn connected(
+        &mut self,
+        [command, metadata, monitor]: [ConnId; 3],
+        samples: SharedFd,
+        daemon: [u8; 16],
+        now: Instant,
+        outputs: &mut Outputs,
+    ) {
+        self.state = State::Greeting { deadline: deadline(now) };
+        self.command = Some(command);
+        self.metadata = Some(MetadataTalk::new(metadata));
+        self.monitor = Some(monitor);
+        self.queue.push_back(Job {
+            request: UstRequest::Init { uuid: daemon },
+            tail: Tail::None,
+            sender: Sender::Greeting { last: false },
+        });
+        self.queue.push_back(Job {
+            request: UstRequest::SetChannelMonitorPipe,
+            tail: Tail::Descriptor(samples),
+            sender: Sender::Greeting { last: true },
+        });
+        self.ask_next(outputs);
+    }
+
+    /// Queues a request. Its outcome comes as an [`Event`], or from [`Consumer::lose`].
+    ///
+    /// # Errors
+    /// Gives the tag back when there is no consumer daemon to ask.
+    pub fn ask(&mut self, request: UstRequest, tail: Tail, tag: T, outputs: &mut Outputs) -> Result<(), T> {
+        if self.state != State::Ready {
+            return Err(tag);
+        }
+        self.queue.push_back(Job { request, tail, sender: Sender::Owner(tag) });
+        self.ask_next(outputs);
+        Ok(())
+    }
+
+    /// Input on the command connection.
+    ///
+    /// # Errors
+    /// [`Broken`] when it answers what was not asked.
+    pub fn command_received(
+        &mut self,
+        bytes: &[u8],
+        descriptors: Vec<OwnedFd>,
+        outputs: &mut Outputs,
+    ) -> Result<Vec<Event<T>>, Broken> {
+        self.input.extend(bytes);
+        self.descriptors.extend(descriptors);
+        if self.input.len() > MAX_INPUT {
+            return Err(Broken("it sends without end"));
+        }
+        let mut events = Vec::new();
+        while let Some((_, answer)) = &mut self.active {
+            match answer.advance(&mut self.input, &mut self.descriptors)? {
+                Step::More => return Ok(events),
+                Step::SendTail(tail) => self.send_tail(tail, outputs),
+                Step::Done(outcome) => {
+                    if let Some((sender, _)) = self.active.take() {
+                        events.extend(self.finished(sender, outcome)?);
+                    }
+                    self.ask_next(outputs);
+                }
+            }
+        }
+        if self.input.is_empty() && self.descriptors.is_empty() {
+            Ok(events)
+        } else {
+            Err(Broken("it answers what was not asked"))
+        }
+    }
+
+    /// Gives it up: closes its connections and returns the tags of all requests that will get no answer.
+    pub fn lose(&mut self, outputs: &mut Outputs) -> Vec<T> {
+        self.state = State::Lost;
+        let metadata = self.metadata.take().map(|talk| talk.conn());
+        let connections = [self.error.take(), self.command.take(), metadata, self.monitor.take()];
+        for conn in connections.into_iter().flatten() {
+            outputs.push(Output::Close(conn));
+        }
+        self.input.clear();
+        self.descriptors.clear();
+        let active = self.active.take().map(|(sender, _)| sender);
+        let queued = self.queue.drain(..).map(|job| job.sender);
+        active
+            .into_iter()
+            .chain(queued)
+            .filter_map(|sender| match sender {
+                Sender::Owner(tag) => Some(tag),
+                Sender::Greeting { .. } => None,
+            })
+            .collect()
+    }
+
+    /// Its process has ended.
+    pub fn reaped(&mut self) {
+        self.pid = None;
+    }
+
+    fn finished(&mut self, sender: Sender<T>, outcome: Outcome) -> Result<Option<Event<T>>, Broken> {
+        match (sender, outcome) {
+            (Sender::Owner(tag), outcome) => Ok(Some(Event::Done(tag, outcome))),
+            (Sender::Greeting { last }, Outcome::Status(0)) => {
+                if last {
+                    self.state = State::Ready;
+                }
+                Ok(last.then_some(Event::Ready))
+            }
+            (Sender::Greeting { .. }, _) => Err(Broken("it refused the first requests")),
+        }
+    }
+
+    fn ask_next(&mut self, outputs: &mut Outputs) {
+        if self.active.is_some() {
+            return;
+        }
+        let (Some(conn), Some(job)) = (self.command, self.queue.pop_front()) else { return };
+        outputs.send(conn, job.request.encode());
+        self.active = Some((job.sender, Answer::expected(&job.request, job.tail)));
+    }
+
+    fn send_tail(&self, tail: Tail, outputs: &mut Outputs) {
+        let Some(conn) = self.command else { return };
+        match tail {
+            Tail::None => {}
+            Tail::Descriptor(descriptor) => outputs.send_descriptors(conn, vec![descriptor]),
+            Tail::Text(text) => outputs.send(conn, text),
+        }
+    }
+}
+
+fn deadline(now: Instant) -> Instant {
+    now.checked_add(START_TIMEOUT).unwrap_or(now)
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Buffers are made when an application of a recording session first needs them, and their metadata is pushed
+//! to the consumer daemon soon after it was produced.
+
+use std::path::PathBuf;
+
+use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
+
+use super::helper::PathPurpose;
+use super::{Daemon, Purpose, next};
+use crate::consumer::{State, Tail};
+use crate::helper::Operation as PathOperation;
+use crate::model::{ChannelId, Session, SessionId};
+use crate::output::ConsumerKind;
+use crate::sys::{clock, random};
+use crate::ust::app::AppId;
+use crate::ust::buffers::{Buffers, BuffersKey, Need};
+use crate::ust::registry::Registry;
+use crate::ust::tsdl::{Clock, Header, Scheme};
+
+/// Mode of folders made for traces.
+pub(crate) const FOLDER_MODE: u32 = 0o770;
+/// Sub-buffers of a metadata channel.
+const METADATA_SUBBUFS: u64 = 2;
+/// Least size in bytes of a sub-buffer of a metadata channel.
+const METADATA_SUBBUF_SIZE: u64 = 4096;
+
+impl Daemon {
+    /// Makes the buffers that an application needs in a session, unless they exist.
+    pub(super) fn make_buffers(&mut self, id: AppId, session: SessionId) {
+        let Some(app) = self.apps.get(&id) else { return };
+        let Some(session) = self.model.get(session).filter(|session| session.active) else { return };
+        let bits = app.registration.bits_per_long;
+        let key = BuffersKey { session: session.id, bits, uid: app.credentials.uid };
+        let kind = ConsumerKind::for_bits(bits);
+        let served = self.consumers.get(&kind).is_some_and(|consumer| consumer.state() == State::Ready);
+        let (Some(tracer), true, true) = (app.tracer, served, session.chunk.is_some()) else { return };
+        if self.buffers.contains_key(&key) {
+            return;
+        }
+        let uuid = match random::uuid() {
+            Ok(uuid) => uuid,
+            Err(error) => {
+                log::error!("No random numbers for a trace's UUID: {error}");
+                return;
+            }
+        };
+        let registry = Registry::new(&Header {
+            uuid,
+            byte_order: app.registration.byte_order,
+            alignments: app.registration.alignments,
+            bits_per_long: bits,
+            tracer,
+            scheme: Scheme::PerUid { uid: key.uid },
+            trace_name: if session.generated_name { "auto".to_owned() } else { session.name.clone() },
+            created: clock::iso_date(session.created),
+            hostname: self.settings.hostname.clone(),
+            clock: Clock {
+                name: "monotonic".to_owned(),
+                uuid: self.settings.boot_id.clone(),
+                description: "Monotonic Clock".to_owned(),
+                freq: 1_000_000_000,
+                offset: clock::monotonic_offset(),
+            },
+        });
+        let channels = session.channels().iter().map(|channel| channel.id);
+        let application_session = next(&mut self.counters.application_session);
+        let keys = || next(&mut self.counters.consumer_key);
+        let buffers = Buffers::new(kind, application_session, uuid, registry, channels, keys);
+        self.buffers.insert(key, buffers);
+        self.changed = true;
+    }
+
+    /// Asks for everything that buffers need, and pushes metadata that is due.
+    pub(super) fn serve_buffers(&mut self) {
+        let keys: Vec<BuffersKey> = self.buffers.keys().copied().collect();
+        for key in keys {
+            let needs = self.buffers.get_mut(&key).map(Buffers::needs).unwrap_or_default();
+            for need in needs {
+                self.ask_need(key, need);
+            }
+            let now = self.now;
+            let due = self.buffers.get_mut(&key).and_then(|buffers| buffers.push_due(now));
+            let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
+            // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
+            if due.is_some_and(|due| now >= due) && consumer.is_some_and(|consumer| consumer.is_quiet()) {
+                self.push_metadata(key);
+            }
+        }
+    }
+
+    /// Pushes what the consumer daemon does not have of a registry's text, if there is anything.
+    pub(crate) fn push_metadata(&mut self, key: BuffersKey) {
+        let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.wants_push()) else { return };
+        let (offset, text) = buffers.begin_push();
+        let (kind, now) = (buffers.consumer, self.now);
+        let request = UstRequest::PushMetadata {
+            key: buffers.metadata_key,
+            target_offset: offset as u64,
+            len: text.len() as u64,
+            version: buffers.version(),
+        };
+        if !self.ask_consumer(kind, request, Tail::Text(text), Purpose::Push(key))
+            && let Some(buffers) = self.buffers.get_mut(&key)
+        {
+            buffers.pushed(false, now);
+        }
+    }
+
+    fn ask_need(&mut self, key: BuffersKey, need: Need) {
+        let Some(session) = self.model.get(key.session) else { return };
+        if need == Need::Directory {
+            let path = format!("{}/ust/{}/index", session.directory(), key.path());
+            let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
+            let owner = (session.uid, session.gid);
+            self.path_operation(owner, operation, PathPurpose::Buffers(key));
+            return;
+        }
+        let Some(buffers) = self.buffers.get(&key) else { return };
+        let channel_key = |id| buffers.channel(id).map(|channel| channel.key).unwrap_or_default();
+        let (request, purpose) = match need {
+            Need::Channel(id) => {
+                let Some(ask) = ask_data_channel(session, key, buffers, id) else { return };
+                (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Channel(key, id))
+            }
+            Need::Handover(id) => {
+                (UstRequest::GetChannel { key: channel_key(id) }, Purpose::Handover(key, id))
+            }
+            Need::Metadata => {
+                let page = self.settings.page_size;
+                let ask = ask_metadata_channel(session, key, buffers, page);
+                (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Metadata(key))
+            }
+            Need::SetUpMetadata | Need::Directory => {
+                (UstRequest::SetupMetadata { key: buffers.metadata_key }, Purpose::SetUpMetadata(key))
+            }
+        };
+        let kind = buffers.consumer;
+        if !self.ask_consumer(kind, request, Tail::None, purpose)
+            && let Some(buffers) = self.buffers.get_mut(&key)
+        {
+            buffers.fail();
+            self.touch_all_applications();
+        }
+    }
+}
+
+/// What a metadata channel is asked for with; data channels differ from it.
+fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, page: u64) -> AskChannel {
+    AskChannel {
+        subbuf_size: page.max(METADATA_SUBBUF_SIZE),
+        num_subbuf: METADATA_SUBBUFS,
+        overwrite: -1,
+        switch_timer: 0,
+        read_timer: 0,
+        live_timer: 0,
+        is_live: false,
+        monitor_timer: 0,
+        kind: ChannelKind::Metadata,
+        session_id: key.session.0,
+        pathname: key.path(),
+        name: "metadata".to_owned(),
+        uid: session.uid,
+        gid: session.gid,
+        relayd_id: None,
+        key: buffers.metadata_key,
+        chunk_id: session.chunk,
+        uuid: buffers.uuid,
+        channel_id: u32::MAX,
+        tracefile_size: 0,
+        tracefile_count: 0,
+        session_id_per_pid: buffers.application_session,
+        monitor: true,
+        app_uid: key.uid,
+        blocking_timeout: 0,
+        root_shm_path: String::new(),
+        shm_path: String::new(),
+    }
+}
+
+fn ask_data_channel(
+    session: &Session,
+    key: BuffersKey,
+    buffers: &Buffers,
+    id: ChannelId,
+) -> Option<AskChannel> {
+    let (channel, made) = (session.channel(id)?, buffers.channel(id)?);
+    let attributes = &channel.attributes;
+    Some(AskChannel {
+        subbuf_size: attributes.subbuf_size,
+        num_subbuf: attributes.num_subbuf,
+        overwrite: attributes.overwrite.into(),
+        switch_timer: attributes.switch_timer,
+        read_timer: attributes.read_timer,
+        monitor_timer: u32::try_from(attributes.monitor_timer).unwrap_or(u32::MAX),
+        kind: ChannelKind::Data,
+        name: channel.name.clone(),
+        key: made.key,
+        channel_id: made.number,
+        tracefile_size: attributes.tracefile_size,
+        tracefile_count: u32::try_from(attributes.tracefile_count).unwrap_or(u32::MAX),
+        blocking_timeout: attributes.blocking_timeout,
+        ..ask_metadata_channel(session, key, buffers, 0)
+    })
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The consumer daemons as the rest of the daemon sees them: started when first needed, asked, and missed when
+//! they die.
+
+use std::os::fd::OwnedFd;
+
+use lttng_protocol::consumer::UstRequest;
+
+use super::{Daemon, Life, Role};
+use crate::consumer::metadata::{Asked, Piece};
+use crate::consumer::{Broken, Event, Outcome, State, Tail};
+use crate::model::{ChannelId, SessionId};
+use crate::operation::OperationId;
+use crate::output::{ConnId, ConsumerKind, Output, SharedFd};
+use crate::ust::buffers::BuffersKey;
+
+/// Bit of the consumer daemons in the answer to a health query.
+const HEALTH_CONSUMER: u64 = 1 << 4;
+
+/// What a request to a consumer daemon was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An operation's step; the number is the operation's own.
+    Operation(OperationId, usize),
+    /// A data channel.
+    Channel(BuffersKey, ChannelId),
+    /// The buffers of a data channel.
+    Handover(BuffersKey, ChannelId),
+    /// A metadata channel.
+    Metadata(BuffersKey),
+    /// A metadata channel put to use.
+    SetUpMetadata(BuffersKey),
+    /// Metadata text.
+    Push(BuffersKey),
+    /// Something whose outcome changes nothing.
+    Nothing,
+}
+
+/// Whether user space can be traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// A consumer daemon is on its way.
+    Pending,
+    /// This one is dead, or can't be started.
+    Lost(ConsumerKind),
+}
+
+impl Daemon {
+    /// Whether every configured consumer daemon is in service; starts those that are not started.
+    pub(crate) fn want_consumers(&mut self) -> Readiness {
+        let mut readiness = Readiness::Ready;
+        for (&kind, consumer) in &mut self.consumers {
+            match consumer.state() {
+                State::Lost => return Readiness::Lost(kind),
+                State::Ready => {}
+                State::Idle => {
+                    consumer.start(self.now, &mut self.outputs);
+                    readiness = Readiness::Pending;
+                }
+                State::Starting { .. } | State::Greeting { .. } => readiness = Readiness::Pending,
+            }
+        }
+        readiness
+    }
+
+    /// Whether a consumer daemon died: from then on nothing new can be recorded.
+    pub(crate) fn lost_consumer(&self) -> bool {
+        self.consumers.values().any(|consumer| consumer.state() == State::Lost)
+    }
+
+    /// The consumer daemons in service.
+    pub(crate) fn ready_consumers(&self) -> Vec<ConsumerKind> {
+        let ready = self.consumers.iter().filter(|(_, consumer)| consumer.state() == State::Ready);
+        ready.map(|(&kind, _)| kind).collect()
+    }
+
+    /// Asks a consumer daemon. False if there is none; otherwise the outcome comes later, in any case.
+    #[must_use]
+    pub(crate) fn ask_consumer(
+        &mut self,
+        kind: ConsumerKind,
+        request: UstRequest,
+        tail: Tail,
+        purpose: Purpose,
+    ) -> bool {
+        let Some(consumer) = self.consumers.get_mut(&kind) else { return false };
+        consumer.ask(request, tail, purpose, &mut self.outputs).is_ok()
+    }
+
+    /// Input: a consumer daemon was started as this process, or could not be.
+    pub fn consumer_spawned(&mut self, kind: ConsumerKind, result: std::io::Result<i32>) {
+        match (result, self.consumers.get_mut(&kind)) {
+            (Ok(pid), Some(consumer)) => consumer.spawned(pid),
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                log::error!("Can't start the {}: {error}", kind.name());
+                self.consumer_lost(kind, "it can't be started");
+            }
+        }
+    }
+
+    /// Input: command and metadata connection and the pipe for samples were made, or could not be. `samples` is
+    /// the end of the pipe that the consumer daemon gets.
+    pub fn consumer_connected(
+        &mut self,
+        kind: ConsumerKind,
+        result: std::io::Result<([ConnId; 3], SharedFd)>,
+    ) {
+        match result {
+            Ok((conns, samples)) => {
+                let [command, metadata, monitor] = conns;
+                self.roles.insert(command, Role::ConsumerCommand(kind));
+                self.roles.insert(metadata, Role::ConsumerMetadata(kind));
+                self.roles.insert(monitor, Role::ConsumerMonitor);
+                let uuid = self.settings.uuid;
+                if let Some(consumer) = self.consumers.get_mut(&kind) {
+                    consumer.connected(conns, samples, uuid, self.now, &mut self.outputs);
+                }
+            }
+            Err(error) => {
+                log::error!("Can't connect to the {}: {error}", kind.name());
+                self.consumer_lost(kind, "it can't be connected to");
+            }
+        }
+    }
+
+    /// Input: a child process has ended.
+    pub fn child_ended(&mut self, pid: i32) {
+        let mut consumers = self.consumers.iter_mut();
+        let Some((&kind, consumer)) = consumers.find(|(_, consumer)| consumer.pid() == Some(pid)) else {
+            return;
+        };
+        consumer.reaped();
+        self.changed = true;
+        self.consumer_lost(kind, "its process ended");
+    }
+
+    pub(super) fn consumer_error_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
+        let Some(consumer) = self.consumers.get_mut(&kind) else { return };
+        if let Err(Broken(why)) = consumer.error_received(bytes, &mut self.outputs) {
+            self.consumer_lost(kind, why);
+        }
+    }
+
+    pub(super) fn consumer_command_received(
+        &mut self,
+        kind: ConsumerKind,
+        bytes: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        let Some(consumer) = self.consumers.get_mut(&kind) else { return };
+        match consumer.command_received(bytes, descriptors, &mut self.outputs) {
+            Ok(events) => {
+                for event in events {
+                    match event {
+                        Event::Ready => log::debug!("The {} is in service", kind.name()),
+                        Event::Done(purpose, outcome) => self.consumer_answered(purpose, outcome),
+                    }
+                }
+                self.changed = true;
+            }
+            Err(Broken(why)) => self.consumer_lost(kind, why),
+        }
+    }
+
+    pub(super) fn consumer_metadata_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
+        let mut bytes = bytes;
+        loop {
+            let talk = self.consumers.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
+            let Some(talk) = talk else { return };
+            let asked = talk.received(bytes, &mut self.outputs);
+            bytes = &[];
+            match asked {
+                Ok(None) => return,
+                Ok(Some(Asked::Request(request))) => {
+                    let piece = self.metadata_wanted(
+                        request.session_id,
+                        request.bits_per_long,
+                        request.uid,
+                        request.key,
+                    );
+                    let talk = self.consumers.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
+                    if let Some(talk) = talk {
+                        talk.answer(piece, &mut self.outputs);
+                    }
+                }
+                Ok(Some(Asked::Delivered { key, end, version })) => {
+                    let mut all = self.buffers.values_mut();
+                    if let Some(buffers) = all.find(|buffers| buffers.metadata_key == key) {
+                        buffers.delivered_up_to(end, version);
+                    }
+                }
+                Err(Broken(why)) => {
+                    self.consumer_lost(kind, why);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A consumer daemon is gone: whoever waits for it gets told, what it held is given up.
+    pub(super) fn consumer_lost(&mut self, kind: ConsumerKind, why: &str) {
+        let Some(consumer) = self.consumers.get_mut(&kind) else { return };
+        if consumer.state() == State::Lost {
+            return;
+        }
+        let orphans = consumer.lose(&mut self.outputs);
+        if self.life == Life::Serving {
+            log::error!("Lost the {}: {why}", kind.name());
+            self.health |= HEALTH_CONSUMER;
+        }
+        let gone = |role: &Role| matches!(role, Role::ConsumerError(of) | Role::ConsumerCommand(of) | Role::ConsumerMetadata(of) if *of == kind);
+        self.roles.retain(|_, role| !gone(role));
+        for purpose in orphans {
+            self.consumer_answered(purpose, Outcome::Lost);
+        }
+        for buffers in self.buffers.values_mut().filter(|buffers| buffers.consumer == kind) {
+            buffers.fail();
+        }
+        self.touch_all_applications();
+    }
+
+    /// Ends all consumer daemons: they leave when their connections close.
+    pub(super) fn lose_all_consumers(&mut self) {
+        let kinds: Vec<ConsumerKind> = self.consumers.keys().copied().collect();
+        for kind in kinds {
+            self.consumer_lost(kind, "the session daemon ends");
+            self.outputs.push(Output::StopListening(crate::output::Listener::ConsumerError(kind)));
+        }
+    }
+
+    fn metadata_wanted(&self, session: u64, bits: u32, uid: u32, key: u64) -> Option<Piece> {
+        let buffers = self.buffers.get(&BuffersKey { session: SessionId(session), bits, uid })?;
+        // With another key than it asked for, the consumer daemon would abort.
+        if buffers.metadata_key != key {
+            return None;
+        }
+        let (offset, text) = buffers.undelivered();
+        Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
+    }
+
+    fn consumer_answered(&mut self, purpose: Purpose, outcome: Outcome) {
+        self.changed = true;
+        let now = self.now;
+        let succeeded = matches!(outcome, Outcome::Status(0));
+        match purpose {
+            Purpose::Nothing => {}
+            Purpose::Operation(operation, item) => {
+                if let Some(operation) = self.operations.get_mut(&operation) {
+                    operation.jobs.consumer_answered(item, &outcome);
+                }
+            }
+            Purpose::Channel(key, channel) => {
+                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.channel_made(channel, made);
+                } else if let Outcome::Channel(status) = outcome
+                    && made
+                {
+                    self.forget_channel(key, status.key);
+                }
+                self.touch_applications_of(key);
+            }
+            Purpose::Handover(key, channel) => {
+                let buffers = match outcome {
+                    Outcome::Buffers(Ok(buffers)) => Some(buffers),
+                    _ => None,
+                };
+                if let Some(of) = self.buffers.get_mut(&key) {
+                    of.channel_handed_over(channel, buffers);
+                }
+                self.touch_applications_of(key);
+            }
+            Purpose::Push(key) => {
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.pushed(succeeded, now);
+                }
+            }
+            Purpose::Metadata(key) => {
+                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.metadata_made(made);
+                }
+            }
+            Purpose::SetUpMetadata(key) => {
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.metadata_set_up(succeeded);
+                }
+            }
+        }
+    }
+
+    /// A channel was made for a session that is gone by now.
+    fn forget_channel(&mut self, key: BuffersKey, channel: u64) {
+        let kind = ConsumerKind::for_bits(key.bits);
+        // If there is no consumer daemon any more, the channel is gone too.
+        let _ = self.ask_consumer(
+            kind,
+            UstRequest::DestroyChannel { key: channel },
+            Tail::None,
+            Purpose::Nothing,
+        );
+    }
+
+    fn touch_applications_of(&mut self, key: BuffersKey) {
+        let of_user = self
+            .apps
+            .iter()
+            .filter(|(_, app)| app.credentials.uid == key.uid && app.registration.bits_per_long == key.bits);
+        self.dirty.extend(of_user.map(|(&id, _)| id));
+    }
+}

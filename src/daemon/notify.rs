@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What applications ask of the daemon: numbers for channels, events and enumerations.
+//!
+//! An application holds a lock over its whole process until it is answered, so every request is answered in
+//! the turn in which it is complete, also one that makes no sense.
+
+use lttng_protocol::ust::notify::{HeaderType, Reply, Request};
+
+use super::Daemon;
+use crate::model::{ChannelId, SessionId};
+use crate::ust::app::{App, AppId};
+use crate::ust::buffers::{Buffers, BuffersKey};
+
+/// Answer to a request about an object that the daemon does not know: -ENOENT.
+const UNKNOWN: i32 = -2;
+
+impl Daemon {
+    pub(super) fn notify_received(&mut self, id: AppId, bytes: &[u8]) {
+        let Some(app) = self.apps.get_mut(&id) else { return };
+        app.notify_input.extend_from_slice(bytes);
+        loop {
+            let Some(app) = self.apps.get_mut(&id) else { return };
+            let request = match Request::length(&app.notify_input) {
+                Ok(Some(length)) if app.notify_input.len() >= length => {
+                    let message: Vec<u8> = app.notify_input.drain(..length).collect();
+                    Request::decode(&message)
+                }
+                Ok(_) => return,
+                Err(error) => Err(error),
+            };
+            match request {
+                Ok(request) => {
+                    let reply = self.register(id, &request);
+                    let Some(app) = self.apps.get(&id) else { return };
+                    self.outputs.send(app.notify, reply.encode());
+                }
+                Err(error) => {
+                    log::warn!("Application {}: {error}", app.credentials.pid);
+                    self.drop_application(id, "it asked for something that can't be understood");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn register(&mut self, id: AppId, request: &Request) -> Reply {
+        match request {
+            Request::Event(event) => {
+                let id = self.registry_channel(id, event.session, event.channel);
+                let result = id
+                    .ok_or(UNKNOWN)
+                    .and_then(|(buffers, number)| buffers.registry.register_event(number, event));
+                let (code, id) = split(result);
+                Reply::Event { code, id }
+            }
+            Request::Channel(channel) => {
+                let id = self.registry_channel(id, channel.session, channel.channel);
+                let result = id.ok_or(UNKNOWN).and_then(|(buffers, number)| {
+                    buffers.registry.register_channel(number, &channel.fields).map(|()| number)
+                });
+                let (code, id) = split(result);
+                Reply::Channel { code, id, header: HeaderType::Large }
+            }
+            Request::Enum(description) => {
+                let buffers = self.registry_of(id, description.session).map(|(buffers, _)| buffers);
+                let result =
+                    buffers.ok_or(UNKNOWN).and_then(|buffers| buffers.registry.register_enum(description));
+                let (code, id) = split(result);
+                Reply::Enum { code, id }
+            }
+        }
+    }
+
+    fn registry_channel(&mut self, id: AppId, session: u32, channel: u32) -> Option<(&mut Buffers, u32)> {
+        let channel = self.channel_known_as(id, session, channel)?;
+        let (buffers, _) = self.registry_of(id, session)?;
+        let number = buffers.channel(channel)?.number;
+        Some((buffers, number))
+    }
+
+    fn channel_known_as(&self, id: AppId, session: u32, channel: u32) -> Option<ChannelId> {
+        let app = self.apps.get(&id)?;
+        let session = session_known_as(app, session)?;
+        app.mirrors.get(&session)?.channel_by_handle(channel)
+    }
+
+    fn registry_of(&mut self, id: AppId, session: u32) -> Option<(&mut Buffers, SessionId)> {
+        let app = self.apps.get(&id)?;
+        let session = session_known_as(app, session)?;
+        let key = BuffersKey { session, bits: app.registration.bits_per_long, uid: app.credentials.uid };
+        Some((self.buffers.get_mut(&key)?, session))
+    }
+}
+
+fn session_known_as(app: &App, handle: u32) -> Option<SessionId> {
+    let mut mirrors = app.mirrors.iter();
+    mirrors.find(|(_, mirror)| mirror.slot.handle() == Some(handle)).map(|(&id, _)| id)
+}
+
+fn split<T: Default>(result: Result<T, i32>) -> (i32, T) {
+    match result {
+        Ok(value) => (0, value),
+        Err(code) => (code, T::default()),
+    }
+}

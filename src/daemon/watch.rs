@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Deadlines: applications that do not answer, connections that do not introduce themselves, clients that do
+//! not finish their request, everything that has to be looked at later.
+
+use std::time::Instant;
+
+use super::{Daemon, Life, Role};
+use crate::output::{ConnId, Output, ProcessState};
+use crate::ust::app::{AppId, Overdue};
+
+impl Daemon {
+    /// When [`Daemon::settle`] must be called again even if nothing happens.
+    pub fn next_deadline(&mut self) -> Option<Instant> {
+        let timeout = self.settings.application_timeout;
+        let watched = self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(timeout));
+        let held_back = self.apps.values().filter(|app| !app.released && !app.lagging);
+        let health = self.roles.values().filter_map(|role| match role {
+            Role::Health { deadline, .. } => Some(*deadline),
+            _ => None,
+        });
+        let life = match self.life {
+            Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
+            Life::Serving | Life::Over => None,
+        };
+        let pushes = self.buffers.values_mut().filter_map(|buffers| {
+            // A consumer daemon that is busy is looked at again when it answers.
+            let quiet = self.consumers.get(&buffers.consumer).is_some_and(|consumer| consumer.is_quiet());
+            buffers.push_due(self.now).filter(|_| quiet)
+        });
+        watched
+            .chain(held_back.map(|app| app.release_by))
+            .chain(self.unregistered.values().map(|pending| pending.deadline))
+            .chain(self.clients.values().filter_map(|client| client.deadline()))
+            .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
+            .chain(self.operations.values().map(|operation| operation.next_look()))
+            .chain(health)
+            .chain(pushes)
+            .chain(life)
+            .min()
+    }
+
+    /// Input: what was found of a process that [`Output::Inspect`] asked about.
+    pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
+        let id = AppId(conn);
+        let Some(app) = self.apps.get_mut(&id) else { return };
+        if app.inspected(state, self.now) {
+            let pid = app.credentials.pid;
+            let what = if app.lagging { "can't answer: nobody waits for it" } else { "could answer again" };
+            log::info!("Application {pid} {what}");
+            self.touch(id);
+        }
+    }
+
+    /// Acts on everything whose time has come.
+    pub(super) fn expire(&mut self) {
+        self.expire_applications();
+        self.expire_connections();
+        let now = self.now;
+        let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
+        let consumers = self.consumers.iter().filter(|(_, consumer)| late(consumer.deadline()));
+        for kind in consumers.map(|(&kind, _)| kind).collect::<Vec<_>>() {
+            self.consumer_lost(kind, "it did not start in time");
+        }
+    }
+
+    fn expire_applications(&mut self) {
+        let timeout = self.settings.application_timeout;
+        let held_back = self.apps.iter().filter(|(_, app)| !app.released && self.now >= app.release_by);
+        self.dirty.extend(held_back.map(|(&id, _)| id));
+        let mut late = Vec::new();
+        for &id in &self.watched {
+            let Some(app) = self.apps.get_mut(&id) else { continue };
+            match app.overdue(self.now, timeout) {
+                None => {}
+                Some(Overdue::Inspect) => {
+                    self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
+                }
+                Some(Overdue::GiveUp) => {
+                    log::warn!("Application {} did not answer in time", app.credentials.pid);
+                    late.push(id);
+                }
+            }
+        }
+        for id in late {
+            self.drop_application(id, "it did not answer in time");
+        }
+    }
+
+    fn expire_connections(&mut self) {
+        let now = self.now;
+        let silent = self.unregistered.iter().filter(|(_, pending)| now >= pending.deadline);
+        let unfinished = self
+            .clients
+            .iter()
+            .filter(|(_, client)| client.deadline().is_some_and(|deadline| now >= deadline));
+        let health = self
+            .roles
+            .iter()
+            .filter(|(_, role)| matches!(role, Role::Health { deadline, .. } if now >= *deadline));
+        let late: Vec<ConnId> = silent
+            .map(|(&conn, _)| conn)
+            .chain(unfinished.map(|(&conn, _)| conn))
+            .chain(health.map(|(&conn, _)| conn))
+            .collect();
+        for conn in late {
+            log::debug!("A connection said too little for too long");
+            self.unregistered.remove(&conn);
+            self.clients.remove(&conn);
+            self.close(conn);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The run-as process: path operations under a user's identity.
+//!
+//! A path may lead to a network file system that answers never, and only a process of its own can have
+//! the identity of a user. So the daemon forks a helper before it has opened anything, and the helper
+//! forks a child for each request: one dead file system stops only the operations that go there, and a
+//! child that became a user never comes back.
+//!
+//! The helper's own code must never touch a path. The daemon's side is a nonblocking SOCK_SEQPACKET
+//! socket, one message for each request and response; it must never wait here.
+
+pub mod request;
+mod worker;
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
+use nix::sys::stat::{Mode, umask};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, chdir};
+
+pub use request::{MAX_MESSAGE, Malformed, Operation, Request, Response};
+pub use worker::Accounts;
+
+use crate::sys::fork::{Fork, close_all_but, exit_now, fork, ignore_termination};
+
+/// Operations of one user at the same time; more are answered with EAGAIN. A dead file system costs one
+/// process for each operation that hangs.
+const MAX_PER_USER: usize = 256;
+/// Operations of all users at the same time.
+const MAX_OPERATIONS: usize = 1024;
+
+/// The name that `ps` shows, that of the original's.
+const PROCESS_NAME: &std::ffi::CStr = c"lttng-runas";
+
+/// The daemon's side of the helper. It ends when the socket is closed.
+#[derive(Debug)]
+pub struct Helper {
+    /// SOCK_SEQPACKET, nonblocking: requests out, responses in. End of file: the helper is gone.
+    pub socket: OwnedFd,
+    /// The helper, a child of the daemon.
+    pub pid: Pid,
+}
+
+/// Starts the helper. To be called right after the daemon went to the background, before it opens
+/// anything and while it has one thread.
+///
+/// # Errors
+/// What the system says about a socket pair and a fork.
+pub fn start() -> io::Result<Helper> {
+    start_with(Accounts::system())
+}
+
+/// [`start`] with other files of users and groups.
+///
+/// # Errors
+/// See [`start`].
+pub fn start_with(accounts: Accounts) -> io::Result<Helper> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    match fork()? {
+        Fork::Parent(pid) => Ok(Helper { socket: ours, pid }),
+        Fork::Child => {
+            // The lock in particular must not stay held by a helper that outlives the daemon.
+            close_all_but(&[theirs.as_fd()]);
+            std::mem::forget(ours);
+            exit_now(u8::from(serve(theirs, &accounts).is_err()))
+        }
+    }
+}
+
+/// The helper's life.
+fn serve(socket: OwnedFd, accounts: &Accounts) -> io::Result<()> {
+    nix::sys::prctl::set_name(PROCESS_NAME)?;
+    ignore_termination()?;
+    // Not to keep the folder busy in which the daemon was started.
+    chdir("/")?;
+    umask(Mode::empty());
+    let mut watched = SigSet::empty();
+    watched.add(Signal::SIGCHLD);
+    watched.thread_set_mask()?;
+    let children = SignalFd::with_flags(&watched, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+    let mut zygote = Zygote { socket, children, accounts, running: HashMap::new() };
+    while zygote.turn()? {}
+    Ok(())
+}
+
+/// What a child works on.
+struct Running {
+    id: u64,
+    uid: u32,
+}
+
+/// The process that forks a child for each request, and never does anything else.
+struct Zygote<'a> {
+    socket: OwnedFd,
+    children: SignalFd,
+    accounts: &'a Accounts,
+    running: HashMap<Pid, Running>,
+}
+
+impl Zygote<'_> {
+    /// Waits and does what there is to do. False: the daemon is gone. Children that still hang in the
+    /// system are left to init.
+    fn turn(&mut self) -> io::Result<bool> {
+        let mut watched = [
+            PollFd::new(self.children.as_fd(), PollFlags::POLLIN),
+            PollFd::new(self.socket.as_fd(), PollFlags::POLLIN),
+        ];
+        match poll(&mut watched, PollTimeout::NONE) {
+            Err(Errno::EINTR) => return Ok(true),
+            other => other?,
+        };
+        let [children, socket] = watched.map(|fd| fd.any().unwrap_or(true));
+        if children {
+            while self.children.read_signal()?.is_some() {}
+            self.reap()?;
+        }
+        if socket { self.receive() } else { Ok(true) }
+    }
+
+    fn receive(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; MAX_MESSAGE];
+        // With MSG_TRUNC the length is that of the message, also when the buffer is too short for it.
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+        let length = match recv(self.socket.as_raw_fd(), &mut buffer, flags) {
+            Err(Errno::EINTR | Errno::EAGAIN) => return Ok(true),
+            Err(Errno::ECONNRESET) | Ok(0) => return Ok(false),
+            other => other?,
+        };
+        let Some(message) = buffer.get(..length) else {
+            let id = Request::decode_id(&buffer).map_err(io::Error::other)?;
+            self.refuse(id, libc::ENAMETOOLONG)?;
+            return Ok(true);
+        };
+        // Only the daemon writes here: what does not decode is a fault in this program.
+        let request = Request::decode(message).map_err(io::Error::other)?;
+        self.launch(&request)?;
+        Ok(true)
+    }
+
+    fn launch(&mut self, request: &Request) -> io::Result<()> {
+        let of_user = self.running.values().filter(|running| running.uid == request.uid).count();
+        if of_user >= MAX_PER_USER || self.running.len() >= MAX_OPERATIONS {
+            return self.refuse(request.id, libc::EAGAIN);
+        }
+        match fork() {
+            Ok(Fork::Parent(pid)) => {
+                self.running.insert(pid, Running { id: request.id, uid: request.uid });
+                Ok(())
+            }
+            Ok(Fork::Child) => {
+                let done = worker::run(self.socket.as_fd(), request, self.accounts);
+                exit_now(u8::from(done.is_err()))
+            }
+            Err(error) => self.refuse(request.id, error.raw_os_error().unwrap_or(libc::EAGAIN)),
+        }
+    }
+
+    /// Answers for the children that did not live to do it.
+    fn reap(&mut self) -> io::Result<()> {
+        loop {
+            let (pid, answered) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::Exited(pid, status)) => (pid, status == 0),
+                Ok(WaitStatus::Signaled(pid, ..)) => (pid, false),
+                Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return Ok(()),
+                Ok(_) | Err(Errno::EINTR) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let ended = self.running.remove(&pid);
+            if let Some(running) = ended.filter(|_| !answered) {
+                self.refuse(running.id, libc::EIO)?;
+            }
+        }
+    }
+
+    fn refuse(&self, id: u64, error: i32) -> io::Result<()> {
+        worker::respond(self.socket.as_fd(), id, Some(error), None)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What daemon and helper say to one another: one postcard record in each message.
+//!
+//! Both are the same program, so there is no version. Still the daemon must never take more from the
+//! helper than a record that decodes completely: the helper's children run as users.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// No message is larger, in either direction.
+pub const MAX_MESSAGE: usize = 16 * 1024;
+
+/// One operation in the name of a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the daemon; comes back with the response.
+    pub id: u64,
+    /// User in whose name it is done.
+    pub uid: u32,
+    /// That user's primary group. A daemon that is not root keeps its own.
+    pub gid: u32,
+    /// What to do.
+    pub operation: Operation,
+}
+
+/// What the helper can do. All paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Makes a folder and the missing ones above it, each with exactly `mode`. A folder that exists is
+    /// success and left as it is; a path with `..` in it is refused with EINVAL.
+    MakeDirectories {
+        /// The folder.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Opens a folder. The response carries the descriptor.
+    OpenDirectory {
+        /// The folder.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+    },
+    /// The first, then the second.
+    MakeAndOpenDirectory {
+        /// The folder.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+}
+
+impl Operation {
+    /// The path it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Operation::MakeDirectories { path, .. }
+            | Operation::OpenDirectory { path }
+            | Operation::MakeAndOpenDirectory { path, .. } => path,
+        }
+    }
+
+    /// Whether the response carries a descriptor when all went well.
+    pub fn opens(&self) -> bool {
+        !matches!(self, Operation::MakeDirectories { .. })
+    }
+}
+
+/// The end of one operation. A response whose id is not waited for is to be ignored: when a child is
+/// killed just after it answered, a second one with EIO follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Response {
+    /// The request's.
+    pub id: u64,
+    /// `None`: done. Else an errno value: EPERM when the identity could not be taken on, EIO when the
+    /// helper's child died, EAGAIN when too many operations are under way, else the system call's.
+    pub error: Option<i32>,
+}
+
+/// A message that is not one complete record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed helper message")
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl Request {
+    /// The message. One with a path that no system call would take is answered with ENAMETOOLONG.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// The number of the request in a message of which the end is missing.
+    ///
+    /// # Errors
+    /// There is not even that.
+    pub fn decode_id(message: &[u8]) -> Result<u64, Malformed> {
+        postcard::take_from_bytes(message).map(|(id, _)| id).map_err(|_| Malformed)
+    }
+
+    /// The request in a message.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn decode(message: &[u8]) -> Result<Request, Malformed> {
+        whole(postcard::take_from_bytes(message))
+    }
+}
+
+impl Response {
+    /// The message.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// The response in a message.
+    ///
+    /// # Errors
+    /// It is not one.
+    pub fn decode(message: &[u8]) -> Result<Response, Malformed> {
+        whole(postcard::take_from_bytes(message))
+    }
+}
+
+/// Postcard can fail only on types whose size is not known beforehand; there are none here.
+fn encode(record: &impl Serialize) -> Vec<u8> {
+    postcard::to_allocvec(record).unwrap_or_default()
+}
+
+/// A record with nothing behind it.
+fn whole<T>(decoded: postcard::Result<(T, &[u8])>) -> Result<T, Malformed> {
+    match decoded {
+        Ok((record, [])) => Ok(record),
+        _ => Err(Malformed),
+    }
+}
+
+/// Paths as bytes: they need not be UTF-8.
+mod bytes {
+    use super::*;
+
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_os_str().as_bytes().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Vec::<u8>::deserialize(deserializer).map(|bytes| OsString::from_vec(bytes).into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longest path that a system call takes (PATH_MAX, without the closing NUL).
+    const MAX_PATH: usize = 4095;
+
+    fn request(path: &[u8]) -> Request {
+        let path = OsString::from_vec(path.to_vec()).into();
+        Request {
+            id: u64::MAX,
+            uid: 1000,
+            gid: 7,
+            operation: Operation::MakeAndOpenDirectory { path, mode: 0o770 },
+        }
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_and_nothing_else_does() {
+        let request = request(b"/tmp/\xff\xfe/x");
+        let message = request.encode();
+        assert_eq!(Request::decode(&message), Ok(request));
+        for end in 0..message.len() {
+            assert_eq!(Request::decode(&message[..end]), Err(Malformed));
+        }
+        assert_eq!(Request::decode(&[message, vec![0]].concat()), Err(Malformed));
+        let response = Response { id: 3, error: Some(libc::EPERM) };
+        let message = response.encode();
+        assert_eq!(Response::decode(&message), Ok(response));
+        assert_eq!(Response::decode(&message[1..]), Err(Malformed));
+    }
+
+    #[test]
+    fn the_longest_request_fits_a_message() {
+        assert!(request(&[b'/'; MAX_PATH]).encode().len() <= MAX_MESSAGE);
+        let message = request(&[b'/'; MAX_MESSAGE]).encode();
+        assert_eq!(Request::decode_id(&message[..MAX_MESSAGE]), Ok(u64::MAX));
+        assert_eq!(Request::decode_id(&[]), Err(Malformed));
+    }
+
+    #[test]
+    fn a_length_that_lies_is_refused() {
+        // id 0, uid 0, gid 0, OpenDirectory, a path of 2^35 bytes.
+        let message = [0, 0, 0, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01];
+        assert_eq!(Request::decode(&message), Err(Malformed));
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The helper's child: takes on a user's identity for good, does one operation, answers, and exits.
+//!
+//! It must never do anything in the file system before the identity is taken on, and never return to
+//! its parent's code.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Component, Path, PathBuf};
+
+use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
+
+use super::request::{Operation, Request, Response};
+use crate::sys::socket;
+use crate::users;
+
+/// Where users and groups are looked up.
+#[derive(Debug, Clone)]
+pub struct Accounts {
+    /// The passwd file.
+    pub passwd: PathBuf,
+    /// The group file.
+    pub group: PathBuf,
+}
+
+impl Accounts {
+    /// The system's.
+    pub fn system() -> Accounts {
+        Accounts { passwd: users::PASSWD.into(), group: users::GROUP.into() }
+    }
+}
+
+/// Does the request and sends its response. The caller exits next.
+///
+/// # Errors
+/// The response could not be sent.
+pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &Accounts) -> io::Result<()> {
+    let done = take_identity(request.uid, request.gid, accounts).and_then(|()| perform(&request.operation));
+    match done {
+        Ok(opened) => respond(to, request.id, None, opened.as_ref()),
+        Err(error) => {
+            let errno = error.raw_os_error().unwrap_or(libc::EIO);
+            respond(to, request.id, Some(errno), None)
+        }
+    }
+}
+
+/// Sends one response; waits while the daemon has not read earlier ones.
+///
+/// # Errors
+/// The daemon is gone.
+pub fn respond(to: BorrowedFd<'_>, id: u64, error: Option<i32>, opened: Option<&OwnedFd>) -> io::Result<()> {
+    let message = Response { id, error }.encode();
+    let descriptors: Vec<BorrowedFd<'_>> = opened.into_iter().map(AsFd::as_fd).collect();
+    loop {
+        match socket::send(to, &[IoSlice::new(&message)], &descriptors) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map(|_| ()),
+        }
+    }
+}
+
+/// Becomes the user for good: supplementary groups, group, user, in this order, since the last takes the
+/// right to do the others. A helper that is not root can only be itself.
+fn take_identity(uid: u32, gid: u32, accounts: &Accounts) -> io::Result<()> {
+    let refused = || io::Error::from_raw_os_error(libc::EPERM);
+    let (own_uid, own_gid) = (geteuid().as_raw(), getegid().as_raw());
+    // -1 means "leave as it is" to the system calls.
+    if uid == u32::MAX || gid == u32::MAX {
+        return Err(refused());
+    }
+    if own_uid != 0 {
+        return if uid == own_uid { Ok(()) } else { Err(refused()) };
+    }
+    if (uid, gid) == (own_uid, own_gid) {
+        return Ok(());
+    }
+    let passwd = users::read(&accounts.passwd).unwrap_or_default();
+    let group = users::read(&accounts.group).unwrap_or_default();
+    let groups: Vec<Gid> =
+        users::groups_of(&passwd, &group, uid, gid).into_iter().map(Gid::from_raw).collect();
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    setgroups(&groups).map_err(|_| refused())?;
+    setresgid(gid, gid, gid).map_err(|_| refused())?;
+    setresuid(uid, uid, uid).map_err(|_| refused())?;
+    let (users, groups) = (getresuid()?, getresgid()?);
+    let taken = users.real == uid
+        && users.effective == uid
+        && users.saved == uid
+        && groups.real == gid
+        && groups.effective == gid
+        && groups.saved == gid;
+    if taken { Ok(()) } else { Err(refused()) }
+}
+
+fn perform(operation: &Operation) -> io::Result<Option<OwnedFd>> {
+    match operation {
+        Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| None),
+        Operation::OpenDirectory { path } => open_directory(path).map(Some),
+        Operation::MakeAndOpenDirectory { path, mode } => {
+            make_directories(path, *mode)?;
+            open_directory(path).map(Some)
+        }
+    }
+}
+
+fn errno(value: i32) -> io::Error {
+    io::Error::from_raw_os_error(value)
+}
+
+/// Makes a folder and those above it. The umask is 0 here, so `mode` is exact.
+fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
+    let parent = path.components().any(|component| component == Component::ParentDir);
+    if !path.is_absolute() || parent {
+        return Err(errno(libc::EINVAL));
+    }
+    let above: Vec<&Path> = path.ancestors().skip(1).collect();
+    for folder in above.into_iter().rev() {
+        match make_directory(folder, mode) {
+            // A folder that cannot be looked into may still be passed through: what comes below says.
+            Err(error) if error.raw_os_error() == Some(libc::EACCES) && exists(folder) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => return Err(errno(libc::ENOTDIR)),
+            other => other?,
+        }
+    }
+    make_directory(path, mode)
+}
+
+/// Whether something is there, or it cannot be told because the way is barred.
+fn exists(path: &Path) -> bool {
+    !matches!(fs::symlink_metadata(path), Err(error) if error.raw_os_error() != Some(libc::EACCES))
+}
+
+/// Makes one folder. One that exists is success; anything else of that name is EEXIST.
+///
+/// Looking comes first: on some file systems mkdir says EACCES or EROFS before EEXIST.
+fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+    let there = |metadata: fs::Metadata| if metadata.is_dir() { Ok(()) } else { Err(errno(libc::EEXIST)) };
+    match fs::metadata(path) {
+        Ok(metadata) => return there(metadata),
+        Err(error) if error.raw_os_error() != Some(libc::ENOENT) => return Err(error),
+        Err(_) => {}
+    }
+    match DirBuilder::new().mode(mode).create(path) {
+        // Another operation was faster, which is as good; or there is a dangling symbolic link.
+        Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+            fs::metadata(path).map_or(Err(error), there)
+        }
+        other => other,
+    }
+}
+
+fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    if !path.is_absolute() {
+        return Err(errno(libc::EINVAL));
+    }
+    let opened =
+        OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_CLOEXEC).open(path)?;
+    Ok(opened.into())
+}

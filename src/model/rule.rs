@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Event rules: which instrumentation points of an application a channel records.
+
+use lttng_protocol::ust::command::LogLevel;
+
+/// Number of an event rule in its channel, in order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(pub u32);
+
+/// A filter as the client compiled it. The daemon stores both forms and understands neither.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter {
+    /// The expression as the user wrote it, for listings.
+    pub expression: String,
+    /// Instructions followed by the relocation table.
+    pub bytecode: Vec<u8>,
+    /// Where in `bytecode` the relocation table starts.
+    pub reloc_offset: u32,
+    /// Sequence number from the client, passed on.
+    pub seqnum: u64,
+}
+
+/// One event rule of a user space channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRule {
+    /// Its number in the channel.
+    pub id: RuleId,
+    /// Name or star pattern, normalised.
+    pub name: String,
+    /// Log level condition.
+    pub loglevel: LogLevel,
+    /// Filter, if the user gave one.
+    pub filter: Option<Filter>,
+    /// Patterns of names that are left out, normalised, in the order given.
+    pub exclusions: Vec<String>,
+    /// Whether the user wants it on.
+    pub enabled: bool,
+}
+
+impl EventRule {
+    /// Whether `self` and `other` are the same rule to a user: name, log level condition, filter bytecode
+    /// and the set of exclusions; the expression's text does not take part
+    /// (lttng-tools 2.13: `src/bin/lttng-sessiond/trace-ust.c`).
+    pub fn same_identity(&self, other: &EventRule) -> bool {
+        let mut mine: Vec<_> = self.exclusions.iter().collect();
+        let mut theirs: Vec<_> = other.exclusions.iter().collect();
+        mine.sort_unstable();
+        theirs.sort_unstable();
+        self.name == other.name
+            && self.loglevel == other.loglevel
+            && self.filter.as_ref().map(|filter| &filter.bytecode)
+                == other.filter.as_ref().map(|filter| &filter.bytecode)
+            && mine == theirs
+    }
+}
+
+/// Merges runs of unescaped `*` into one, as the stock daemon does before it stores a pattern. A backslash
+/// protects the character after it.
+pub fn normalise_pattern(pattern: &str) -> String {
+    let mut normalised = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    let mut after_star = false;
+    while let Some(character) = characters.next() {
+        match character {
+            '*' if after_star => continue,
+            '\\' => {
+                normalised.push(character);
+                normalised.extend(characters.next());
+            }
+            _ => normalised.push(character),
+        }
+        after_star = character == '*';
+    }
+    normalised
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_stars_become_one() {
+        assert_eq!(normalise_pattern("a**b*"), "a*b*");
+        assert_eq!(normalise_pattern("***"), "*");
+        assert_eq!(normalise_pattern(r"\**x"), r"\**x");
+        assert_eq!(normalise_pattern(r"*\**"), r"*\**");
+        assert_eq!(normalise_pattern(r"end\"), r"end\");
+    }
+
+    #[test]
+    fn the_order_of_exclusions_makes_no_difference() {
+        let rule = |exclusions: &[&str]| EventRule {
+            id: RuleId(0),
+            name: "p:*".into(),
+            loglevel: LogLevel::All,
+            filter: None,
+            exclusions: exclusions.iter().map(|&name| name.to_owned()).collect(),
+            enabled: true,
+        };
+        assert!(rule(&["a", "b"]).same_identity(&rule(&["b", "a"])));
+        assert!(!rule(&["a"]).same_identity(&rule(&["b"])));
+        assert!(!rule(&[]).same_identity(&EventRule { loglevel: LogLevel::Range(3), ..rule(&[]) }));
+    }
+}

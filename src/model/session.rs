@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Recording sessions.
+
+use super::channel::{Channel, ChannelId};
+
+/// Number of a session for the daemon's life; consumer daemons know sessions by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// Where a session's data goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A directory on this machine, absolute.
+    Local(String),
+}
+
+/// A recording session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// Its number.
+    pub id: SessionId,
+    /// Its name.
+    pub name: String,
+    /// Whether the daemon made the name up.
+    pub generated_name: bool,
+    /// User that owns the session and its files.
+    pub uid: u32,
+    /// Group of its files.
+    pub gid: u32,
+    /// Seconds since the Epoch at creation.
+    pub created: i64,
+    /// Where the data goes.
+    pub output: Output,
+    /// User space part, once a command named that domain.
+    pub ust: Option<UstDomain>,
+    /// Recording now.
+    pub active: bool,
+    /// Was started at least once: from then on its channels are fixed.
+    pub started: bool,
+    /// Number of the trace chunk that the consumer daemons write to, once there is one.
+    pub chunk: Option<u64>,
+    /// Destroyed: clients do not see it any more, its end is under way.
+    pub destroyed: bool,
+}
+
+impl Session {
+    /// Whether a client of user `uid` may see and control the session
+    /// (lttng-tools 2.13: `src/bin/lttng-sessiond/session.c`).
+    pub fn accessible_to(&self, uid: u32) -> bool {
+        uid == 0 || uid == self.uid
+    }
+
+    /// The channel with this number.
+    pub fn channel(&self, id: ChannelId) -> Option<&Channel> {
+        self.ust.as_ref()?.channels.iter().find(|channel| channel.id == id)
+    }
+
+    /// The session's user space channels.
+    pub fn channels(&self) -> &[Channel] {
+        self.ust.as_ref().map_or(&[], |ust| &ust.channels)
+    }
+
+    /// The directory of the data.
+    pub fn directory(&self) -> &str {
+        let Output::Local(path) = &self.output;
+        path
+    }
+}
+
+/// The user space part of a session: buffers are shared by the applications of one user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UstDomain {
+    /// Its channels in order of creation.
+    pub channels: Vec<Channel>,
+    /// A client asked for a channel by name: from then on event rules must name theirs.
+    pub named_channel: bool,
+}
+
+impl UstDomain {
+    /// The channel of this name; the empty name means `channel0`.
+    pub fn find(&self, name: &str) -> Option<&Channel> {
+        let name = channel_name(name);
+        self.channels.iter().find(|channel| channel.name == name)
+    }
+
+    /// Like [`UstDomain::find`], to be changed.
+    pub fn find_mut(&mut self, name: &str) -> Option<&mut Channel> {
+        let name = channel_name(name);
+        self.channels.iter_mut().find(|channel| channel.name == name)
+    }
+
+    /// The id for the next channel.
+    pub fn next_channel(&self) -> ChannelId {
+        ChannelId(self.channels.len() as u64)
+    }
+}
+
+/// The name that a request's channel name stands for: the empty one is the default channel.
+pub fn channel_name(requested: &str) -> &str {
+    if requested.is_empty() { "channel0" } else { requested }
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Data pending: whether a stopped session's data is still on its way to disk.
+//!
+//! Clients ask again after 200 ms as long as the answer is yes. A yes is therefore held back for a moment, in
+//! which the consumer daemons are asked again: usually it becomes a no.
+
+use std::time::{Duration, Instant};
+
+use lttng_protocol::consumer::UstRequest;
+
+use super::{Context, Progress};
+use crate::consumer::Tail;
+use crate::model::SessionId;
+
+/// How long a yes is held back.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Pause between two questions to the consumer daemons.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Finding out about pending data.
+#[derive(Debug)]
+pub struct DataPending {
+    session: SessionId,
+    phase: Phase,
+    patient_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Ask,
+    Asked,
+    Wait(Instant),
+}
+
+impl DataPending {
+    /// Asks about this session, which must not be active.
+    pub fn new(session: SessionId) -> Self {
+        DataPending { session, phase: Phase::Ask, patient_until: None }
+    }
+
+    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        loop {
+            let now = context.daemon.now;
+            let patient_until = *self.patient_until.get_or_insert(context.daemon.after(PATIENCE));
+            self.phase = match self.phase {
+                Phase::Ask => {
+                    for kind in context.daemon.ready_consumers() {
+                        let request = UstRequest::DataPending { session_id: self.session.0 };
+                        context.ask_consumer(kind, request, Tail::None, 0);
+                    }
+                    Phase::Asked
+                }
+                Phase::Asked => match context.answered() {
+                    None if !context.expired() => return Progress::Pending,
+                    Some(jobs) if jobs.data_pending && now < patient_until => {
+                        context.look_again_after(PAUSE);
+                        Phase::Wait(context.daemon.after(PAUSE))
+                    }
+                    // A consumer daemon that does not answer has nothing pending that would ever come.
+                    jobs => {
+                        let pending = jobs.is_some_and(|jobs| jobs.data_pending);
+                        return Progress::Done(context.success().with_payload(vec![pending.into()]));
+                    }
+                },
+                Phase::Wait(until) if now < until => return Progress::Pending,
+                Phase::Wait(_) => Phase::Ask,
+            }
+        }
+    }
+}

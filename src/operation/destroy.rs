@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Destroy: stop, have everything written, let go of applications and buffers.
+//!
+//! Clients see nothing of the session from the moment it is stopped; the reply comes when the trace is whole on
+//! disk.
+
+use std::time::Duration;
+
+use lttng_protocol::client::{Command, ErrorCode, Reply, RotationState};
+use lttng_protocol::consumer::{CloseTraceChunk, Status, TraceChunkExists, UstRequest};
+
+use super::stop::{Stop, push_all};
+use super::{Context, Progress};
+use crate::consumer::Tail;
+use crate::model::SessionId;
+use crate::output::ConsumerKind;
+use crate::ust::app::AppId;
+
+/// Pause before the consumer daemons are asked for the first time again whether they still write.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+/// Longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Ending a session.
+#[derive(Debug)]
+pub struct Destroy {
+    session: SessionId,
+    phase: Phase,
+    code: ErrorCode,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    Stop(Stop),
+    /// The channels leave the trace chunk, and the chunk is closed.
+    Rotate,
+    /// The consumer daemons are asked whether they are done with the chunk.
+    Exists {
+        pause: Duration,
+    },
+    /// They are not; they are asked again in a while.
+    Wait {
+        pause: Duration,
+        until: std::time::Instant,
+    },
+    /// The applications let go.
+    Applications(Vec<AppId>),
+    /// The metadata ends.
+    Close,
+}
+
+impl Destroy {
+    /// Ends this session.
+    pub fn new(session: SessionId) -> Self {
+        Destroy { session, phase: Phase::Begin, code: ErrorCode::Ok }
+    }
+
+    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        loop {
+            let next = match &mut self.phase {
+                Phase::Begin => match context.daemon.model.get(self.session) {
+                    Some(session) if session.active => Phase::Stop(Stop::new(self.session)),
+                    _ => self.rotate(context),
+                },
+                Phase::Stop(stop) => match stop.step(context) {
+                    None => return Progress::Pending,
+                    Some(code) => {
+                        self.code = code;
+                        self.rotate(context)
+                    }
+                },
+                Phase::Rotate => match context.answered() {
+                    None if !context.expired() => return Progress::Pending,
+                    Some(jobs) if !jobs.lost => self.ask_whether_done(context, FIRST_PAUSE),
+                    _ => self.release(context),
+                },
+                Phase::Exists { pause } => match context.answered() {
+                    None if !context.expired() => return Progress::Pending,
+                    // 0 stands for "nobody was asked".
+                    Some(jobs) if jobs.failure == Some(Status::CHUNK_EXISTS_LOCAL.0) => {
+                        let pause = *pause;
+                        context.look_again_after(pause);
+                        Phase::Wait { pause, until: context.daemon.after(pause) }
+                    }
+                    _ => self.release(context),
+                },
+                Phase::Wait { until, .. } if context.daemon.now < *until && !context.expired() => {
+                    return Progress::Pending;
+                }
+                Phase::Wait { .. } if context.expired() => self.release(context),
+                Phase::Wait { pause, .. } => {
+                    let longer = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                    self.ask_whether_done(context, longer)
+                }
+                Phase::Applications(apps) => {
+                    if context.unsettled(apps, self.session) && !context.expired() {
+                        return Progress::Pending;
+                    }
+                    self.close_metadata(context)
+                }
+                Phase::Close => match context.answered() {
+                    None if !context.expired() => return Progress::Pending,
+                    _ => return self.finish(context),
+                },
+            };
+            self.phase = next;
+        }
+    }
+
+    /// The chunk is left and closed where it is: the session was never rotated.
+    fn rotate(&self, context: &mut Context<'_>) -> Phase {
+        let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Close };
+        session.destroyed = true;
+        let Some(chunk_id) = session.chunk else { return Phase::Rotate };
+        for (kind, _, key) in context.daemon.data_keys(self.session) {
+            let request = UstRequest::RotateChannel { metadata: false, relayd_id: None, key };
+            context.ask_consumer(kind, request, Tail::None, 0);
+        }
+        push_all(context, self.session);
+        for (kind, key) in self.metadata_keys(context) {
+            let request = UstRequest::RotateChannel { metadata: true, relayd_id: None, key };
+            context.ask_consumer(kind, request, Tail::None, 0);
+        }
+        let closed = context.daemon.wall.max(0).cast_unsigned();
+        for kind in context.daemon.ready_consumers() {
+            let request = UstRequest::CloseTraceChunk(CloseTraceChunk {
+                relayd_id: None,
+                session_id: self.session.0,
+                chunk_id,
+                closed,
+                command: None,
+            });
+            context.ask_consumer(kind, request, Tail::None, 0);
+        }
+        Phase::Rotate
+    }
+
+    fn ask_whether_done(&self, context: &mut Context<'_>, pause: Duration) -> Phase {
+        let chunk = context.daemon.model.get(self.session).and_then(|session| session.chunk);
+        if let Some(chunk_id) = chunk {
+            let request = TraceChunkExists { relayd_id: None, session_id: self.session.0, chunk_id };
+            for kind in context.daemon.ready_consumers() {
+                context.ask_consumer(kind, UstRequest::TraceChunkExists(request.clone()), Tail::None, 0);
+            }
+        }
+        Phase::Exists { pause }
+    }
+
+    fn release(&self, context: &mut Context<'_>) -> Phase {
+        // Answers to an unfinished step are of no interest any more.
+        *context.jobs = super::Jobs::default();
+        context.daemon.touch_all_applications();
+        Phase::Applications(context.daemon.apps.keys().copied().collect())
+    }
+
+    fn close_metadata(&self, context: &mut Context<'_>) -> Phase {
+        for (kind, key) in self.metadata_keys(context) {
+            context.ask_consumer(kind, UstRequest::CloseMetadata { key }, Tail::None, 0);
+        }
+        Phase::Close
+    }
+
+    fn metadata_keys(&self, context: &Context<'_>) -> Vec<(ConsumerKind, u64)> {
+        let ready = context.daemon.buffers_of(self.session).filter(|(_, buffers)| buffers.metadata_ready());
+        ready.map(|(_, buffers)| (buffers.consumer, buffers.metadata_key)).collect()
+    }
+
+    fn finish(&self, context: &mut Context<'_>) -> Progress {
+        let session = self.session;
+        context.daemon.buffers.retain(|key, _| key.session != session);
+        if let Some(session) = context.daemon.model.remove(session) {
+            log::debug!("Session {} is destroyed", session.name);
+        }
+        let reply = Reply::deferred(Command::DestroySession, self.code);
+        Progress::Done(reply.with_rotation_state(RotationState::NoRotation))
+    }
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Commands that need peers: their replies are owed, not awaited.
+//!
+//! An operation is a small state machine. It is looked at whenever something changed that it may depend on,
+//! asks for what it needs next, and says in the end what its client is to be told. Each client gets exactly one
+//! reply, also when peers die: every operation has a deadline. While an operation on a session is under way,
+//! other commands about that session wait.
+
+mod data_pending;
+mod destroy;
+mod list_applications;
+mod list_channels;
+mod start;
+mod stop;
+mod synchronise;
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use lttng_protocol::client::{ErrorCode, Reply};
+use lttng_protocol::consumer::UstRequest;
+
+pub use data_pending::DataPending;
+pub use destroy::Destroy;
+pub use list_applications::ListApplications;
+pub use list_channels::ListChannels;
+pub use start::Start;
+pub use stop::Stop;
+pub use synchronise::Synchronise;
+
+use crate::consumer::{Outcome, Tail};
+use crate::daemon::{Daemon, Purpose};
+use crate::helper::Operation as PathOperation;
+use crate::model::SessionId;
+use crate::output::{ConnId, ConsumerKind};
+use crate::ust::app::AppId;
+
+/// How long an operation may take. Consumer daemons have no deadline of their own.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId(pub u64);
+
+/// What an operation asked of helper and consumer daemons and has not looked at yet.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    outstanding: usize,
+    /// The first status that was not 0.
+    failure: Option<i32>,
+    /// A consumer daemon or the helper is gone.
+    lost: bool,
+    data_pending: bool,
+    counts: Vec<(usize, u64)>,
+    descriptor: Option<OwnedFd>,
+}
+
+impl Jobs {
+    /// A consumer daemon has answered.
+    pub fn consumer_answered(&mut self, item: usize, outcome: &Outcome) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        match outcome {
+            Outcome::Status(0) | Outcome::Channel(_) | Outcome::Buffers(_) => {}
+            Outcome::Status(status) => self.failure = self.failure.or(Some(*status)),
+            Outcome::DataPending(pending) => self.data_pending |= pending,
+            Outcome::Count(count) => self.counts.push((item, *count)),
+            Outcome::Lost => self.lost = true,
+        }
+    }
+
+    /// The helper has answered.
+    pub fn path_done(&mut self, result: Result<(), i32>, descriptor: Option<OwnedFd>) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        self.descriptor = descriptor;
+        if let Err(errno) = result {
+            self.failure = self.failure.or(Some(errno));
+        }
+    }
+
+    fn failed(&self) -> bool {
+        self.failure.is_some() || self.lost
+    }
+}
+
+/// What an operation does.
+#[derive(Debug)]
+pub enum Work {
+    /// Start recording.
+    Start(Start),
+    /// Stop recording.
+    Stop(Stop),
+    /// End a session.
+    Destroy(Destroy),
+    /// Tell whether data is still to be written.
+    DataPending(DataPending),
+    /// List the tracepoints of applications, or their fields.
+    ListApplications(ListApplications),
+    /// List channels with their losses.
+    ListChannels(ListChannels),
+    /// Wait until applications have what a command changed.
+    Synchronise(Synchronise),
+}
+
+/// Whether an operation is over.
+#[derive(Debug)]
+pub enum Progress {
+    /// It goes on.
+    Pending,
+    /// It is over; this is for the client.
+    Done(Reply),
+}
+
+/// Who is told what came of an operation. The header of the reply is made when the request arrives.
+#[derive(Debug, Clone)]
+pub struct ReplyTo {
+    /// The client, while it is there.
+    pub conn: Option<ConnId>,
+    /// A reply to it that says success.
+    pub reply: Reply,
+}
+
+/// An operation under way.
+#[derive(Debug)]
+pub struct Operation {
+    work: Work,
+    /// Requests under way.
+    pub jobs: Jobs,
+    to: ReplyTo,
+    session: Option<SessionId>,
+    deadline: Instant,
+    look: Option<Instant>,
+}
+
+impl Operation {
+    /// When it must be looked at even if nothing changes.
+    pub fn next_look(&self) -> Instant {
+        self.look.map_or(self.deadline, |look| look.min(self.deadline))
+    }
+}
+
+/// An operation's view of the daemon during one look.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The daemon.
+    pub daemon: &'a mut Daemon,
+    jobs: &'a mut Jobs,
+    to: &'a ReplyTo,
+    id: OperationId,
+    expired: bool,
+    look: &'a mut Option<Instant>,
+}
+
+impl Context<'_> {
+    /// Whether the operation has had all its time.
+    pub fn expired(&self) -> bool {
+        self.expired
+    }
+
+    /// Asks a consumer daemon; `item` comes back with a count.
+    pub fn ask_consumer(&mut self, kind: ConsumerKind, request: UstRequest, tail: Tail, item: usize) {
+        let purpose = Purpose::Operation(self.id, item);
+        if self.daemon.ask_consumer(kind, request, tail, purpose) {
+            self.jobs.outstanding = self.jobs.outstanding.saturating_add(1);
+        } else {
+            self.jobs.lost = true;
+        }
+    }
+
+    /// Asks the helper, in the name of the session's owner.
+    pub fn path_operation(&mut self, owner: (u32, u32), operation: PathOperation) {
+        let purpose = crate::daemon::PathPurpose::Operation(self.id);
+        self.jobs.outstanding = self.jobs.outstanding.saturating_add(1);
+        self.daemon.path_operation(owner, operation, purpose);
+    }
+
+    /// What all requests since the last call came to, once all are answered.
+    pub fn answered(&mut self) -> Option<Jobs> {
+        (self.jobs.outstanding == 0).then(|| std::mem::take(self.jobs))
+    }
+
+    /// Has the operation looked at again after `delay`.
+    pub fn look_again_after(&mut self, delay: Duration) {
+        *self.look = Some(self.daemon.after(delay));
+    }
+
+    /// A reply with this code.
+    pub fn reply(&self, code: ErrorCode) -> Progress {
+        Progress::Done(Reply { code, ..self.to.reply.clone() })
+    }
+
+    /// A reply that says success and carries this.
+    pub fn success(&self) -> Reply {
+        self.to.reply.clone()
+    }
+
+    /// The applications that have still to get hold of a session, out of `apps`.
+    fn unsettled(&self, apps: &mut Vec<AppId>, session: SessionId) -> bool {
+        apps.retain(|&app| !self.daemon.is_settled(app, session));
+        !apps.is_empty()
+    }
+}
+
+impl Work {
+    fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        match self {
+            Work::Start(work) => work.step(context),
+            Work::Stop(work) => work.step(context).map_or(Progress::Pending, |code| context.reply(code)),
+            Work::Destroy(work) => work.step(context),
+            Work::DataPending(work) => work.step(context),
+            Work::ListApplications(work) => work.step(context),
+            Work::ListChannels(work) => work.step(context),
+            Work::Synchronise(work) => work.step(context),
+        }
+    }
+}
+
+impl Daemon {
+    /// Begins an operation. While it is under way, it holds `session`.
+    pub(crate) fn begin(&mut self, work: Work, to: ReplyTo, session: Option<SessionId>) {
+        let id = self.counters.operation();
+        let deadline = self.after(TIMEOUT);
+        if let Some(session) = session {
+            self.held.insert(session, id);
+        }
+        let jobs = Jobs::default();
+        self.operations.insert(id, Operation { work, jobs, to, session, deadline, look: None });
+        self.changed = true;
+    }
+
+    /// Lets every operation look at what has changed.
+    pub(crate) fn run_operations(&mut self) {
+        let ids: Vec<OperationId> = self.operations.keys().copied().collect();
+        for id in ids {
+            // While an operation looks, it is not in the table; nothing that it asks is answered meanwhile.
+            let Some(mut operation) = self.operations.remove(&id) else { continue };
+            let expired = self.now >= operation.deadline;
+            if operation.look.is_some_and(|look| self.now >= look) {
+                operation.look = None;
+            }
+            let mut context = Context {
+                daemon: self,
+                jobs: &mut operation.jobs,
+                to: &operation.to,
+                id,
+                expired,
+                look: &mut operation.look,
+            };
+            match operation.work.step(&mut context) {
+                Progress::Pending => drop(self.operations.insert(id, operation)),
+                Progress::Done(reply) => {
+                    self.changed = true;
+                    if let Some(session) = operation.session {
+                        self.held.remove(&session);
+                    }
+                    if let Some(conn) = operation.to.conn {
+                        self.reply(conn, &reply);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Start: folders, the trace chunk, the applications, and the reply once each of them records.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use lttng_protocol::client::ErrorCode;
+use lttng_protocol::consumer::{CreateTraceChunk, UstRequest};
+
+use super::{Context, Progress};
+use crate::consumer::Tail;
+use crate::daemon::FOLDER_MODE;
+use crate::helper::Operation as PathOperation;
+use crate::model::SessionId;
+use crate::output::SharedFd;
+use crate::ust::app::AppId;
+
+/// Number of a session's first trace chunk.
+const FIRST_CHUNK: u64 = 0;
+
+/// Starting a session.
+#[derive(Debug)]
+pub struct Start {
+    session: SessionId,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    /// The folder of the chunk is made and opened.
+    Folder,
+    /// The consumer daemons are told of the chunk.
+    Chunk,
+    /// Flushed channels are made to record again.
+    Restart,
+    /// The applications get hold of the session.
+    Applications(Vec<AppId>),
+    /// Packets are opened, so that the beginning of the trace is known.
+    Packets,
+}
+
+impl Start {
+    /// Starts this session, which must have a channel and not be active.
+    pub fn new(session: SessionId) -> Self {
+        Start { session, phase: Phase::Begin }
+    }
+
+    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        loop {
+            let next = match &mut self.phase {
+                Phase::Begin => self.begin(context),
+                Phase::Folder => match context.answered() {
+                    None if context.expired() => return self.fail(context, ErrorCode::CreateDirFail),
+                    None => return Progress::Pending,
+                    Some(jobs) => match jobs.descriptor {
+                        Some(folder) if jobs.failure.is_none() => {
+                            self.tell_chunk(context, &Rc::new(folder));
+                            Phase::Chunk
+                        }
+                        _ => return self.fail(context, ErrorCode::CreateDirFail),
+                    },
+                },
+                Phase::Chunk => match context.answered() {
+                    None if context.expired() => {
+                        return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer);
+                    }
+                    None => return Progress::Pending,
+                    Some(jobs) if jobs.failed() => {
+                        return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer);
+                    }
+                    Some(_) => {
+                        if let Some(session) = context.daemon.model.get_mut(self.session) {
+                            session.chunk = Some(FIRST_CHUNK);
+                        }
+                        self.activate(context)
+                    }
+                },
+                Phase::Restart => match context.answered() {
+                    None if context.expired() => return self.fail(context, ErrorCode::Unk),
+                    None => return Progress::Pending,
+                    Some(jobs) if jobs.lost => return self.fail(context, ErrorCode::Unk),
+                    Some(_) => self.activate(context),
+                },
+                Phase::Applications(apps) => {
+                    if context.unsettled(apps, self.session) && !context.expired() {
+                        return Progress::Pending;
+                    }
+                    for (kind, _, key) in context.daemon.data_keys(self.session) {
+                        context.ask_consumer(kind, UstRequest::OpenChannelPackets { key }, Tail::None, 0);
+                    }
+                    Phase::Packets
+                }
+                Phase::Packets => match context.answered() {
+                    None if context.expired() => return self.fail(context, ErrorCode::Unk),
+                    None => return Progress::Pending,
+                    Some(jobs) if jobs.failed() => return self.fail(context, ErrorCode::Unk),
+                    Some(_) => return context.reply(ErrorCode::Ok),
+                },
+            };
+            self.phase = next;
+        }
+    }
+
+    fn begin(&self, context: &mut Context<'_>) -> Phase {
+        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Packets };
+        if session.chunk.is_some() {
+            for (kind, _, key) in context.daemon.data_keys(self.session) {
+                context.ask_consumer(kind, UstRequest::ClearQuiescentChannel { key }, Tail::None, 0);
+            }
+            // Asking nobody would hide that nobody is there.
+            context.jobs.lost |= context.daemon.lost_consumer();
+            return Phase::Restart;
+        }
+        let path = PathBuf::from(format!("{}/ust", session.directory()));
+        let owner = (session.uid, session.gid);
+        context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
+        Phase::Folder
+    }
+
+    fn tell_chunk(&self, context: &mut Context<'_>, folder: &SharedFd) {
+        let Some(session) = context.daemon.model.get(self.session) else { return };
+        let chunk = CreateTraceChunk {
+            relayd_id: None,
+            override_name: String::new(),
+            session_id: self.session.0,
+            chunk_id: FIRST_CHUNK,
+            created: context.daemon.wall.max(0).cast_unsigned(),
+            credentials: Some((session.uid, session.gid)),
+        };
+        let consumers = context.daemon.ready_consumers();
+        context.jobs.lost |= consumers.is_empty();
+        for kind in consumers {
+            let request = UstRequest::CreateTraceChunk(chunk.clone());
+            context.ask_consumer(kind, request, Tail::Descriptor(folder.clone()), 0);
+        }
+    }
+
+    /// From here on the session records, and applications get hold of it as they come.
+    fn activate(&self, context: &mut Context<'_>) -> Phase {
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.active = true;
+            session.started = true;
+        }
+        context.daemon.touch_all_applications();
+        Phase::Applications(context.daemon.apps.keys().copied().collect())
+    }
+
+    fn fail(&self, context: &mut Context<'_>, code: ErrorCode) -> Progress {
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.active = false;
+            // Without a chunk nothing was recorded: the session is as before.
+            session.started = session.chunk.is_some();
+        }
+        context.daemon.touch_all_applications();
+        context.reply(code)
+    }
+}

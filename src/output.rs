@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the daemon wants done: the seam between its state machines and the reactor.
+//!
+//! The daemon does no I/O on peers. It leaves these values; the reactor carries them out, in order, and tells
+//! the daemon later what came of them. Tests take the reactor's place.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// A connection or other descriptor that the reactor looks after. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// A descriptor that several messages may carry; it is closed with its last user.
+pub type SharedFd = Rc<OwnedFd>;
+
+/// Which consumer daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConsumerKind {
+    /// For applications with 64-bit longs.
+    Ust64,
+    /// For applications with 32-bit longs.
+    Ust32,
+}
+
+impl ConsumerKind {
+    /// Both of them.
+    pub const ALL: [ConsumerKind; 2] = [ConsumerKind::Ust64, ConsumerKind::Ust32];
+
+    /// The one that serves applications with longs of this many bits.
+    pub fn for_bits(bits: u32) -> Self {
+        if bits == 32 { ConsumerKind::Ust32 } else { ConsumerKind::Ust64 }
+    }
+
+    /// Its name in messages to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            ConsumerKind::Ust64 => "64-bit user space consumer daemon",
+            ConsumerKind::Ust32 => "32-bit user space consumer daemon",
+        }
+    }
+}
+
+/// A listening socket of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Listener {
+    /// Clients: `lttng`, liblttng-ctl.
+    Clients,
+    /// Applications.
+    Applications,
+    /// Health queries.
+    Health,
+    /// The error socket of a consumer daemon.
+    ConsumerError(ConsumerKind),
+}
+
+/// Something for the reactor to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send bytes, with descriptors on the first one.
+    Send {
+        /// To whom.
+        to: ConnId,
+        /// At least one byte.
+        bytes: Vec<u8>,
+        /// Usually none. Bytes with descriptors never share a message with what was sent before.
+        descriptors: Vec<SharedFd>,
+    },
+    /// Close at once, dropping what was not sent yet.
+    Close(ConnId),
+    /// Close once everything was sent.
+    CloseWhenSent(ConnId),
+    /// From now on, read everything from `first` before anything is read from `conn`: replies of an
+    /// application precede the notify requests that refer to them.
+    ReadFirst {
+        /// The connection that comes second.
+        conn: ConnId,
+        /// The one that comes first.
+        first: ConnId,
+    },
+    /// Start a consumer daemon.
+    SpawnConsumer(ConsumerKind),
+    /// Make the two connections to a consumer daemon, and the pipe for its samples.
+    ConnectConsumer {
+        /// Which one.
+        kind: ConsumerKind,
+        /// Its command socket.
+        path: PathBuf,
+    },
+    /// Find out why this process does not answer.
+    Inspect {
+        /// Its command connection.
+        conn: ConnId,
+        /// Its process id.
+        pid: i32,
+    },
+    /// Stop listening and remove the socket file.
+    StopListening(Listener),
+    /// Everything is done: leave the loop.
+    Exit,
+}
+
+/// What the reactor found of a process that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// Stopped, traced by a debugger, or in a frozen cgroup: it can't answer.
+    Suspended,
+    /// It could answer.
+    Running,
+    /// There is no such process.
+    Gone,
+}
+
+/// Outputs not carried out yet.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    queue: Vec<Output>,
+}
+
+impl Outputs {
+    /// Adds one.
+    pub fn push(&mut self, output: Output) {
+        self.queue.push(output);
+    }
+
+    /// Sends plain bytes. Successive ones for a peer become one message.
+    pub fn send(&mut self, to: ConnId, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Some(Output::Send { to: last, bytes: queued, .. }) = self.queue.last_mut()
+            && *last == to
+        {
+            queued.extend_from_slice(&bytes);
+            return;
+        }
+        self.push(Output::Send { to, bytes, descriptors: Vec::new() });
+    }
+
+    /// Sends descriptors on a zero byte, as all LTTng protocols do.
+    pub fn send_descriptors(&mut self, to: ConnId, descriptors: Vec<SharedFd>) {
+        self.push(Output::Send { to, bytes: vec![0], descriptors });
+    }
+
+    /// Takes all of them.
+    pub fn take(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.queue)
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One descriptor of the reactor: reading without waiting, and what is still to be written.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use crate::output::{ConnId, SharedFd};
+use crate::sys::socket;
+
+/// Slices given to the kernel in one message.
+const MAX_SLICES: usize = 16;
+/// Bytes that may wait to be sent to one peer. The largest honest answers are listings of a few megabytes.
+const MAX_QUEUED: usize = 64 << 20;
+
+/// How a descriptor is read and written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A stream of bytes.
+    Stream,
+    /// Messages that stay apart.
+    Messages,
+    /// The reading end of a pipe.
+    Pipe,
+}
+
+/// What writing came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushed {
+    /// Nothing is left.
+    Everything,
+    /// The peer does not take more now.
+    Partly,
+    /// The peer is gone, or lets far too much pile up.
+    Broken,
+}
+
+#[derive(Debug)]
+struct Segment {
+    bytes: Vec<u8>,
+    sent: usize,
+    descriptors: Vec<SharedFd>,
+}
+
+/// A descriptor and its outgoing queue.
+#[derive(Debug)]
+pub struct Connection {
+    descriptor: OwnedFd,
+    kind: Kind,
+    queue: VecDeque<Segment>,
+    queued: usize,
+    /// Read everything from this one first.
+    pub read_first: Option<ConnId>,
+    /// To be closed when all is sent, or at this time.
+    pub close_by: Option<Instant>,
+}
+
+impl Connection {
+    /// Takes over a non-blocking descriptor.
+    pub fn new(descriptor: OwnedFd, kind: Kind) -> Self {
+        Connection { descriptor, kind, queue: VecDeque::new(), queued: 0, read_first: None, close_by: None }
+    }
+
+    /// The descriptor.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// Reads once. 0 is the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing; anything else is the end too.
+    pub fn read(&self, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
+        match self.kind {
+            Kind::Pipe => Ok(nix::unistd::read(&self.descriptor, buffer)?),
+            Kind::Stream | Kind::Messages => socket::receive(self.descriptor(), buffer, descriptors),
+        }
+    }
+
+    /// Queues bytes, with descriptors on the first one.
+    pub fn queue(&mut self, bytes: Vec<u8>, descriptors: Vec<SharedFd>) {
+        self.queued = self.queued.saturating_add(bytes.len());
+        self.queue.push_back(Segment { bytes, sent: 0, descriptors });
+    }
+
+    /// Writes as much as the peer takes.
+    pub fn flush(&mut self) -> Flushed {
+        while !self.queue.is_empty() {
+            match self.send_some() {
+                Ok(sent) => self.advance(sent),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.queued <= MAX_QUEUED => {
+                    return Flushed::Partly;
+                }
+                Err(_) => return Flushed::Broken,
+            }
+        }
+        Flushed::Everything
+    }
+
+    /// Descriptors travel with their own segment only; plain segments travel together, except where each is a
+    /// message.
+    fn send_some(&self) -> io::Result<usize> {
+        let Some(first) = self.queue.front() else { return Ok(0) };
+        let unsent = |segment: &'_ Segment| segment.sent;
+        let alone = self.kind == Kind::Messages || !first.descriptors.is_empty();
+        let count = if alone { 1 } else { MAX_SLICES };
+        let together = self.queue.iter().take(count).enumerate();
+        let slices: Vec<IoSlice<'_>> = together
+            .take_while(|(at, segment)| *at == 0 || segment.descriptors.is_empty())
+            .map(|(_, segment)| IoSlice::new(segment.bytes.get(unsent(segment)..).unwrap_or_default()))
+            .collect();
+        // Once the first byte is gone, the descriptors are too.
+        let descriptors: Vec<BorrowedFd<'_>> = match first.sent {
+            0 => first.descriptors.iter().map(AsFd::as_fd).collect(),
+            _ => Vec::new(),
+        };
+        socket::send(self.descriptor(), &slices, &descriptors)
+    }
+
+    fn advance(&mut self, mut sent: usize) {
+        self.queued = self.queued.saturating_sub(sent);
+        while let Some(first) = self.queue.front_mut() {
+            let left = first.bytes.len().saturating_sub(first.sent);
+            if sent < left {
+                first.sent = first.sent.saturating_add(sent);
+                return;
+            }
+            sent = sent.saturating_sub(left);
+            self.queue.pop_front();
+            if sent == 0 && self.queue.front().is_none_or(|next| !next.bytes.is_empty()) {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+    use std::rc::Rc;
+
+    fn pair() -> (Connection, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        (Connection::new(ours.into(), Kind::Stream), theirs)
+    }
+
+    #[test]
+    fn all_is_sent_in_order_also_when_the_peer_is_slow() {
+        let (mut connection, mut peer) = pair();
+        let pieces: Vec<Vec<u8>> = (0..200u8).map(|number| vec![number; 5000]).collect();
+        for piece in &pieces {
+            connection.queue(piece.clone(), Vec::new());
+        }
+        assert_eq!(connection.flush(), Flushed::Partly);
+        let mut received = Vec::new();
+        let mut buffer = [0; 70_000];
+        let expected = pieces.concat();
+        while received.len() < expected.len() {
+            let count = peer.read(&mut buffer).unwrap();
+            received.extend_from_slice(&buffer[..count]);
+            assert_ne!(connection.flush(), Flushed::Broken);
+        }
+        assert!(received == expected);
+        assert_eq!(connection.flush(), Flushed::Everything);
+    }
+
+    #[test]
+    fn descriptors_come_with_their_byte_and_no_other() {
+        let (mut connection, peer) = pair();
+        let descriptor: SharedFd = Rc::new(std::fs::File::open("/dev/null").unwrap().into());
+        connection.queue(b"before".to_vec(), Vec::new());
+        connection.queue(vec![0], vec![descriptor.clone()]);
+        connection.queue(b"after".to_vec(), Vec::new());
+        assert_eq!(connection.flush(), Flushed::Everything);
+        let mut buffer = [0; 6];
+        let mut descriptors = Vec::new();
+        assert_eq!(socket::receive(peer.as_fd(), &mut buffer, &mut descriptors).unwrap(), 6);
+        assert!(descriptors.is_empty());
+        let mut byte = [1; 1];
+        assert_eq!(socket::receive(peer.as_fd(), &mut byte, &mut descriptors).unwrap(), 1);
+        assert_eq!((byte, descriptors.len()), ([0], 1));
+        assert_eq!(Rc::strong_count(&descriptor), 1);
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_noticed() {
+        let (mut connection, peer) = pair();
+        drop(peer);
+        connection.queue(b"x".to_vec(), Vec::new());
+        assert_eq!(connection.flush(), Flushed::Broken);
+    }
+}

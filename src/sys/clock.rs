@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The trace clock's relation to the wall clock, and dates in local time.
+
+use nix::time::{ClockId, clock_gettime};
+
+/// Samples taken to find the clock's offset; the tightest one counts.
+const SAMPLES: usize = 10;
+
+fn nanoseconds(clock: ClockId) -> Option<i64> {
+    let time = clock_gettime(clock).ok()?;
+    time.tv_sec().checked_mul(1_000_000_000)?.checked_add(time.tv_nsec())
+}
+
+/// Nanoseconds to add to `CLOCK_MONOTONIC` to get the time since the Epoch; 0 if the clocks can't be read.
+/// (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-registry.c` and `ust-metadata.c`.)
+pub fn monotonic_offset() -> i64 {
+    let mut best: Option<(i64, i64)> = None;
+    for _ in 0..SAMPLES {
+        let sample = (
+            nanoseconds(ClockId::CLOCK_MONOTONIC),
+            nanoseconds(ClockId::CLOCK_REALTIME),
+            nanoseconds(ClockId::CLOCK_MONOTONIC),
+        );
+        let (Some(before), Some(real), Some(after)) = sample else { return 0 };
+        let delta = after.saturating_sub(before);
+        if best.is_none_or(|(least, _)| delta <= least) {
+            let middle = before.saturating_add(after) >> 1;
+            best = Some((delta, real.saturating_sub(middle)));
+        }
+    }
+    best.map_or(0, |(_, offset)| offset)
+}
+
+fn local(seconds: i64) -> libc::tm {
+    // SAFETY: tm is plain data for which all-zero is a valid value.
+    let mut broken_down: libc::tm = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are valid for the call; on failure the structure stays zeroed.
+    unsafe { libc::localtime_r(&raw const seconds, &raw mut broken_down) };
+    broken_down
+}
+
+/// `YYYYmmdd-HHMMSS` in local time, as in names of sessions and folders.
+pub fn name_date(seconds: i64) -> String {
+    let t = local(seconds);
+    format!(
+        "{:04}{:02}{:02}-{:02}{:02}{:02}",
+        t.tm_year.saturating_add(1900),
+        t.tm_mon.saturating_add(1),
+        t.tm_mday,
+        t.tm_hour,
+        t.tm_min,
+        t.tm_sec
+    )
+}
+
+/// `YYYYmmddTHHMMSS+hhmm` in local time, as in metadata and chunk names.
+pub fn iso_date(seconds: i64) -> String {
+    let t = local(seconds);
+    let minutes = t.tm_gmtoff / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!(
+        "{:04}{:02}{:02}T{:02}{:02}{:02}{sign}{:02}{:02}",
+        t.tm_year.saturating_add(1900),
+        t.tm_mon.saturating_add(1),
+        t.tm_mday,
+        t.tm_hour,
+        t.tm_min,
+        t.tm_sec,
+        minutes.abs() / 60,
+        minutes.abs() % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_have_the_shape_that_clients_expect() {
+        let name = name_date(0);
+        assert_eq!((name.len(), name.as_bytes()[8]), (15, b'-'), "{name}");
+        let iso = iso_date(1_795_376_204);
+        assert_eq!((iso.len(), iso.as_bytes()[8]), (20, b'T'), "{iso}");
+        assert!(iso.starts_with("202611"), "{iso}");
+    }
+
+    #[test]
+    fn the_offset_leads_from_one_clock_to_the_other() {
+        let expected =
+            nanoseconds(ClockId::CLOCK_REALTIME).unwrap() - nanoseconds(ClockId::CLOCK_MONOTONIC).unwrap();
+        assert!((monotonic_offset() - expected).abs() < 1_000_000_000);
+    }
+}

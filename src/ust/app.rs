@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One application: its connections, the commands it has not answered, and what is known of it.
+//!
+//! Commands are written as soon as they are known and answered in order, so the queue of unanswered ones is
+//! all that is needed to understand a reply. Whether the application is slow or unable to answer is decided
+//! by looking at its process, never by guessing from the time alone ([`App::overdue`]).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use lttng_protocol::ust::Registration;
+use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointField, TracerVersion, code};
+
+use super::listing::{self, Entries, Listing, ListingKind};
+use super::mirror::{Request, SessionMirror};
+use crate::model::SessionId;
+use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
+use crate::sys::socket::Credentials;
+
+/// Unanswered for this long, an application's process is looked at.
+const SUSPICION: Duration = Duration::from_millis(20);
+/// How often a suspended process is looked at.
+const SUSPENDED_CHECK: Duration = Duration::from_millis(250);
+/// How often one that is merely slow is looked at.
+const SLOW_CHECK: Duration = Duration::from_millis(100);
+
+/// An application, by its command connection: a process id may be registered twice for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppId(pub ConnId);
+
+/// Which listing of an application is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListingId(pub u64);
+
+/// What an unanswered command was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The version of its tracer.
+    TracerVersion,
+    /// Its `main` may run.
+    RegisterDone,
+    /// A session's mirror.
+    Session(SessionId, Request),
+    /// A listing.
+    Listing(ListingId, ListingKind, listing::Step),
+}
+
+/// A command with all that goes with it.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// The object that the command is for.
+    pub handle: u32,
+    /// The command.
+    pub command: Command,
+    /// Bytes that follow it.
+    pub payload: Vec<u8>,
+    /// Descriptors that follow, on a byte of their own.
+    pub descriptors: Vec<SharedFd>,
+}
+
+impl Outgoing {
+    /// A command that is complete by itself.
+    pub fn plain(handle: u32, command: Command) -> Self {
+        Outgoing { handle, command, payload: Vec::new(), descriptors: Vec::new() }
+    }
+}
+
+#[derive(Debug)]
+struct Expected {
+    handle: u32,
+    command: u32,
+    cause: Cause,
+}
+
+/// An answer, understood.
+#[derive(Debug)]
+pub struct Answer {
+    /// What it answers.
+    pub cause: Cause,
+    /// Its content.
+    pub reply: Reply,
+    /// The field that follows an entry of a field list.
+    pub field: Option<TracepointField>,
+}
+
+/// The application does not keep to the protocol, or is dying: it must be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonsense(pub &'static str);
+
+/// When the application is looked at, or given up.
+#[derive(Debug, Clone, Copy)]
+struct Watch {
+    /// Its last sign of life, or when the oldest unanswered command was written.
+    since: Instant,
+    /// When its process is looked at next.
+    check: Instant,
+}
+
+/// What to do about an application that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overdue {
+    /// Look at its process.
+    Inspect,
+    /// It had its time.
+    GiveUp,
+}
+
+/// One application.
+#[derive(Debug)]
+pub struct App {
+    /// Its command connection.
+    pub command: ConnId,
+    /// Its notify connection.
+    pub notify: ConnId,
+    /// Who it is, as the kernel says.
+    pub credentials: Credentials,
+    /// Who it is, as it says.
+    pub registration: Registration,
+    /// Version of its tracer, once known.
+    pub tracer: Option<TracerVersion>,
+    /// What it has of the sessions.
+    pub mirrors: BTreeMap<SessionId, SessionMirror>,
+    /// Its `main` was allowed to run.
+    pub released: bool,
+    /// When its `main` is allowed to run at the latest.
+    pub release_by: Instant,
+    /// It can't answer at the moment: nobody waits for it, nothing new is asked of it.
+    pub lagging: bool,
+    /// Listings under way.
+    pub listings: BTreeMap<ListingId, Listing>,
+    /// Bytes of an incomplete notify request.
+    pub notify_input: Vec<u8>,
+    expected: VecDeque<Expected>,
+    input: Vec<u8>,
+    reply: Option<Reply>,
+    watch: Option<Watch>,
+}
+
+impl App {
+    /// An application whose two connections are there.
+    pub fn new(
+        [command, notify]: [ConnId; 2],
+        credentials: Credentials,
+        registration: Registration,
+        release_by: Instant,
+    ) -> Self {
+        App {
+            command,
+            notify,
+            credentials,
+            registration,
+            tracer: None,
+            mirrors: BTreeMap::new(),
+            released: false,
+            release_by,
+            lagging: false,
+            listings: BTreeMap::new(),
+            notify_input: Vec::new(),
+            expected: VecDeque::new(),
+            input: Vec::new(),
+            reply: None,
+            watch: None,
+        }
+    }
+
+    /// Writes a command.
+    pub fn send(&mut self, outgoing: Outgoing, cause: Cause, now: Instant, outputs: &mut Outputs) {
+        let Outgoing { handle, command, payload, descriptors } = outgoing;
+        self.expected.push_back(Expected { handle, command: command.number(), cause });
+        let mut bytes = Vec::with_capacity(Message::LEN.saturating_add(payload.len()));
+        Message { handle, command }.encode_into(&mut bytes);
+        bytes.extend_from_slice(&payload);
+        outputs.send(self.command, bytes);
+        if !descriptors.is_empty() {
+            outputs.send_descriptors(self.command, descriptors);
+        }
+        self.watch.get_or_insert(Watch { since: now, check: after(now, SUSPICION) });
+    }
+
+    /// Writes a command about the connection itself.
+    pub fn send_root(&mut self, command: Command, cause: Cause, now: Instant, outputs: &mut Outputs) {
+        self.send(Outgoing::plain(ROOT, command), cause, now, outputs);
+    }
+
+    /// Starts a listing.
+    pub fn list(&mut self, id: ListingId, kind: ListingKind, now: Instant, outputs: &mut Outputs) {
+        self.listings.insert(id, Listing::new(kind));
+        self.send_root(kind.create(), Cause::Listing(id, kind, listing::Step::Create), now, outputs);
+    }
+
+    /// Takes bytes from the command connection; call [`App::next_answer`] afterwards.
+    pub fn received(&mut self, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// The next complete answer among the bytes received.
+    ///
+    /// # Errors
+    /// [`Nonsense`] when it does not answer the oldest command.
+    pub fn next_answer(&mut self, now: Instant) -> Result<Option<Answer>, Nonsense> {
+        let reply = match self.reply.take() {
+            Some(reply) => reply,
+            None => {
+                let Some(bytes) = self.take_input(Reply::LEN) else { return Ok(None) };
+                Reply::decode(&bytes).map_err(|_| Nonsense("malformed reply"))?
+            }
+        };
+        let Some(oldest) = self.expected.front() else { return Err(Nonsense("reply to no command")) };
+        if (reply.handle, reply.command) != (oldest.handle, oldest.command) {
+            return Err(Nonsense("reply to another command"));
+        }
+        let cause = oldest.cause;
+        let has_field = matches!(cause, Cause::Listing(_, ListingKind::Fields, listing::Step::Entry));
+        let field = if has_field && reply.code == code::OK {
+            let Some(bytes) = self.take_input(TracepointField::LEN) else {
+                self.reply = Some(reply);
+                return Ok(None);
+            };
+            Some(TracepointField::decode(&bytes).map_err(|_| Nonsense("malformed field"))?)
+        } else {
+            None
+        };
+        self.expected.pop_front();
+        self.watch = (!self.expected.is_empty()).then(|| Watch { since: now, check: after(now, SUSPICION) });
+        Ok(Some(Answer { cause, reply, field }))
+    }
+
+    /// Goes on with a listing after an answer.
+    pub fn list_further(
+        &mut self,
+        id: ListingId,
+        step: listing::Step,
+        answer: &Answer,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) -> Result<(), Nonsense> {
+        let Some(listing) = self.listings.get_mut(&id) else { return Ok(()) };
+        let commands = listing.answered(step, answer)?;
+        let kind = listing.kind;
+        if listing.is_over() {
+            self.listings.remove(&id);
+        }
+        for (handle, step) in commands {
+            let command = Outgoing::plain(handle, kind.command(step));
+            self.send(command, Cause::Listing(id, kind, step), now, outputs);
+        }
+        Ok(())
+    }
+
+    /// Takes the entries of a listing, complete or not; it ends by itself.
+    pub fn take_listing(&mut self, id: ListingId) -> Option<Entries> {
+        let listing = self.listings.get_mut(&id)?;
+        let entries = listing.take();
+        if listing.is_over() {
+            self.listings.remove(&id);
+        }
+        Some(entries)
+    }
+
+    /// Whether any command is unanswered.
+    pub fn owes_answers(&self) -> bool {
+        !self.expected.is_empty()
+    }
+
+    /// When [`App::overdue`] must be asked.
+    pub fn next_check(&self, timeout: Option<Duration>) -> Option<Instant> {
+        let watch = self.watch?;
+        let end = timeout.filter(|_| !self.lagging).map(|timeout| after(watch.since, timeout));
+        Some(end.map_or(watch.check, |end| end.min(watch.check)))
+    }
+
+    /// What to do about the oldest unanswered command at this time. `timeout` is what a process that could
+    /// answer is given; none is for ever.
+    pub fn overdue(&mut self, now: Instant, timeout: Option<Duration>) -> Option<Overdue> {
+        let lagging = self.lagging;
+        let watch = self.watch.as_mut()?;
+        if !lagging && timeout.is_some_and(|timeout| now >= after(watch.since, timeout)) {
+            return Some(Overdue::GiveUp);
+        }
+        if now < watch.check {
+            return None;
+        }
+        watch.check = after(now, if lagging { SUSPENDED_CHECK } else { SLOW_CHECK });
+        Some(Overdue::Inspect)
+    }
+
+    /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.
+    pub fn inspected(&mut self, state: ProcessState, now: Instant) -> bool {
+        let Some(watch) = &mut self.watch else { return false };
+        let suspended = state == ProcessState::Suspended;
+        if suspended == self.lagging {
+            return false;
+        }
+        self.lagging = suspended;
+        watch.since = now;
+        watch.check = after(now, if suspended { SUSPENDED_CHECK } else { SUSPICION });
+        true
+    }
+
+    fn take_input(&mut self, length: usize) -> Option<Vec<u8>> {
+        (self.input.len() >= length).then(|| self.input.drain(..length).collect())
+    }
+}
+
+fn after(instant: Instant, duration: Duration) -> Instant {
+    instant.checked_add(duration).unwrap_or(instant)
+}

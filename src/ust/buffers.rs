@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The buffers of one session for the applications of one user: channels made by the consumer daemon, the
+//! registry of what they hold, and how much of its text the consumer daemon has.
+//!
+//! [`Buffers::needs`] is the planner of this side: it names what can be asked of helper and consumer daemon
+//! now. The rest records answers. Dropping the value closes the descriptors, which is what makes the consumer
+//! daemon free the buffers.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::planner::BufferState;
+use super::registry::Registry;
+use crate::consumer::ChannelBuffers;
+use crate::model::{ChannelId, SessionId};
+use crate::output::ConsumerKind;
+
+/// How long new metadata may gather before it is pushed.
+const PUSH_DELAY: Duration = Duration::from_millis(50);
+/// How long a push that failed is left alone.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Whose buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BuffersKey {
+    /// The session.
+    pub session: SessionId,
+    /// Bits of a long in the applications: 32 or 64.
+    pub bits: u32,
+    /// User id of the applications.
+    pub uid: u32,
+}
+
+impl BuffersKey {
+    /// Where the files are, relative to the `ust` folder of the trace.
+    pub fn path(&self) -> String {
+        format!("uid/{}/{}-bit", self.uid, self.bits)
+    }
+}
+
+/// Something to be asked of another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Helper: the folders of the trace files.
+    Directory,
+    /// Consumer daemon: make this channel.
+    Channel(ChannelId),
+    /// Consumer daemon: hand over the buffers of this channel.
+    Handover(ChannelId),
+    /// Consumer daemon: make the metadata channel.
+    Metadata,
+    /// Consumer daemon: put the metadata channel to use.
+    SetUpMetadata,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Wanted,
+    Asked,
+    Made,
+    Fetching,
+    Ready(Rc<ChannelBuffers>),
+    Failed,
+}
+
+/// One data channel.
+#[derive(Debug)]
+pub struct BufferedChannel {
+    /// Its number in the trace, as the registry gave it.
+    pub number: u32,
+    /// Its number at the consumer daemon.
+    pub key: u64,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Directory {
+    Wanted,
+    Asked,
+    Made,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MetadataStage {
+    Wanted,
+    Asked,
+    Made,
+    SettingUp,
+    Ready,
+    Failed,
+}
+
+/// Everything of one [`BuffersKey`].
+#[derive(Debug)]
+pub struct Buffers {
+    /// The consumer daemon that has them.
+    pub consumer: ConsumerKind,
+    /// Number that stands for this set in metadata requests.
+    pub application_session: u64,
+    /// What the channels hold.
+    pub registry: Registry,
+    /// The trace's UUID.
+    pub uuid: [u8; 16],
+    /// Number of the metadata channel at the consumer daemon.
+    pub metadata_key: u64,
+    directory: Directory,
+    channels: BTreeMap<ChannelId, BufferedChannel>,
+    metadata: MetadataStage,
+    version: u64,
+    delivered: usize,
+    pushing: Option<usize>,
+    push_at: Option<Instant>,
+}
+
+impl Buffers {
+    /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice.
+    pub fn new(
+        consumer: ConsumerKind,
+        application_session: u64,
+        uuid: [u8; 16],
+        mut registry: Registry,
+        channels: impl Iterator<Item = ChannelId>,
+        mut keys: impl FnMut() -> u64,
+    ) -> Self {
+        let channels = channels
+            .map(|id| {
+                let number = registry.add_channel();
+                (id, BufferedChannel { number, key: keys(), stage: Stage::Wanted })
+            })
+            .collect();
+        Buffers {
+            consumer,
+            application_session,
+            registry,
+            uuid,
+            metadata_key: keys(),
+            directory: Directory::Wanted,
+            channels,
+            metadata: MetadataStage::Wanted,
+            version: 0,
+            delivered: 0,
+            pushing: None,
+            push_at: None,
+        }
+    }
+
+    /// What can be asked now; each thing is named once. The metadata channel comes after all data channels.
+    pub fn needs(&mut self) -> Vec<Need> {
+        if self.directory == Directory::Wanted {
+            self.directory = Directory::Asked;
+            return vec![Need::Directory];
+        }
+        let mut needs = Vec::new();
+        if self.directory != Directory::Made {
+            return needs;
+        }
+        for (&id, channel) in &mut self.channels {
+            match channel.stage {
+                Stage::Wanted => {
+                    channel.stage = Stage::Asked;
+                    needs.push(Need::Channel(id));
+                }
+                Stage::Made => {
+                    channel.stage = Stage::Fetching;
+                    needs.push(Need::Handover(id));
+                }
+                _ => {}
+            }
+        }
+        let settled = |channel: &BufferedChannel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed);
+        match self.metadata {
+            MetadataStage::Wanted if self.channels.values().all(settled) => {
+                self.metadata = MetadataStage::Asked;
+                needs.push(Need::Metadata);
+            }
+            MetadataStage::Made => {
+                self.metadata = MetadataStage::SettingUp;
+                needs.push(Need::SetUpMetadata);
+            }
+            _ => {}
+        }
+        needs
+    }
+
+    /// The folders are there, or not.
+    pub fn directory_made(&mut self, made: bool) {
+        self.directory = Directory::Made;
+        if !made {
+            self.fail();
+        }
+    }
+
+    /// The consumer daemon made a channel, or not.
+    pub fn channel_made(&mut self, id: ChannelId, made: bool) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.stage = if made { Stage::Made } else { Stage::Failed };
+        }
+    }
+
+    /// The consumer daemon handed over a channel, or not. Buffers without a stream are none.
+    pub fn channel_handed_over(&mut self, id: ChannelId, buffers: Option<ChannelBuffers>) {
+        if let Some(channel) = self.channels.get_mut(&id) {
+            channel.stage = match buffers.filter(|buffers| !buffers.streams.is_empty()) {
+                Some(buffers) => Stage::Ready(Rc::new(buffers)),
+                None => Stage::Failed,
+            };
+        }
+    }
+
+    /// The consumer daemon made the metadata channel, or not.
+    pub fn metadata_made(&mut self, made: bool) {
+        self.metadata = if made { MetadataStage::Made } else { MetadataStage::Failed };
+    }
+
+    /// The consumer daemon put the metadata channel to use, or not.
+    pub fn metadata_set_up(&mut self, done: bool) {
+        self.metadata = if done { MetadataStage::Ready } else { MetadataStage::Failed };
+    }
+
+    /// Nothing more will come: the consumer daemon is gone, or no file can be made.
+    pub fn fail(&mut self) {
+        for channel in self.channels.values_mut() {
+            channel.stage = Stage::Failed;
+        }
+        self.metadata = MetadataStage::Failed;
+        self.pushing = None;
+    }
+
+    /// How far a channel is, for the planner of an application.
+    pub fn state(&self, id: ChannelId) -> BufferState {
+        match self.channels.get(&id).map(|channel| &channel.stage) {
+            Some(Stage::Ready(buffers)) => {
+                BufferState::Ready(u32::try_from(buffers.streams.len()).unwrap_or(u32::MAX))
+            }
+            Some(Stage::Failed) | None => BufferState::Failed,
+            Some(_) => BufferState::Pending,
+        }
+    }
+
+    /// The buffers of a channel, once they are there.
+    pub fn handed_over(&self, id: ChannelId) -> Option<&Rc<ChannelBuffers>> {
+        match &self.channels.get(&id)?.stage {
+            Stage::Ready(buffers) => Some(buffers),
+            _ => None,
+        }
+    }
+
+    /// A channel.
+    pub fn channel(&self, id: ChannelId) -> Option<&BufferedChannel> {
+        self.channels.get(&id)
+    }
+
+    /// Consumer daemon's numbers of the data channels that exist there.
+    pub fn data_keys(&self) -> impl Iterator<Item = (ChannelId, u64)> + '_ {
+        let ready = |(&id, channel): (&ChannelId, &BufferedChannel)| {
+            matches!(channel.stage, Stage::Ready(_)).then_some((id, channel.key))
+        };
+        self.channels.iter().filter_map(ready)
+    }
+
+    /// Whether the consumer daemon has a metadata channel that takes text.
+    pub fn metadata_ready(&self) -> bool {
+        self.metadata == MetadataStage::Ready
+    }
+
+    /// Whether something asked for above is still to come.
+    pub fn unfinished(&self) -> bool {
+        !matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
+            || self.channels.values().any(|channel| !matches!(channel.stage, Stage::Ready(_) | Stage::Failed))
+    }
+
+    /// Generation of the metadata; raised when the text starts over.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Bytes of metadata that the consumer daemon has taken.
+    pub fn delivered(&self) -> usize {
+        self.delivered
+    }
+
+    /// Text that the consumer daemon does not have, with its offset.
+    pub fn undelivered(&self) -> (usize, &[u8]) {
+        (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
+    }
+
+    /// Whether a push would bring something and may be made now.
+    pub fn wants_push(&self) -> bool {
+        self.metadata_ready() && self.pushing.is_none() && self.delivered < self.registry.text().len()
+    }
+
+    /// When the next push is due, if one is. New text is given a moment to gather.
+    pub fn push_due(&mut self, now: Instant) -> Option<Instant> {
+        if !self.wants_push() {
+            self.push_at = None;
+            return None;
+        }
+        let at = *self.push_at.get_or_insert_with(|| now.checked_add(PUSH_DELAY).unwrap_or(now));
+        Some(at)
+    }
+
+    /// A push of everything new is under way; its text and offset.
+    pub fn begin_push(&mut self) -> (usize, Vec<u8>) {
+        let (offset, text) = self.undelivered();
+        let piece = (offset, text.to_vec());
+        self.pushing = Some(self.registry.text().len());
+        self.push_at = None;
+        piece
+    }
+
+    /// A push was answered.
+    pub fn pushed(&mut self, accepted: bool, now: Instant) {
+        match self.pushing.take() {
+            Some(end) if accepted => self.delivered = self.delivered.max(end),
+            _ => self.push_at = now.checked_add(RETRY_DELAY),
+        }
+    }
+
+    /// The consumer daemon took text on its metadata connection.
+    pub fn delivered_up_to(&mut self, end: usize, version: u64) {
+        if version == self.version {
+            self.delivered = self.delivered.max(end.min(self.registry.text().len()));
+        }
+    }
+}

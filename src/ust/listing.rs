@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Asking an application for its tracepoints, or for their fields.
+//!
+//! The entries come one by one, so they are asked for in bursts; asking beyond the end costs nothing.
+
+use lttng_protocol::ust::command::{Command, Tracepoint, TracepointField, code};
+
+use super::app::{Answer, Nonsense};
+
+/// Entries asked for in the first burst, and in each later one.
+const FIRST_BURST: usize = 16;
+const BURST: usize = 64;
+/// Most entries taken from one application.
+const MAX_ENTRIES: usize = 100_000;
+
+/// What is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListingKind {
+    /// Tracepoints.
+    Tracepoints,
+    /// The fields of all tracepoints.
+    Fields,
+}
+
+impl ListingKind {
+    /// The command that makes the list.
+    pub fn create(self) -> Command {
+        match self {
+            ListingKind::Tracepoints => Command::TracepointList,
+            ListingKind::Fields => Command::TracepointFieldList,
+        }
+    }
+
+    /// The command for a step.
+    pub fn command(self, step: Step) -> Command {
+        match (step, self) {
+            (Step::Create, _) => self.create(),
+            (Step::Entry, ListingKind::Tracepoints) => Command::TracepointListGet,
+            (Step::Entry, ListingKind::Fields) => Command::TracepointFieldListGet,
+            (Step::Release, _) => Command::Release,
+        }
+    }
+}
+
+/// A step of a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The list is made.
+    Create,
+    /// An entry.
+    Entry,
+    /// The list is given up.
+    Release,
+}
+
+/// The listing of one application.
+#[derive(Debug)]
+pub struct Listing {
+    /// What is listed.
+    pub kind: ListingKind,
+    /// All entries are there, or the application refused to give them.
+    pub done: bool,
+    entries: Entries,
+    handle: u32,
+    outstanding: usize,
+    ended: bool,
+    released: bool,
+    taken: bool,
+}
+
+/// What an application listed, in its own order.
+#[derive(Debug, Default)]
+pub struct Entries {
+    /// Tracepoints.
+    pub tracepoints: Vec<Tracepoint>,
+    /// Fields.
+    pub fields: Vec<TracepointField>,
+}
+
+impl Entries {
+    fn len(&self) -> usize {
+        self.tracepoints.len().max(self.fields.len())
+    }
+}
+
+impl Listing {
+    /// A listing whose first command was sent.
+    pub fn new(kind: ListingKind) -> Self {
+        Listing {
+            kind,
+            done: false,
+            entries: Entries::default(),
+            handle: 0,
+            outstanding: 0,
+            ended: false,
+            released: false,
+            taken: false,
+        }
+    }
+
+    /// Takes the entries so far. What comes later is dropped.
+    pub(super) fn take(&mut self) -> Entries {
+        self.taken = true;
+        std::mem::take(&mut self.entries)
+    }
+
+    /// Nothing more will come of it, and nobody will ask for it.
+    pub(super) fn is_over(&self) -> bool {
+        self.taken && self.released
+    }
+
+    /// Takes an answer; returns the handles and steps to send next.
+    pub(super) fn answered(&mut self, step: Step, answer: &Answer) -> Result<Vec<(u32, Step)>, Nonsense> {
+        let failed = answer.reply.code != code::OK;
+        match step {
+            Step::Create if failed => (self.done, self.released) = (true, true),
+            Step::Create => {
+                self.handle = answer.reply.value;
+                return Ok(self.burst(FIRST_BURST));
+            }
+            Step::Entry => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                self.ended |= failed || self.entries.len() >= MAX_ENTRIES;
+                if !failed && !self.taken {
+                    self.take_entry(answer)?;
+                }
+                if self.outstanding == 0 && self.ended {
+                    self.done = true;
+                    return Ok(vec![(self.handle, Step::Release)]);
+                }
+                if self.outstanding == 0 {
+                    return Ok(self.burst(BURST));
+                }
+            }
+            Step::Release => self.released = true,
+        }
+        Ok(Vec::new())
+    }
+
+    fn burst(&mut self, count: usize) -> Vec<(u32, Step)> {
+        self.outstanding = count;
+        vec![(self.handle, Step::Entry); count]
+    }
+
+    fn take_entry(&mut self, answer: &Answer) -> Result<(), Nonsense> {
+        match &answer.field {
+            Some(field) => self.entries.fields.push(field.clone()),
+            None => {
+                let entry = answer.reply.tracepoint().map_err(|_| Nonsense("malformed tracepoint"))?;
+                self.entries.tracepoints.push(entry.clone());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the applications that share buffers have registered: channels, events and enumerations, their ids,
+//! and the metadata text that describes them.
+//!
+//! One registry belongs to a session and a user (and word size), or to a session and one application. It is
+//! pure data: pushing the text to the consumer daemon, and knowing how much of it was pushed, is done
+//! elsewhere. A registration that fails must leave everything as it was, so that a reader never sees a block
+//! that is cut off.
+
+mod identity;
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use lttng_protocol::ust::field::{Field, modernize_contexts};
+use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
+use lttng_protocol::ust::registration::ByteOrder;
+
+use self::identity::Identity;
+use super::tsdl::{self, Header, Types};
+
+/// Largest text, in bytes: some hundred thousand events. It bounds what the applications of a user can make
+/// the daemon keep, and lets positions in the text be 32 bits wide.
+const MAX_TEXT_SIZE: usize = 256 << 20;
+/// Most enumerations and entries of enumerations, counted together.
+const MAX_ENUM_ENTRIES: usize = 1 << 18;
+
+/// A negative errno for the application.
+type Errno = i32;
+
+/// Where a block is in the text.
+type Span = Range<u32>;
+
+/// Ids and metadata text of the applications that share buffers.
+#[derive(Debug)]
+pub struct Registry {
+    byte_order: ByteOrder,
+    text: String,
+    /// By chan_id.
+    channels: Vec<Channel>,
+    /// By enumeration id.
+    enums: Vec<Box<[EnumEntry]>>,
+    enum_ids: HashMap<Identity, u64>,
+    /// Enumerations and entries so far.
+    enum_entries: usize,
+}
+
+/// A channel of the registry.
+#[derive(Debug, Default)]
+struct Channel {
+    /// Set when an application has registered the channel.
+    stream: Option<Stream>,
+    event_ids: HashMap<Identity, u32>,
+    /// The event blocks, by event id.
+    events: Vec<Span>,
+}
+
+/// A channel's contexts.
+#[derive(Debug)]
+struct Stream {
+    contexts: Identity,
+    block: Span,
+}
+
+impl Registry {
+    /// A registry without channels; its text is the header.
+    pub fn new(header: &Header) -> Self {
+        Registry {
+            byte_order: header.byte_order,
+            text: header.to_string(),
+            channels: Vec::new(),
+            enums: Vec::new(),
+            enum_ids: HashMap::new(),
+            enum_entries: 0,
+        }
+    }
+
+    /// Adds a channel; returns its chan_id, which is also the stream id in the trace.
+    pub fn add_channel(&mut self) -> u32 {
+        let chan_id = u32::try_from(self.channels.len()).unwrap_or(u32::MAX);
+        self.channels.push(Channel::default());
+        chan_id
+    }
+
+    /// The id of an enumeration: that of an equal one, or a new one. Nothing is added to the text, the entries
+    /// appear wherever a field uses them.
+    ///
+    /// # Errors
+    ///
+    /// `-EOVERFLOW` if there are too many.
+    pub fn register_enum(&mut self, request: &RegisterEnum) -> Result<u64, Errno> {
+        let identity = Identity::of_enum(request);
+        if let Some(&id) = self.enum_ids.get(&identity) {
+            return Ok(id);
+        }
+        let entries = self.enum_entries.saturating_add(request.entries.len()).saturating_add(1);
+        if entries > MAX_ENUM_ENTRIES {
+            return Err(-libc::EOVERFLOW);
+        }
+        let id = self.enums.len() as u64;
+        self.enum_entries = entries;
+        self.enums.push(request.entries.clone().into_boxed_slice());
+        self.enum_ids.insert(identity, id);
+        Ok(id)
+    }
+
+    /// The id of an event in a channel: that of an equal one, or a new one, whose block is then appended to
+    /// the text. The block may come before that of the channel.
+    ///
+    /// # Errors
+    ///
+    /// `-EINVAL` if the channel does not exist, a field cannot be described or the text is too large;
+    /// `-EOVERFLOW` if the fields are incomplete; `-ENOENT` for an unknown enumeration.
+    pub fn register_event(&mut self, chan_id: u32, event: &RegisterEvent) -> Result<u32, Errno> {
+        let channel = self.channels.get(chan_id as usize).ok_or(-libc::EINVAL)?;
+        let identity = Identity::of_event(event);
+        if let Some(&id) = channel.event_ids.get(&identity) {
+            return Ok(id);
+        }
+        let id = u32::try_from(channel.events.len()).map_err(|_| -libc::ENOENT)?;
+        let block = tsdl::event(self.types(), chan_id, id, event).map_err(tsdl::Error::errno)?;
+        let span = self.append(&block)?;
+        let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
+        channel.events.push(span);
+        channel.event_ids.insert(identity, id);
+        Ok(id)
+    }
+
+    /// Takes note of a channel's contexts. The first time, its block is appended to the text; every later
+    /// application must have the same contexts.
+    ///
+    /// # Errors
+    ///
+    /// `-EINVAL` if the channel does not exist, the contexts are other ones or cannot be described, or the text
+    /// is too large; `-EOVERFLOW` if they are incomplete; `-ENOENT` for an unknown enumeration.
+    pub fn register_channel(&mut self, chan_id: u32, contexts: &[Field]) -> Result<(), Errno> {
+        let channel = self.channels.get(chan_id as usize).ok_or(-libc::EINVAL)?;
+        let contexts = modernize_contexts(contexts).ok_or(-libc::EINVAL)?;
+        let identity = Identity::of_fields(&contexts);
+        if let Some(stream) = &channel.stream {
+            return if stream.contexts == identity { Ok(()) } else { Err(-libc::EINVAL) };
+        }
+        let block = tsdl::stream(self.types(), chan_id, &contexts).map_err(tsdl::Error::errno)?;
+        let block = self.append(&block)?;
+        let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
+        channel.stream = Some(Stream { contexts: identity, block });
+        Ok(())
+    }
+
+    /// The metadata text so far. It only grows, except in [`Registry::regenerate`].
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Makes the text anew: the header, which may have another clock offset, then each channel's block and the
+    /// blocks of its events, by id. A channel that no application has registered yet still has no block. The
+    /// header must be for the same byte order as the first one: the blocks are not made anew.
+    pub fn regenerate(&mut self, header: &Header) {
+        let old = std::mem::replace(&mut self.text, header.to_string());
+        for channel in &mut self.channels {
+            let stream = channel.stream.as_mut().map(|stream| &mut stream.block);
+            for span in stream.into_iter().chain(&mut channel.events) {
+                let block = old.get(span.start as usize..span.end as usize).unwrap_or_default();
+                *span = push(&mut self.text, block);
+            }
+        }
+    }
+
+    fn types(&self) -> Types<'_> {
+        Types { byte_order: self.byte_order, enums: &self.enums }
+    }
+
+    /// Appends a whole block to the text.
+    fn append(&mut self, block: &str) -> Result<Span, Errno> {
+        if block.len() > MAX_TEXT_SIZE.saturating_sub(self.text.len()) {
+            return Err(-libc::EINVAL);
+        }
+        Ok(push(&mut self.text, block))
+    }
+}
+
+/// Appends a block that fits.
+fn push(text: &mut String, block: &str) -> Span {
+    let position = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
+    let start = position(text);
+    text.push_str(block);
+    start..position(text)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What two applications registered with the daemon of lttng-tools 2.13.9 is registered again: ids and text
+//! must be the recorded ones.
+
+use std::fs;
+
+use lttng_protocol::ust::field::{Encoding, FieldKind, Integer};
+use lttng_protocol::ust::notify::{EnumValue, HeaderType, Reply, Request};
+
+use super::super::tsdl::Scheme;
+use super::super::tsdl::tests::{header_of, per_pid_header, recorded, vector};
+use super::*;
+
+fn request(name: &str) -> Request {
+    Request::decode(&vector(&format!("notify/{name}.req.bin"))).unwrap()
+}
+
+fn event(name: &str) -> RegisterEvent {
+    let Request::Event(event) = request(name) else { panic!("{name}") };
+    event
+}
+
+fn contexts(name: &str) -> Vec<Field> {
+    let Request::Channel(channel) = request(name) else { panic!("{name}") };
+    channel.fields
+}
+
+const DYNAMIC: &str = "a00-enum-dynamic_type_enum";
+const MY_ENUM: &str = "a08-enum-vec_prov_my_enum";
+const UENUM: &str = "a09-enum-vec_prov_uenum";
+/// The order in which the ids are those that the recorded events refer to.
+const IN_ORDER: [&str; 3] = [DYNAMIC, MY_ENUM, UENUM];
+
+fn register_enums(registry: &mut Registry, names: [&str; 3]) {
+    for (id, name) in (0..).zip(names) {
+        let Request::Enum(registered) = request(name) else { panic!("{name}") };
+        assert_eq!(registry.register_enum(&registered), Ok(id));
+    }
+}
+
+/// The blocks of a text in alphabetical order.
+fn sorted_blocks(text: &str) -> Vec<&str> {
+    let mut blocks: Vec<&str> = text.split("};\n\n").collect();
+    blocks.sort_unstable();
+    blocks
+}
+
+fn answer(registry: &mut Registry, request: &Request, chan_id: impl Fn(u32) -> u32) -> Reply {
+    match request {
+        Request::Event(event) => {
+            let id = registry.register_event(chan_id(event.channel), event).unwrap();
+            Reply::Event { code: 0, id }
+        }
+        Request::Channel(channel) => {
+            let id = chan_id(channel.channel);
+            registry.register_channel(id, &channel.fields).unwrap();
+            Reply::Channel { code: 0, id, header: HeaderType::Large }
+        }
+        Request::Enum(registered) => {
+            let id = registry.register_enum(registered).unwrap();
+            Reply::Enum { code: 0, id }
+        }
+    }
+}
+
+/// Two applications of one user, the second with another layout of two events; two channels.
+#[test]
+fn two_applications_share_a_registry() {
+    let expected = recorded("metadata-uid.txt");
+    let mut registry = Registry::new(&header_of(&expected, "my\"s\\ession", Scheme::PerUid { uid: 0 }));
+    assert_eq!([registry.add_channel(), registry.add_channel()], [0, 1]);
+    let chan_id = |handle| match handle {
+        4 => 0,
+        6 => 1,
+        other => panic!("channel {other}"),
+    };
+    let folder = format!("{}/protocol/tests/vectors/ust/notify", env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .filter_map(|entry| {
+            entry.unwrap().file_name().to_str().unwrap().strip_suffix(".req.bin").map(str::to_owned)
+        })
+        .filter(|name| name.starts_with(['a', 'b']))
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 32);
+    for name in names {
+        if name.starts_with("b00") {
+            assert_eq!(registry.text().len(), 9393, "the first of the two recorded pushes");
+        }
+        let reply = answer(&mut registry, &request(&name), chan_id);
+        assert_eq!(reply.encode(), vector(&format!("notify/{name}.reply.bin")), "{name}");
+    }
+    assert_eq!(registry.text(), expected);
+}
+
+#[test]
+fn one_application_has_its_own_registry() {
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    register_enums(&mut registry, IN_ORDER);
+    assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
+    assert_eq!(registry.register_event(chan_id, &event("a10-event-vec_prov_enums")), Ok(0));
+    assert_eq!(registry.text(), recorded("metadata-pid.txt"));
+}
+
+#[test]
+fn regeneration_puts_channels_before_their_events() {
+    let (before, after) = (recorded("metadata-regen-v0.txt"), recorded("metadata-regen-v1.txt"));
+    let header = |text: &str| header_of(text, "s2", Scheme::PerUid { uid: 0 });
+    let mut registry = Registry::new(&header(&before));
+    let chan_id = registry.add_channel();
+    let (first, second) = (event("a12-event-vec_prov_inst1"), event("a05-event-vec_prov_floats"));
+    assert_eq!(registry.register_event(chan_id, &first), Ok(0));
+    assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
+    assert_eq!(registry.register_event(chan_id, &second), Ok(1));
+    assert_eq!(registry.text(), before);
+
+    registry.regenerate(&header(&after));
+    // The reference writes the events in the order of a hash table, here it is that of their ids.
+    let stream_and_before = after.find("event {").unwrap();
+    assert_eq!(registry.text().get(..stream_and_before), after.get(..stream_and_before));
+    assert_eq!(sorted_blocks(registry.text()), sorted_blocks(&after));
+    assert!(registry.text().find("inst1") < registry.text().find("floats"));
+
+    let regenerated = registry.text().to_owned();
+    registry.regenerate(&header(&after));
+    assert_eq!(registry.text(), regenerated);
+    assert_eq!(registry.register_event(chan_id, &second), Ok(1));
+    assert_eq!(registry.text(), regenerated, "what is registered still is");
+}
+
+#[test]
+fn regeneration_keeps_events_of_channels_without_block() {
+    let header = per_pid_header();
+    let mut registry = Registry::new(&header);
+    let chan_id = registry.add_channel();
+    assert_eq!(registry.register_event(chan_id, &event("a12-event-vec_prov_inst1")), Ok(0));
+    let text = registry.text().to_owned();
+    registry.regenerate(&header);
+    assert_eq!(registry.text(), text);
+    assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
+    assert!(registry.text().starts_with(&text) && registry.text().len() > text.len());
+}
+
+/// The recorded text holds the events in the order of a hash table: each block is looked up. In that session
+/// the enumeration of application contexts had another id than in the one that the events are from.
+#[test]
+fn all_kinds_of_contexts() {
+    let expected = recorded("metadata-uid-all-contexts.txt");
+    let header = header_of(&expected, "s1", Scheme::PerUid { uid: 0 });
+    let mut registry = Registry::new(&header);
+    let chan_id = registry.add_channel();
+    register_enums(&mut registry, [MY_ENUM, UENUM, DYNAMIC]);
+    assert_eq!(registry.register_channel(chan_id, &contexts("s-channel-all-contexts")), Ok(()));
+    assert!(expected.starts_with(registry.text()), "{}", registry.text());
+    let mut registry = Registry::new(&header);
+    register_enums(&mut registry, IN_ORDER);
+    let events = [
+        (0, "a04-event-vec_prov_ints"),
+        (1, "a05-event-vec_prov_floats"),
+        (2, "a06-event-vec_prov_strings"),
+        (3, "a07-event-vec_prov_arrays"),
+        (4, "a10-event-vec_prov_enums"),
+        (5, "a11-event-vec_prov_empty"),
+        (6, "a13-event-vec_prov_inst2"),
+        (9, "s-event-lttng_ust_statedump_build_id"),
+    ];
+    for (id, name) in events {
+        let block = tsdl::event(registry.types(), chan_id, id, &event(name)).unwrap();
+        assert!(expected.contains(&block), "{block}");
+    }
+}
+
+#[test]
+fn identity_of_events() {
+    let mut registry = Registry::new(&per_pid_header());
+    let (chan_id, other) = (registry.add_channel(), registry.add_channel());
+    let known = event("a04-event-vec_prov_ints");
+    assert_eq!(registry.register_event(chan_id, &known), Ok(0));
+    let same = RegisterEvent { signature: "other".to_owned(), session: 77, channel: 78, ..known.clone() };
+    assert_eq!(registry.register_event(chan_id, &same), Ok(0));
+    let mut field = known.clone();
+    field.fields[3].name.push('x');
+    let mut order = known.clone();
+    order.fields.swap(0, 1);
+    let different = [
+        RegisterEvent { name: "vec_prov:int".to_owned(), ..known.clone() },
+        RegisterEvent { loglevel: 5, ..known.clone() },
+        RegisterEvent { model_emf_uri: None, ..known.clone() },
+        RegisterEvent { model_emf_uri: Some(String::new()), ..known.clone() },
+        field,
+        order,
+    ];
+    for (id, event) in (1..).zip(&different) {
+        assert_eq!(registry.register_event(chan_id, event), Ok(id), "{event:?}");
+    }
+    for (id, event) in (1..).zip(&different) {
+        assert_eq!(registry.register_event(chan_id, event), Ok(id), "{event:?}");
+    }
+    assert_eq!(registry.register_event(other, &known), Ok(0), "ids are counted in each channel");
+}
+
+#[test]
+fn identity_of_enumerations() {
+    let Request::Enum(known) = request("a08-enum-vec_prov_my_enum") else { panic!() };
+    let mut registry = Registry::new(&per_pid_header());
+    assert_eq!(registry.register_enum(&known), Ok(0));
+    let mut same = RegisterEnum { session: 99, ..known.clone() };
+    same.entries[4].auto = false;
+    assert_eq!(registry.register_enum(&same), Ok(0));
+    let changed = |change: fn(&mut Vec<EnumEntry>)| {
+        let mut changed = known.clone();
+        change(&mut changed.entries);
+        changed
+    };
+    let different = [
+        RegisterEnum { name: "vec_prov_my_enu".to_owned(), ..known.clone() },
+        changed(|entries| entries.swap(0, 1)),
+        changed(|entries| drop(entries.pop())),
+        changed(|entries| entries[1].label.push('x')),
+        changed(|entries| entries[1].end.value = 1),
+        changed(|entries| entries[1].start.signed = false),
+    ];
+    for (id, registered) in (1..).zip(&different) {
+        assert_eq!(registry.register_enum(registered), Ok(id));
+        assert_eq!(registry.register_enum(registered), Ok(id));
+    }
+}
+
+#[test]
+fn later_applications_must_have_the_same_contexts() {
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    register_enums(&mut registry, IN_ORDER);
+    let fields = contexts("a01-channel-cobjd6");
+    assert_eq!(registry.register_channel(chan_id, &fields), Ok(()));
+    let text = registry.text().to_owned();
+    assert_eq!(registry.register_channel(chan_id, &fields), Ok(()));
+    let modern = modernize_contexts(&fields).unwrap();
+    assert_ne!(modern, fields);
+    assert_eq!(registry.register_channel(chan_id, &modern), Ok(()), "an older or newer application");
+    assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
+    assert_eq!(registry.register_channel(chan_id, &fields[1..]), Err(-22));
+    assert_eq!(registry.text(), text);
+}
+
+#[test]
+fn failures_leave_no_trace() {
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    let text = registry.text().to_owned();
+    let bad = event("a10-event-vec_prov_enums");
+    assert_eq!(registry.register_event(chan_id, &bad), Err(-2), "its enumerations are not registered");
+    let mut incomplete = event("a06-event-vec_prov_strings");
+    incomplete.fields.pop();
+    assert_eq!(registry.register_event(chan_id, &incomplete), Err(-75));
+    let array = Field { name: "a".to_owned(), kind: FieldKind::Array { length: 1, alignment: 0 } };
+    let string = Field { name: String::new(), kind: FieldKind::String(Encoding::UTF8) };
+    assert_eq!(registry.register_channel(chan_id, &[array, string]), Err(-22));
+    let good = event("a12-event-vec_prov_inst1");
+    assert_eq!(registry.register_event(chan_id + 1, &good), Err(-22));
+    assert_eq!(registry.register_channel(chan_id + 1, &[]), Err(-22));
+    assert_eq!(registry.text(), text);
+    assert_eq!(registry.register_event(chan_id, &good), Ok(0), "no id was used up");
+    register_enums(&mut registry, IN_ORDER);
+    assert_eq!(registry.register_event(chan_id, &bad), Ok(1), "tried again with the enumerations");
+}
+
+#[test]
+fn enumerations_are_limited() {
+    let mut registry = Registry::new(&per_pid_header());
+    let value = EnumValue { value: 0, signed: false };
+    let entry = EnumEntry { start: value, end: value, label: "x".to_owned(), auto: false };
+    let registered = |index: usize, entries: usize| RegisterEnum {
+        session: 0,
+        name: format!("e{index}"),
+        entries: vec![entry.clone(); entries],
+    };
+    let each = MAX_ENUM_ENTRIES / 8;
+    for index in 0..7 {
+        assert_eq!(registry.register_enum(&registered(index, each)), Ok(index as u64));
+    }
+    assert_eq!(registry.register_enum(&registered(7, each)), Err(-75));
+    assert_eq!(registry.register_enum(&registered(6, each)), Ok(6), "what is known still is");
+    assert_eq!(registry.register_enum(&registered(7, 10)), Ok(7));
+}
+
+#[test]
+fn the_text_is_limited() {
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    let good = event("a12-event-vec_prov_inst1");
+    assert_eq!(registry.register_event(chan_id, &good), Ok(0));
+    let block = registry.channels[0].events[0].len();
+    registry.text = String::from_utf8(vec![0; MAX_TEXT_SIZE - block]).unwrap();
+    let longer = RegisterEvent { name: format!("{}x", good.name), ..good.clone() };
+    assert_eq!(registry.register_event(chan_id, &longer), Err(-22));
+    let other = RegisterEvent { name: good.name.replace('1', "2"), ..good.clone() };
+    assert_eq!(registry.register_event(chan_id, &other), Ok(1), "exactly what fits");
+    assert_eq!(registry.register_event(chan_id, &good), Ok(0), "what is known still is");
+    assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
+}
+
+/// Not a limit of the format, but of what a session with very many events may cost.
+#[test]
+fn an_event_costs_little_besides_its_text() {
+    let integer = Integer {
+        size: 32,
+        signed: true,
+        reverse_byte_order: false,
+        base: 10,
+        encoding: Encoding::NONE,
+        alignment: 8,
+    };
+    let mut event = event("a12-event-vec_prov_inst1");
+    event.fields = (0..10)
+        .map(|number| Field { name: format!("field_{number}"), kind: FieldKind::Integer(integer) })
+        .collect();
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    let header = registry.text().len();
+    assert_eq!(registry.register_event(chan_id, &event), Ok(0));
+    let text = registry.text().len() - header;
+    assert!(Identity::of_event(&event).len() < text / 2);
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! End-to-end tests: the real `lttng` command, real applications, the real consumer daemon and `babeltrace2`,
+//! each test in namespaces of its own. `support` says how a test is written and which variables steer it.
+//!
+//! One program, not one per file: the tests share the machine through one lock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod commands;
+mod errors;
+mod footprint;
+mod hostile;
+mod lifecycle;
+mod record;
+mod support;

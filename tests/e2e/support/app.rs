@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Instrumented applications that emit what the test tells them.
+
+use std::io::Write;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use nix::sys::signal::Signal;
+
+use super::daemon::{Lines, eventually};
+use super::process::Process;
+use super::sandbox::{Sandbox, User};
+
+/// A running `emitter`.
+pub struct App {
+    entrance: Child,
+    stdin: Option<ChildStdin>,
+    lines: Lines,
+    pid: i32,
+    process: Process,
+}
+
+impl App {
+    /// Starts one as root. When a daemon runs, the application is registered, and traced by all active
+    /// sessions, when this returns.
+    pub fn start(sandbox: &Sandbox) -> Self {
+        Self::spawn(sandbox, sandbox.command(sandbox.program("emitter")))
+    }
+
+    /// Starts one as another user.
+    pub fn start_as(sandbox: &Sandbox, user: User) -> Self {
+        Self::spawn(sandbox, sandbox.command_as(user, sandbox.program("emitter")))
+    }
+
+    /// Starts several at the same time.
+    pub fn start_many(sandbox: &Sandbox, count: usize) -> Vec<Self> {
+        let started: Vec<_> = (0..count).map(|_| launch(sandbox.command(sandbox.program("emitter")))).collect();
+        started.into_iter().map(|parts| Self::ready(sandbox, parts)).collect()
+    }
+
+    fn spawn(sandbox: &Sandbox, command: Command) -> Self {
+        Self::ready(sandbox, launch(command))
+    }
+
+    fn ready(sandbox: &Sandbox, (mut entrance, lines): (Child, Lines)) -> Self {
+        let pid = lines.number("ready");
+        let process = Process::new(sandbox.outer_pid(pid).unwrap());
+        App { stdin: entrance.stdin.take(), entrance, lines, pid, process }
+    }
+
+    /// Its pid inside the sandbox, as `lttng list -u` shows it.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its process.
+    pub fn process(&self) -> Process {
+        self.process
+    }
+
+    /// Sends a command line and returns the answer.
+    pub fn ask(&mut self, command: &str) -> String {
+        self.send(command);
+        self.answer()
+    }
+
+    /// Sends a command line without waiting for the answer.
+    pub fn send(&mut self, command: &str) {
+        writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
+    }
+
+    /// Waits for the answer to an earlier [`Self::send`].
+    pub fn answer(&mut self) -> String {
+        self.lines.next()
+    }
+
+    /// Sends a command line that must be answered `done`.
+    pub fn tell(&mut self, command: &str) {
+        assert_eq!(self.ask(command), "done", "`{command}`");
+    }
+
+    /// Lets it end by itself.
+    pub fn exit(mut self) {
+        assert_eq!(self.ask("exit"), "bye");
+        assert!(self.entrance.wait().unwrap().success());
+    }
+
+    /// Stops it with SIGSTOP and waits until it stands still.
+    pub fn freeze(&self) {
+        self.process.signal(Signal::SIGSTOP);
+        eventually("the application stops", || self.process.state() == 'T');
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        // `nsenter` stops itself when its child stops.
+        let entrance = Process::new(self.entrance.id().cast_signed());
+        self.process.signal(Signal::SIGCONT);
+        eventually("the application goes on", || {
+            entrance.signal(Signal::SIGCONT);
+            self.process.state() != 'T' && entrance.state() != 'T'
+        });
+    }
+
+    /// Kills it.
+    pub fn kill(mut self) {
+        self.process.signal(Signal::SIGKILL);
+        let _ = self.entrance.wait();
+    }
+}
+
+fn launch(mut command: Command) -> (Child, Lines) {
+    let mut entrance = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = Lines::new(entrance.stdout.take().unwrap(), "application");
+    (entrance, lines)
+}

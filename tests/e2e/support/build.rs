@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Compiles the C programs of `tests/apps`, once for all tests, into a cache beside the test binaries.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::fcntl::{Flock, FlockArg};
+
+/// What can be built: name, sources, libraries.
+const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
+    ("emitter", &["emitter.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("burst", &["burst.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("crowd", &["crowd.c"], &[]),
+    ("supervise", &["supervise.c"], &[]),
+];
+
+/// The compiled program `name`. Compiles all of them when a source is newer than the cache.
+pub fn program(name: &str) -> PathBuf {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps");
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{:016x}", fingerprint(&sources)));
+    fs::create_dir_all(&cache).unwrap();
+    // Tests run in several processes and threads: one compiles, the others wait for it.
+    let lock = Flock::lock(File::create(cache.join("lock")).unwrap(), FlockArg::LockExclusive)
+        .map_err(|(_, error)| error)
+        .unwrap();
+    let done = cache.join("done");
+    if !done.exists() {
+        for (program, files, libraries) in PROGRAMS {
+            let output = Command::new("gcc")
+                .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-I."])
+                .args(["-o".as_ref(), cache.join(program).as_os_str()])
+                .args(*files)
+                .args(*libraries)
+                .current_dir(&sources)
+                .output()
+                .unwrap();
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "gcc {program}: {text}");
+        }
+        File::create(&done).unwrap();
+    }
+    drop(lock);
+    cache.join(name)
+}
+
+fn fingerprint(sources: &Path) -> u64 {
+    let mut names: Vec<PathBuf> = fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    let mut hasher = DefaultHasher::new();
+    for name in names {
+        name.hash(&mut hasher);
+        fs::read(&name).unwrap().hash(&mut hasher);
+    }
+    hasher.finish()
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Other processes as `/proc` shows them.
+
+use std::fs;
+
+/// A process, by its pid in the test's own namespace.
+#[derive(Clone, Copy, Debug)]
+pub struct Process(i32);
+
+/// Every process that the test can see.
+pub fn all() -> impl Iterator<Item = Process> {
+    fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| {
+        let pid = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        Some(Process(pid))
+    })
+}
+
+impl Process {
+    /// The process with this pid.
+    pub fn new(pid: i32) -> Self {
+        Process(pid)
+    }
+
+    /// Its pid in the test's namespace.
+    pub fn pid(self) -> i32 {
+        self.0
+    }
+
+    /// Its pid in the PID namespace `namespace` (text of the `ns/pid` link), if it lives there.
+    pub fn pid_in(self, namespace: &str) -> Option<i32> {
+        let link = fs::read_link(format!("/proc/{}/ns/pid", self.0)).ok()?;
+        if link.to_str() != Some(namespace) {
+            return None;
+        }
+        self.status("NSpid")?.split_whitespace().last()?.parse().ok()
+    }
+
+    /// The command name (15 bytes at most); empty when it is gone.
+    pub fn name(self) -> String {
+        fs::read_to_string(format!("/proc/{}/comm", self.0)).unwrap_or_default().trim_end().to_owned()
+    }
+
+    /// The state letter of `/proc/PID/stat`; `X` when it is gone.
+    pub fn state(self) -> char {
+        self.status("State").and_then(|state| state.chars().next()).unwrap_or('X')
+    }
+
+    /// Number of threads.
+    pub fn threads(self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.0)).map_or(0, Iterator::count)
+    }
+
+    /// Number of open descriptors.
+    pub fn descriptors(self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.0)).map_or(0, Iterator::count)
+    }
+
+    /// Resident memory in KiB.
+    pub fn resident_kib(self) -> u64 {
+        self.status("VmRSS").and_then(|size| size.trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    /// Sends a signal.
+    pub fn signal(self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.0), signal).unwrap();
+    }
+
+    fn status(self, key: &str) -> Option<String> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
+        Some(line.trim().to_owned())
+    }
+}
