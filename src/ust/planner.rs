@@ -163,3 +163,6 @@ fn fill(channel: &Channel, streams: u32, known: &ChannelMirror, plan: &mut Plan)
         plan.requests.push(Request::SwitchChannel(id, channel.enabled));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,6 +108,15 @@ impl App {
     }
 }
 
+impl Drop for App {
+    fn drop(&mut self) {
+        // A stopped `nsenter` would never collect its child, and the sandbox could not end before that. The
+        // application itself ends at the end of its input, or with the sandbox.
+        let _ = self.entrance.kill();
+        let _ = self.entrance.wait();
+    }
+}
+
 fn launch(mut command: Command) -> (Child, Lines) {
     let mut entrance = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let lines = Lines::new(entrance.stdout.take().unwrap(), "application");
