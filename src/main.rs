@@ -192,6 +192,7 @@ fn settings(
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     Ok(Settings {
         uid: options.uid,
+        no_kernel: options.no_kernel,
         hostname: gethostname()?.to_string_lossy().into_owned(),
         boot_id: boot_id.map(|id| id.trim().to_owned()),
         page_size: page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE),

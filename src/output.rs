@@ -88,6 +88,8 @@ pub enum Output {
         /// Its command socket.
         path: PathBuf,
     },
+    /// End this process at once: it had its time to end by itself.
+    Kill(i32),
     /// Find out why this process does not answer.
     Inspect {
         /// Its command connection.

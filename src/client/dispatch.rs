@@ -76,6 +76,10 @@ impl Daemon {
         let header = &request.header;
         let command = header.command().ok_or(ErrorCode::Und)?;
         let kernel = command.is_domain_command() && header.domain() == Some(Domain::Kernel);
+        let no_kernel = if self.settings.uid == 0 { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond };
+        if kernel && self.settings.no_kernel {
+            return Err(no_kernel.into());
+        }
         let session = if command.needs_session() {
             let session = self.model.find(&header.session_name).ok_or(ErrorCode::SessNotFound)?;
             // Unlike the stock daemon, nothing is done for a client that may not do it.
@@ -96,8 +100,7 @@ impl Daemon {
             }
         }
         if kernel {
-            let root = self.settings.uid == 0;
-            return Err(if root { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond }.into());
+            return Err(no_kernel.into());
         }
         if let Some(id) = session.filter(|id| self.held.contains_key(id)) {
             log::trace!("Session {} is busy: command {command:?} waits", id.0);

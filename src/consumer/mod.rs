@@ -156,10 +156,10 @@ impl<T> Consumer<T> {
         }
     }
 
-    /// A process connected to the error socket. True if it is the consumer daemon.
-    pub fn error_connected(&mut self, conn: ConnId, pid: i32) -> bool {
-        let ours =
-            matches!(self.state, State::Starting { .. }) && self.error.is_none() && self.pid == Some(pid);
+    /// A process of the daemon's user connected to the error socket. True if it is taken for the consumer daemon;
+    /// its process id may be another than that of the program started, which may be a wrapper.
+    pub fn error_connected(&mut self, conn: ConnId) -> bool {
+        let ours = matches!(self.state, State::Starting { .. }) && self.error.is_none();
         if ours {
             self.error = Some(conn);
         }

@@ -45,6 +45,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Settings {
     /// User that the daemon runs as; 0 is the root daemon.
     pub uid: u32,
+    /// The kernel tracer is not to be used.
+    pub no_kernel: bool,
     /// This host's name, for the metadata.
     pub hostname: String,
     /// The kernel's id of this boot, which names the trace clock.
@@ -209,7 +211,7 @@ impl Daemon {
             }
             Listener::ConsumerError(kind) => {
                 let consumer = self.consumers.get_mut(&kind);
-                if !consumer.is_some_and(|consumer| consumer.error_connected(conn, credentials.pid)) {
+                if !consumer.is_some_and(|consumer| credentials.uid == self.settings.uid && consumer.error_connected(conn)) {
                     self.outputs.push(Output::Close(conn));
                     return;
                 }
@@ -376,8 +378,9 @@ impl Daemon {
                 self.changed = true;
             }
             Life::Leaving { deadline } => {
-                let running = self.consumers.values().any(|consumer| consumer.pid().is_some());
-                if !running || self.now >= deadline {
+                let running: Vec<i32> = self.consumers.values().filter_map(Consumer::pid).collect();
+                if running.is_empty() || self.now >= deadline {
+                    running.into_iter().for_each(|pid| self.outputs.push(Output::Kill(pid)));
                     self.life = Life::Over;
                     self.outputs.push(Output::Exit);
                 }

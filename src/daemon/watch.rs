@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::{Daemon, Life, Role};
+use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
 
@@ -59,7 +60,9 @@ impl Daemon {
         let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
         let consumers = self.consumers.iter().filter(|(_, consumer)| late(consumer.deadline()));
         for kind in consumers.map(|(&kind, _)| kind).collect::<Vec<_>>() {
+            let pid = self.consumers.get(&kind).and_then(Consumer::pid);
             self.consumer_lost(kind, "it did not start in time");
+            pid.into_iter().for_each(|pid| self.outputs.push(Output::Kill(pid)));
         }
     }
 

@@ -11,8 +11,9 @@ use std::rc::Rc;
 
 use nix::fcntl::OFlag;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::pipe2;
+use nix::unistd::{Pid, pipe2};
 
 use crate::output::SharedFd;
 use crate::sys::signal;
@@ -95,6 +96,12 @@ fn connect_to(path: &Path) -> io::Result<OwnedFd> {
     let descriptor = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
     connect(descriptor.as_raw_fd(), &UnixAddr::new(path)?)?;
     Ok(descriptor)
+}
+
+/// Kills a child.
+pub fn kill(pid: i32) {
+    // It may have ended meanwhile.
+    let _ = nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL);
 }
 
 /// The process ids of all children that have ended since the last call.

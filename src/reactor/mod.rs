@@ -345,6 +345,7 @@ impl Reactor {
                 });
                 self.daemon.consumer_connected(kind, result);
             }
+            Output::Kill(pid) => children::kill(pid),
             Output::Inspect { conn, pid } => self.daemon.inspected(conn, inspect::inspect(pid)),
             Output::StopListening(listener) => {
                 let is_it = |source: &Source| matches!(source, Source::Listener(of, _) if *of == listener);
