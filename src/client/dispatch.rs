@@ -125,10 +125,8 @@ impl Daemon {
             }
             Some(Domain::Kernel) | None => return Ok(()),
         }
-        let Some(id) = session else {
-            // Nothing is recorded by these, but the stock daemon refuses them all the same.
-            return if self.lost_consumer() { Err(ErrorCode::NoUstconsumerd.into()) } else { Ok(()) };
-        };
+        // Without a session nothing is recorded, and no consumer daemon is needed.
+        let Some(id) = session else { return Ok(()) };
         if self.lost_consumer() {
             return Err(ErrorCode::NoUstconsumerd.into());
         }

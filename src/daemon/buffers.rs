@@ -82,16 +82,24 @@ impl Daemon {
             let now = self.now;
             let due = self.buffers.get_mut(&key).and_then(|buffers| buffers.push_due(now));
             let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
+            let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
             // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
-            if due.is_some_and(|due| now >= due) && consumer.is_some_and(|consumer| consumer.is_quiet()) {
+            if due.is_some_and(|due| now >= due) && quiet && !self.held.contains_key(&key.session) {
                 self.push_metadata(key);
             }
         }
     }
 
-    /// Pushes what the consumer daemon does not have of a registry's text, if there is anything.
+    /// Pushes what the consumer daemon does not have of a registry's text, if there is anything. Without a
+    /// metadata channel that is asked for first, and this must be called again.
     pub(crate) fn push_metadata(&mut self, key: BuffersKey) {
-        let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.wants_push()) else { return };
+        let Some(buffers) = self.buffers.get_mut(&key) else { return };
+        if buffers.has_undelivered() && buffers.want_metadata() {
+            self.changed = true;
+        }
+        if !buffers.can_push() {
+            return;
+        }
         let (offset, text) = buffers.begin_push();
         let (kind, now) = (buffers.consumer, self.now);
         let request = UstRequest::PushMetadata {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::client::ClientConnection;
 use crate::consumer::Consumer;
 use crate::model::{ChannelId, Model, SessionId};
-use crate::operation::{Operation, OperationId};
+use crate::operation::{AtRest, Operation, OperationId};
 use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs};
 use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId};
@@ -33,6 +33,8 @@ pub(crate) use consumers::Readiness;
 pub use helper::HelperLink;
 pub(crate) use helper::PathPurpose;
 
+/// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
+const MAX_ROUNDS: usize = 10_000;
 /// How long a client may take to send its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a health query may take.
@@ -132,6 +134,8 @@ pub struct Daemon {
     pub(crate) operations: BTreeMap<OperationId, Operation>,
     /// Sessions with an operation under way: commands about them wait.
     pub(crate) held: BTreeMap<SessionId, OperationId>,
+    /// What is known of sessions since they were stopped.
+    pub(crate) at_rest: BTreeMap<SessionId, AtRest>,
     pub(crate) clients: BTreeMap<ConnId, ClientConnection>,
     /// Clients whose request is complete but has to wait, oldest first.
     pub(crate) waiting: VecDeque<ConnId>,
@@ -166,6 +170,7 @@ impl Daemon {
             consumers,
             operations: BTreeMap::new(),
             held: BTreeMap::new(),
+            at_rest: BTreeMap::new(),
             clients: BTreeMap::new(),
             waiting: VecDeque::new(),
             helper: HelperLink::default(),
@@ -211,7 +216,9 @@ impl Daemon {
             }
             Listener::ConsumerError(kind) => {
                 let consumer = self.consumers.get_mut(&kind);
-                if !consumer.is_some_and(|consumer| credentials.uid == self.settings.uid && consumer.error_connected(conn)) {
+                if !consumer.is_some_and(|consumer| {
+                    credentials.uid == self.settings.uid && consumer.error_connected(conn)
+                }) {
                     self.outputs.push(Output::Close(conn));
                     return;
                 }
@@ -272,7 +279,7 @@ impl Daemon {
     /// Lets everything act that has something to do, until nothing has.
     pub fn settle(&mut self) {
         self.expire();
-        loop {
+        for _ in 0..MAX_ROUNDS {
             self.changed = false;
             while let Some(app) = self.dirty.pop_first() {
                 self.synchronise(app);
@@ -283,9 +290,10 @@ impl Daemon {
             self.retry_waiting_clients();
             self.go_on_ending();
             if !self.changed && self.dirty.is_empty() {
-                break;
+                return;
             }
         }
+        log::error!("Internal error: the daemon does not come to rest");
     }
 
     /// Takes what is to be done.

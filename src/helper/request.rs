@@ -45,7 +45,17 @@ pub enum Operation {
         #[serde(with = "bytes")]
         path: PathBuf,
     },
-    /// The first, then the second.
+    /// Waits until a metadata file holds this much text; ETIMEDOUT if it takes too long.
+    AwaitMetadata {
+        /// The file.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// Bytes of text.
+        length: u64,
+        /// Milliseconds to wait at most.
+        limit: u64,
+    },
+    /// Makes a folder like the first and opens it like the second.
     MakeAndOpenDirectory {
         /// The folder.
         #[serde(with = "bytes")]
@@ -61,13 +71,14 @@ impl Operation {
         match self {
             Operation::MakeDirectories { path, .. }
             | Operation::OpenDirectory { path }
+            | Operation::AwaitMetadata { path, .. }
             | Operation::MakeAndOpenDirectory { path, .. } => path,
         }
     }
 
     /// Whether the response carries a descriptor when all went well.
     pub fn opens(&self) -> bool {
-        !matches!(self, Operation::MakeDirectories { .. })
+        matches!(self, Operation::OpenDirectory { .. } | Operation::MakeAndOpenDirectory { .. })
     }
 }
 

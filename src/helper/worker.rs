@@ -9,9 +9,11 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
 
+use super::metadata;
 use super::request::{Operation, Request, Response};
 use crate::sys::socket;
 use crate::users;
@@ -99,6 +101,9 @@ fn perform(operation: &Operation) -> io::Result<Option<OwnedFd>> {
     match operation {
         Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| None),
         Operation::OpenDirectory { path } => open_directory(path).map(Some),
+        Operation::AwaitMetadata { path, length, limit } => {
+            metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| None)
+        }
         Operation::MakeAndOpenDirectory { path, mode } => {
             make_directories(path, *mode)?;
             open_directory(path).map(Some)

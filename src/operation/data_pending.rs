@@ -39,6 +39,9 @@ impl DataPending {
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        if context.daemon.at_rest.get(&self.session).is_some_and(|at_rest| at_rest.drained) {
+            return Progress::Done(context.success().with_payload(vec![0]));
+        }
         loop {
             let now = context.daemon.now;
             let patient_until = *self.patient_until.get_or_insert(context.daemon.after(PATIENCE));

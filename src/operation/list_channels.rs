@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Listing channels: what the user asked for, and what the consumer daemons know of losses.
 
+use std::collections::BTreeMap;
+
 use lttng_protocol::client::{self, ChannelOutput, ErrorCode, Overwrite};
 use lttng_protocol::consumer::UstRequest;
 
-use super::{Context, Progress};
+use super::{Context, Jobs, Progress};
 use crate::consumer::Tail;
 use crate::model::{Channel, ChannelId, SessionId};
 
@@ -24,7 +26,9 @@ impl ListChannels {
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         if !self.asked {
             self.asked = true;
-            self.ask(context);
+            if !context.daemon.at_rest.contains_key(&self.session) {
+                ask_losses(context, self.session);
+            }
         }
         let Some(jobs) = context.answered() else {
             return if context.expired() { context.reply(ErrorCode::Unk) } else { Progress::Pending };
@@ -32,36 +36,46 @@ impl ListChannels {
         let Some(session) = context.daemon.model.get(self.session) else {
             return context.reply(ErrorCode::SessNotFound);
         };
-        let losses = |id: ChannelId| {
-            let of_channel = jobs.counts.iter().filter(|(item, _)| *item as u64 == id.0);
-            of_channel.map(|(_, count)| *count).sum()
-        };
+        let now = losses(jobs);
+        let known = context.daemon.at_rest.get(&self.session).map_or(&now, |at_rest| &at_rest.losses);
+        let losses = |id: ChannelId| known.get(&id).copied().unwrap_or(0);
         let listed: Vec<client::Channel> =
             session.channels().iter().map(|channel| list(channel, losses(channel.id))).collect();
         Progress::Done(context.success().with_list(&listed, client::Channel::encode))
     }
+}
 
-    fn ask(&self, context: &mut Context<'_>) {
-        let daemon = &mut *context.daemon;
-        let Some(session) = daemon.model.get(self.session).filter(|session| session.started) else { return };
-        let overwrites = |id| session.channel(id).is_some_and(|channel| channel.attributes.overwrite);
-        let session_id = self.session.0;
-        let questions: Vec<_> = daemon
-            .data_keys(self.session)
-            .into_iter()
-            .map(|(kind, id, key)| {
-                let request = if overwrites(id) {
-                    UstRequest::LostPackets { session_id, key }
-                } else {
-                    UstRequest::DiscardedEvents { session_id, key }
-                };
-                (kind, request, usize::try_from(id.0).unwrap_or(usize::MAX))
-            })
-            .collect();
-        for (kind, request, item) in questions {
-            context.ask_consumer(kind, request, Tail::None, item);
-        }
+/// Asks the consumer daemons what the channels of a session have lost so far.
+pub(super) fn ask_losses(context: &mut Context<'_>, id: SessionId) {
+    let Some(session) = context.daemon.model.get(id).filter(|session| session.started) else { return };
+    let overwrites = |id| session.channel(id).is_some_and(|channel| channel.attributes.overwrite);
+    let session_id = id.0;
+    let questions: Vec<_> = context
+        .daemon
+        .data_keys(id)
+        .into_iter()
+        .map(|(kind, id, key)| {
+            let request = if overwrites(id) {
+                UstRequest::LostPackets { session_id, key }
+            } else {
+                UstRequest::DiscardedEvents { session_id, key }
+            };
+            (kind, request, usize::try_from(id.0).unwrap_or(usize::MAX))
+        })
+        .collect();
+    for (kind, request, item) in questions {
+        context.ask_consumer(kind, request, Tail::None, item);
     }
+}
+
+/// The answers to [`ask_losses`]: of each channel, the sum over all users.
+pub(super) fn losses(jobs: Jobs) -> BTreeMap<ChannelId, u64> {
+    let mut losses = BTreeMap::new();
+    for (item, count) in jobs.counts {
+        let of_channel: &mut u64 = losses.entry(ChannelId(item as u64)).or_default();
+        *of_channel = of_channel.saturating_add(count);
+    }
+    losses
 }
 
 fn list(channel: &Channel, losses: u64) -> client::Channel {

@@ -25,7 +25,7 @@ pub use destroy::Destroy;
 pub use list_applications::ListApplications;
 pub use list_channels::ListChannels;
 pub use start::Start;
-pub use stop::Stop;
+pub use stop::{AtRest, Stop};
 pub use synchronise::Synchronise;
 
 use crate::consumer::{Outcome, Tail};

@@ -103,6 +103,7 @@ impl Start {
     }
 
     fn begin(&self, context: &mut Context<'_>) -> Phase {
+        context.daemon.at_rest.remove(&self.session);
         let Some(session) = context.daemon.model.get(self.session) else { return Phase::Packets };
         if session.chunk.is_some() {
             for (kind, _, key) in context.daemon.data_keys(self.session) {

@@ -16,8 +16,8 @@ use crate::consumer::ChannelBuffers;
 use crate::model::{ChannelId, SessionId};
 use crate::output::ConsumerKind;
 
-/// How long new metadata may gather before it is pushed.
-const PUSH_DELAY: Duration = Duration::from_millis(50);
+/// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
+const PUSH_DELAY: Duration = Duration::from_millis(700);
 /// How long a push that failed is left alone.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -107,6 +107,7 @@ pub struct Buffers {
     directory: Directory,
     channels: BTreeMap<ChannelId, BufferedChannel>,
     metadata: MetadataStage,
+    metadata_wanted: bool,
     version: u64,
     delivered: usize,
     pushing: Option<usize>,
@@ -138,6 +139,7 @@ impl Buffers {
             directory: Directory::Wanted,
             channels,
             metadata: MetadataStage::Wanted,
+            metadata_wanted: false,
             version: 0,
             delivered: 0,
             pushing: None,
@@ -145,7 +147,8 @@ impl Buffers {
         }
     }
 
-    /// What can be asked now; each thing is named once. The metadata channel comes after all data channels.
+    /// What can be asked now; each thing is named once. The metadata channel comes after all data channels, and
+    /// only when there is text to push: as long as it is empty, the consumer daemon calls data pending.
     pub fn needs(&mut self) -> Vec<Need> {
         if self.directory == Directory::Wanted {
             self.directory = Directory::Asked;
@@ -168,9 +171,9 @@ impl Buffers {
                 _ => {}
             }
         }
-        let settled = |channel: &BufferedChannel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed);
+        let settled = self.data_channels_settled();
         match self.metadata {
-            MetadataStage::Wanted if self.channels.values().all(settled) => {
+            MetadataStage::Wanted if self.metadata_wanted && settled => {
                 self.metadata = MetadataStage::Asked;
                 needs.push(Need::Metadata);
             }
@@ -264,10 +267,8 @@ impl Buffers {
         self.metadata == MetadataStage::Ready
     }
 
-    /// Whether something asked for above is still to come.
-    pub fn unfinished(&self) -> bool {
-        !matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
-            || self.channels.values().any(|channel| !matches!(channel.stage, Stage::Ready(_) | Stage::Failed))
+    fn data_channels_settled(&self) -> bool {
+        self.channels.values().all(|channel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed))
     }
 
     /// Generation of the metadata; raised when the text starts over.
@@ -285,15 +286,25 @@ impl Buffers {
         (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
     }
 
-    /// Whether a push would bring something and may be made now.
-    pub fn wants_push(&self) -> bool {
-        self.metadata_ready() && self.pushing.is_none() && self.delivered < self.registry.text().len()
+    /// Whether the consumer daemon has no part in some of the text yet, and can be given it.
+    pub fn has_undelivered(&self) -> bool {
+        self.metadata != MetadataStage::Failed && self.delivered < self.registry.text().len()
+    }
+
+    /// Whether a push can be made now.
+    pub fn can_push(&self) -> bool {
+        self.metadata_ready() && self.has_undelivered() && self.pushing.is_none()
+    }
+
+    /// There is text to push: the metadata channel is needed. True the first time.
+    pub fn want_metadata(&mut self) -> bool {
+        !std::mem::replace(&mut self.metadata_wanted, true)
     }
 
     /// When the next push is due, if one is. New text is given a moment to gather.
     pub fn push_due(&mut self, now: Instant) -> Option<Instant> {
-        if !self.wants_push() {
-            self.push_at = None;
+        let settled = self.metadata_ready() || (self.data_channels_settled() && !self.metadata_wanted);
+        if !self.has_undelivered() || self.pushing.is_some() || !settled {
             return None;
         }
         let at = *self.push_at.get_or_insert_with(|| now.checked_add(PUSH_DELAY).unwrap_or(now));
@@ -307,6 +318,11 @@ impl Buffers {
         self.pushing = Some(self.registry.text().len());
         self.push_at = None;
         piece
+    }
+
+    /// How long the text is that a push under way brings the consumer daemon up to.
+    pub fn being_pushed(&self) -> Option<usize> {
+        self.pushing
     }
 
     /// A push was answered.

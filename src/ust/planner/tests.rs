@@ -195,9 +195,8 @@ impl World {
     }
 
     fn wanted(&self) -> BTreeMap<ChannelId, AppChannel> {
-        let rule = |rule: &EventRule| {
-            (rule.id, (rule.filter.is_some(), !rule.exclusions.is_empty(), rule.enabled))
-        };
+        let rule =
+            |rule: &EventRule| (rule.id, (rule.filter.is_some(), !rule.exclusions.is_empty(), rule.enabled));
         let channel = |channel: &Channel| AppChannel {
             streams: STREAMS,
             broken: false,
