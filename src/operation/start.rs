@@ -9,7 +9,7 @@ use lttng_protocol::consumer::{CreateTraceChunk, UstRequest};
 
 use super::{Context, Progress};
 use crate::consumer::Tail;
-use crate::daemon::FOLDER_MODE;
+use crate::daemon::{FOLDER_MODE, Purpose};
 use crate::helper::Operation as PathOperation;
 use crate::model::SessionId;
 use crate::output::SharedFd;
@@ -32,12 +32,10 @@ enum Phase {
     Folder,
     /// The consumer daemons are told of the chunk.
     Chunk,
-    /// Flushed channels are made to record again.
+    /// The session starts again: there is a chunk.
     Restart,
     /// The applications get hold of the session.
     Applications(Vec<AppId>),
-    /// Packets are opened, so that the beginning of the trace is known.
-    Packets,
 }
 
 impl Start {
@@ -76,27 +74,26 @@ impl Start {
                         self.activate(context)
                     }
                 },
-                Phase::Restart => match context.answered() {
-                    None if context.expired() => return self.fail(context, ErrorCode::Unk),
-                    None => return Progress::Pending,
-                    Some(jobs) if jobs.lost => return self.fail(context, ErrorCode::Unk),
-                    Some(_) => self.activate(context),
-                },
+                Phase::Restart if context.daemon.lost_consumer() => {
+                    return self.fail(context, ErrorCode::Unk);
+                }
+                Phase::Restart => {
+                    // Flushed channels are made to hand over packets again. Nobody waits for it: whatever flushes
+                    // them next is asked later.
+                    self.tell_channels(context, |key| UstRequest::ClearQuiescentChannel { key });
+                    self.activate(context)
+                }
                 Phase::Applications(apps) => {
                     if context.unsettled(apps, self.session) && !context.expired() {
                         return Progress::Pending;
                     }
-                    for (kind, _, key) in context.daemon.data_keys(self.session) {
-                        context.ask_consumer(kind, UstRequest::OpenChannelPackets { key }, Tail::None, 0);
+                    if context.daemon.lost_consumer() {
+                        return self.fail(context, ErrorCode::Unk);
                     }
-                    Phase::Packets
+                    // So that the beginning of the trace is known.
+                    self.tell_channels(context, |key| UstRequest::OpenChannelPackets { key });
+                    return context.reply(ErrorCode::Ok);
                 }
-                Phase::Packets => match context.answered() {
-                    None if context.expired() => return self.fail(context, ErrorCode::Unk),
-                    None => return Progress::Pending,
-                    Some(jobs) if jobs.failed() => return self.fail(context, ErrorCode::Unk),
-                    Some(_) => return context.reply(ErrorCode::Ok),
-                },
             };
             self.phase = next;
         }
@@ -104,13 +101,10 @@ impl Start {
 
     fn begin(&self, context: &mut Context<'_>) -> Phase {
         context.daemon.at_rest.remove(&self.session);
-        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Packets };
+        let Some(session) = context.daemon.model.get(self.session) else {
+            return Phase::Applications(Vec::new());
+        };
         if session.chunk.is_some() {
-            for (kind, _, key) in context.daemon.data_keys(self.session) {
-                context.ask_consumer(kind, UstRequest::ClearQuiescentChannel { key }, Tail::None, 0);
-            }
-            // Asking nobody would hide that nobody is there.
-            context.jobs.lost |= context.daemon.lost_consumer();
             return Phase::Restart;
         }
         let path = PathBuf::from(format!("{}/ust", session.directory()));
@@ -134,6 +128,14 @@ impl Start {
         for kind in consumers {
             let request = UstRequest::CreateTraceChunk(chunk.clone());
             context.ask_consumer(kind, request, Tail::Descriptor(folder.clone()), 0);
+        }
+    }
+
+    /// Has the consumer daemons do something about every data channel. What comes of it changes nothing here.
+    fn tell_channels(&self, context: &mut Context<'_>, request: impl Fn(u64) -> UstRequest) {
+        for (kind, _, key) in context.daemon.data_keys(self.session) {
+            // One that is gone is noticed by other means.
+            let _ = context.daemon.ask_consumer(kind, request(key), Tail::None, Purpose::Nothing);
         }
     }
 

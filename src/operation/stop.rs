@@ -62,7 +62,9 @@ enum Phase {
     /// They are asked what was lost.
     Count,
     /// Metadata is pushed, and looked for on disk.
-    Metadata { looked_for: BTreeSet<BuffersKey> },
+    Metadata {
+        looked_for: BTreeSet<BuffersKey>,
+    },
 }
 
 impl Stop {
