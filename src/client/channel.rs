@@ -87,7 +87,8 @@ impl Daemon {
 fn add_channel(ust: &mut UstDomain, name: &str, attributes: Attributes) {
     let id = ust.next_channel();
     let name = channel_name(name).to_owned();
-    ust.channels.push(Channel { id, name, enabled: true, attributes, rules: Vec::new() });
+    let (contexts, rules) = (Vec::new(), Vec::new());
+    ust.channels.push(Channel { id, name, enabled: true, attributes, contexts, rules });
 }
 
 /// Only buffers shared by user are made so far.

@@ -205,6 +205,13 @@ impl Daemon {
                 self.disable_channel(id, &channel)?;
                 Ok(self.brought_to_applications(id))
             }
+            Body::AddContext { channel, context } => {
+                if domain != Some(Domain::Ust) {
+                    return Err(ErrorCode::Und);
+                }
+                self.add_context(id, &channel, &context)?;
+                Ok(Done::Nothing)
+            }
             Body::EnableEvent { channel, event } => {
                 if domain != Some(Domain::Ust) {
                     return Err(ErrorCode::Und);

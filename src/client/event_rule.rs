@@ -66,12 +66,12 @@ impl Daemon {
         Ok(())
     }
 
-    fn channel_mut(&mut self, id: SessionId, channel: &str) -> Result<&mut Channel, ErrorCode> {
+    pub(super) fn channel_mut(&mut self, id: SessionId, channel: &str) -> Result<&mut Channel, ErrorCode> {
         let ust: Option<&mut UstDomain> = self.model.get_mut(id).and_then(|session| session.ust.as_mut());
         ust.and_then(|ust| ust.find_mut(channel)).ok_or(ErrorCode::UstChanNotFound)
     }
 
-    fn drop_last_channel(&mut self, id: SessionId) {
+    pub(super) fn drop_last_channel(&mut self, id: SessionId) {
         if let Some(ust) = self.model.get_mut(id).and_then(|session| session.ust.as_mut()) {
             ust.channels.pop();
         }

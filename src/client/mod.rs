@@ -6,6 +6,7 @@
 //! the modules below, one for each family; what needs peers goes on as an operation.
 
 mod channel;
+mod context;
 mod dispatch;
 mod event_rule;
 mod listing;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use lttng_protocol::ust::command::{Bytecode, Command, EventRule, exclusion_payload};
+use lttng_protocol::ust::command::{Bytecode, Command, EventRule, TracerVersion, exclusion_payload};
 use lttng_protocol::ust::registration::{Registration, SocketKind};
 
 use super::{Daemon, Role};
@@ -163,9 +163,9 @@ impl Daemon {
         let (now, pid) = (self.now, app.credentials.pid);
         match answer.cause {
             Cause::TracerVersion => {
-                let version =
-                    answer.reply.tracer_version().map_err(|_| Nonsense("it has no tracer version"))?;
-                app.tracer = Some(version);
+                // It can be traced without; only the metadata says less.
+                let unknown = TracerVersion { major: 0, minor: 0, patchlevel: 0 };
+                app.tracer = Some(answer.reply.tracer_version().unwrap_or(unknown));
             }
             Cause::RegisterDone => {}
             Cause::Session(session, request) => {
@@ -310,6 +310,10 @@ impl Daemon {
                 let stream = handed_over(id)?.streams.get(number as usize)?;
                 descriptors.extend(stream.descriptors.iter().cloned());
                 (channel_handle(id)?, Command::Stream { len: stream.size, nr: stream.number })
+            }
+            Request::AddContext(id, at) => {
+                let context = self.model.get(key.session)?.channel(id)?.contexts.get(at)?;
+                (channel_handle(id)?, Command::Context(context.clone()))
             }
             Request::CreateRule(id, rule) => {
                 let rule = rule_of(self.model.get(key.session)?, id, rule)?;

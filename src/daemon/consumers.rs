@@ -265,7 +265,13 @@ impl Daemon {
             Purpose::Handover(key, channel) => {
                 let buffers = match outcome {
                     Outcome::Buffers(Ok(buffers)) => Some(buffers),
-                    _ => None,
+                    _ => {
+                        let made = self.buffers.get(&key).and_then(|buffers| buffers.channel(channel));
+                        if let Some(made) = made.map(|made| made.key) {
+                            self.forget_channel(key, made);
+                        }
+                        None
+                    }
                 };
                 if let Some(of) = self.buffers.get_mut(&key) {
                     of.channel_handed_over(channel, buffers);
@@ -291,7 +297,7 @@ impl Daemon {
         }
     }
 
-    /// A channel was made for a session that is gone by now.
+    /// A channel was made that nobody will take: its session is gone by now, or it could not be handed over.
     fn forget_channel(&mut self, key: BuffersKey, channel: u64) {
         let kind = ConsumerKind::for_bits(key.bits);
         // If there is no consumer daemon any more, the channel is gone too.

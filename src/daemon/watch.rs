@@ -23,10 +23,11 @@ impl Daemon {
             Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
             Life::Serving | Life::Over => None,
         };
-        let pushes = self.buffers.values_mut().filter_map(|buffers| {
-            // A consumer daemon that is busy is looked at again when it answers.
+        let pushes = self.buffers.iter_mut().filter_map(|(key, buffers)| {
+            // What keeps a push back, a busy consumer daemon or an operation, is followed by another look.
             let quiet = self.consumers.get(&buffers.consumer).is_some_and(|consumer| consumer.is_quiet());
-            buffers.push_due(self.now).filter(|_| quiet)
+            let free = quiet && !self.held.contains_key(&key.session);
+            buffers.push_due(self.now).filter(|_| free)
         });
         watched
             .chain(held_back.map(|app| app.release_by))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Channels: where the events of a session go, and with which buffers.
 
+use lttng_protocol::ust::command::Context;
+
 use super::rule::{EventRule, RuleId};
 
 /// Number of a channel in its session, in order of creation.
@@ -59,6 +61,8 @@ pub struct Channel {
     pub enabled: bool,
     /// Buffer settings, fixed at creation.
     pub attributes: Attributes,
+    /// Contexts that every event carries, in order; fixed at the first start.
+    pub contexts: Vec<Context>,
     /// Its event rules in order of creation; rules are disabled but never removed.
     pub rules: Vec<EventRule>,
 }

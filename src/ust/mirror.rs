@@ -19,6 +19,8 @@ pub enum Request {
     CreateChannel(ChannelId),
     /// Hand over one stream of a channel.
     AddStream(ChannelId, u32),
+    /// Add the context with this position among the channel's.
+    AddContext(ChannelId, usize),
     /// Make an event rule, disabled.
     CreateRule(ChannelId, RuleId),
     /// Attach the rule's filter.
@@ -146,7 +148,7 @@ impl SessionMirror {
                 self.enabled = on;
                 self.was_enabled |= on;
             }
-            Request::WaitQuiescent => {}
+            Request::AddContext(..) | Request::WaitQuiescent => {}
             Request::ReleaseRule(id, rule) => drop(self.channel(id).rules.remove(&rule)),
             Request::ReleaseChannel(id) => drop(self.channels.remove(&id)),
             Request::ReleaseSession => {

@@ -5,7 +5,7 @@
 //! for what must not be asked at all: an object by a handle that is not known, a channel after the session
 //! has recorded, a filter or exclusion list that is empty. All that can be asked now is returned at once, so
 //! that it travels in one burst: a new application has everything after four round trips (the session; the
-//! channels; streams and rules; conditions, switches and the start).
+//! channels; streams, contexts and rules; conditions, switches and the start).
 
 use super::mirror::{ChannelMirror, Request, SessionMirror, Slot};
 use crate::model::{Channel, ChannelId};
@@ -131,6 +131,8 @@ fn fill(channel: &Channel, streams: u32, known: &ChannelMirror, plan: &mut Plan)
     let id = channel.id;
     if !known.streams_sent {
         plan.requests.extend((0..streams).map(|number| Request::AddStream(id, number)));
+        // One that is refused is missing in the events of this application; that is all.
+        plan.requests.extend((0..channel.contexts.len()).map(|at| Request::AddContext(id, at)));
     }
     for rule in &channel.rules {
         let Some(has) = known.rules.get(&rule.id) else {

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lttng_protocol::ust::command::LogLevel;
+use lttng_protocol::ust::command::{Context, LogLevel};
 use proptest::prelude::*;
 
 use super::*;
@@ -53,6 +53,7 @@ struct AppChannel {
     streams: u32,
     /// A stream was refused: nothing works on this channel any more.
     broken: bool,
+    contexts: Vec<usize>,
     enabled: bool,
     rules: BTreeMap<RuleId, AppRule>,
 }
@@ -105,6 +106,7 @@ impl World {
                 name: format!("channel{}", self.channels.len()),
                 enabled: true,
                 attributes: Attributes::default_per_user(4096),
+                contexts: vec![Context::Vpid, Context::Procname],
                 rules: Vec::new(),
             }),
             Step::AddRule { channel, filter, exclusions } => {
@@ -200,6 +202,7 @@ impl World {
         let channel = |channel: &Channel| AppChannel {
             streams: STREAMS,
             broken: false,
+            contexts: vec![0, 1],
             enabled: channel.enabled,
             rules: channel.rules.iter().map(rule).collect(),
         };
@@ -227,7 +230,10 @@ impl AppSession {
 
     fn carry_out(&mut self, request: Request) -> Result<(), i32> {
         match request {
-            Request::AddStream(id, _) | Request::CreateRule(id, _) | Request::SwitchChannel(id, _)
+            Request::AddStream(id, _)
+            | Request::AddContext(id, _)
+            | Request::CreateRule(id, _)
+            | Request::SwitchChannel(id, _)
                 if self.channel(id).broken =>
             {
                 return Err(-1028);
@@ -245,6 +251,12 @@ impl AppSession {
                 let channel = self.channel(id);
                 assert_eq!(channel.streams, number);
                 channel.streams += 1;
+            }
+            Request::AddContext(id, at) => {
+                assert!(!self.was_enabled, "a context after the session was active");
+                let channel = self.channel(id);
+                assert_eq!(channel.streams, STREAMS, "a context before all streams");
+                channel.contexts.push(at);
             }
             Request::CreateRule(id, rule) => {
                 let channel = self.channel(id);
