@@ -7,7 +7,7 @@ use lttng_protocol::client::{self, BufferType, ChannelOutput, ErrorCode, Overwri
 
 use crate::daemon::Daemon;
 use crate::model::session::channel_name;
-use crate::model::{Attributes, Channel, SessionId, UstDomain};
+use crate::model::{Attributes, BufferingScheme, Channel, SessionId, UstDomain};
 
 /// Begins the names of channels that belong to agent domains.
 const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "lttng_python_channel"];
@@ -43,7 +43,8 @@ impl Daemon {
         if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
             return Err(ErrorCode::AgentTracingDisabled);
         }
-        let attributes = check(wanted, buffer_type, page)?;
+        let attributes = check(wanted, page)?;
+        fix_scheme(ust, scheme(buffer_type)?)?;
         if wanted.name != METADATA {
             add_channel(ust, &wanted.name, attributes);
         }
@@ -58,11 +59,12 @@ impl Daemon {
         Ok(())
     }
 
-    /// Makes sure that the channel for an event rule exists.
+    /// Makes sure that the channel for an event rule or context exists. Without `buffer_type`, a new one is of the
+    /// session's kind.
     pub(super) fn need_channel(
         &mut self,
         id: SessionId,
-        buffer_type: u32,
+        buffer_type: Option<u32>,
         name: &str,
     ) -> Result<(), ErrorCode> {
         let page = self.settings.page_size;
@@ -78,8 +80,9 @@ impl Daemon {
             return Err(ErrorCode::TraceAlreadyStarted);
         }
         ust.named_channel |= !name.is_empty();
-        check_buffer_type(buffer_type)?;
-        add_channel(ust, name, Attributes::default_per_user(page));
+        let scheme = buffer_type.map_or(Ok(ust.scheme), scheme)?;
+        fix_scheme(ust, scheme)?;
+        add_channel(ust, name, Attributes::default_for(scheme, page));
         Ok(())
     }
 }
@@ -91,15 +94,24 @@ fn add_channel(ust: &mut UstDomain, name: &str, attributes: Attributes) {
     ust.channels.push(Channel { id, name, enabled: true, attributes, contexts, rules });
 }
 
-/// Only buffers shared by user are made so far.
-fn check_buffer_type(buffer_type: u32) -> Result<(), ErrorCode> {
+fn scheme(buffer_type: u32) -> Result<BufferingScheme, ErrorCode> {
     match BufferType::from_number(buffer_type) {
-        Some(BufferType::PerUid) => Ok(()),
-        _ => Err(ErrorCode::BufferNotSupported),
+        Some(BufferType::PerUid) => Ok(BufferingScheme::PerUser),
+        Some(BufferType::PerPid) => Ok(BufferingScheme::PerProcess),
+        Some(BufferType::Global) | None => Err(ErrorCode::BufferNotSupported),
     }
 }
 
-fn check(wanted: &client::Channel, buffer_type: u32, page: u64) -> Result<Attributes, ErrorCode> {
+/// The first channel decides who shares buffers in a session.
+fn fix_scheme(ust: &mut UstDomain, scheme: BufferingScheme) -> Result<(), ErrorCode> {
+    if ust.scheme_fixed && ust.scheme != scheme {
+        return Err(ErrorCode::BufferTypeMismatch);
+    }
+    (ust.scheme, ust.scheme_fixed) = (scheme, true);
+    Ok(())
+}
+
+fn check(wanted: &client::Channel, page: u64) -> Result<Attributes, ErrorCode> {
     let overwrite = wanted.overwrite == Overwrite::Overwrite;
     if overwrite && wanted.num_subbuf < 2 {
         return Err(ErrorCode::Invalid);
@@ -116,7 +128,6 @@ fn check(wanted: &client::Channel, buffer_type: u32, page: u64) -> Result<Attrib
     if wanted.tracefile_size > 0 && wanted.tracefile_size < wanted.subbuf_size {
         return Err(ErrorCode::Invalid);
     }
-    check_buffer_type(buffer_type)?;
     Ok(Attributes {
         overwrite,
         subbuf_size: wanted.subbuf_size,

@@ -4,7 +4,7 @@
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/context.c`. A client's numbers for contexts are
 //! not those of applications.
 
-use lttng_protocol::client::{BufferType, Context as Wanted, ErrorCode};
+use lttng_protocol::client::{Context as Wanted, ErrorCode};
 use lttng_protocol::ust::command::Context;
 
 use crate::daemon::Daemon;
@@ -28,7 +28,7 @@ impl Daemon {
         }
         let created = session.channels().is_empty();
         if created {
-            self.need_channel(id, BufferType::PerUid.number(), "")?;
+            self.need_channel(id, None, "")?;
         }
         let result = self.add_to_channels(id, channel, wanted);
         if result.is_err() && created {

@@ -258,9 +258,7 @@ impl Daemon {
         let free = |id: &SessionId| !self.held.contains_key(id);
         let sessions: Vec<SessionId> = self.model.iter().map(|session| session.id).filter(free).collect();
         for id in sessions {
-            let header = Header::new(Command::DestroySession, "");
-            let to = ReplyTo { conn: None, reply: Reply::ok(&header) };
-            self.begin(Work::Destroy(Destroy::new(id)), to, Some(id));
+            self.begin(Work::Destroy(Destroy::new(id)), ReplyTo::nobody(), Some(id));
         }
     }
 }

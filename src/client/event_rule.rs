@@ -24,7 +24,7 @@ impl Daemon {
     ) -> Result<(), ErrorCode> {
         self.check_channel_name(id, channel)?;
         let existed = self.channel_mut(id, channel).is_ok();
-        self.need_channel(id, buffer_type, channel)?;
+        self.need_channel(id, Some(buffer_type), channel)?;
         let result = self.channel_mut(id, channel).and_then(|channel| add_or_enable(channel, event));
         if result.is_err() && !existed {
             self.drop_last_channel(id);

@@ -8,7 +8,7 @@ use lttng_protocol::ust::command::LogLevel;
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
-use crate::model::{EventRule, SessionId};
+use crate::model::{BufferingScheme, EventRule, SessionId, UstDomain};
 
 /// Tracking policy: every process is followed. There is no command yet that changes it.
 const INCLUDE_ALL: u32 = 0;
@@ -35,7 +35,11 @@ impl Daemon {
 
     pub(super) fn list_domains(&self, id: SessionId) -> Vec<u8> {
         let ust = self.model.get(id).and_then(|session| session.ust.as_ref());
-        let entry = ust.map(|_| DomainEntry { domain: Domain::Ust, buffer_type: BufferType::PerUid });
+        let buffer_type = |ust: &UstDomain| match ust.scheme {
+            BufferingScheme::PerUser => BufferType::PerUid,
+            BufferingScheme::PerProcess => BufferType::PerPid,
+        };
+        let entry = ust.map(|ust| DomainEntry { domain: Domain::Ust, buffer_type: buffer_type(ust) });
         DomainEntry::encode_list(entry.as_slice())
     }
 

@@ -14,7 +14,7 @@ use crate::model::{ChannelId, RuleId, Session, SessionId};
 use crate::output::{ConnId, Output};
 use crate::sys::socket::Credentials;
 use crate::ust::app::{Answer, App, AppId, Cause, ListingId, Nonsense, Outgoing};
-use crate::ust::buffers::BuffersKey;
+use crate::ust::buffers::{BuffersKey, Owner};
 use crate::ust::listing::ListingKind;
 use crate::ust::mirror::{Request, SessionMirror};
 use crate::ust::planner::{BufferState, Desired, plan};
@@ -118,7 +118,7 @@ impl Daemon {
             registration.bits_per_long
         );
         let release_by = self.after(RELEASE_TIMEOUT);
-        let mut app = App::new(conns, credentials, registration, release_by);
+        let mut app = App::new(conns, credentials, registration, self.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.now, &mut self.outputs);
         self.apps.insert(id, app);
         self.watched.insert(id);
@@ -200,6 +200,10 @@ impl Daemon {
         self.watched.remove(&id);
         self.dirty.remove(&id);
         self.changed = true;
+        let private = self.buffers.keys().filter(|key| key.owner == Owner::Application(id));
+        for key in private.copied().collect::<Vec<_>>() {
+            self.retire_buffers(key);
+        }
     }
 
     /// Starts a listing in every application that can answer.
@@ -239,8 +243,9 @@ impl Daemon {
     /// Returns whether something is still to come that a new application should have first.
     fn synchronise_session(&mut self, id: AppId, session: SessionId) -> bool {
         self.make_buffers(id, session);
+        let scheme = self.model.get(session).map(Session::scheme).unwrap_or_default();
         let Some(app) = self.apps.get_mut(&id) else { return false };
-        let key = BuffersKey { session, bits: app.registration.bits_per_long, uid: app.credentials.uid };
+        let key = app.buffers_key(session, scheme);
         let buffers = self.buffers.get(&key);
         let state = |channel: ChannelId| match buffers {
             Some(buffers) => buffers.state(channel),
@@ -283,6 +288,11 @@ impl Daemon {
         let Some(app) = self.apps.get_mut(&id) else { return };
         app.mirrors.entry(key.session).or_default().sent(request);
         app.send(outgoing, Cause::Session(key.session, request), self.now, &mut self.outputs);
+        if let (Request::AddStream(channel, number), Owner::Application(_)) = (request, key.owner)
+            && let Some(buffers) = self.buffers.get_mut(&key)
+        {
+            buffers.stream_given_away(channel, number);
+        }
         self.watched.insert(id);
     }
 

@@ -11,10 +11,11 @@ use super::{Daemon, Purpose, next};
 use crate::consumer::{State, Tail};
 use crate::helper::Operation as PathOperation;
 use crate::model::{ChannelId, Session, SessionId};
+use crate::operation::{ReplyTo, Retire, Work};
 use crate::output::ConsumerKind;
 use crate::sys::{clock, random};
-use crate::ust::app::AppId;
-use crate::ust::buffers::{Buffers, BuffersKey, Need};
+use crate::ust::app::{App, AppId};
+use crate::ust::buffers::{Buffers, BuffersKey, Cause, Need, Owner};
 use crate::ust::registry::Registry;
 use crate::ust::tsdl::{Clock, Header, Scheme};
 
@@ -31,7 +32,7 @@ impl Daemon {
         let Some(app) = self.apps.get(&id) else { return };
         let Some(session) = self.model.get(session).filter(|session| session.active) else { return };
         let bits = app.registration.bits_per_long;
-        let key = BuffersKey { session: session.id, bits, uid: app.credentials.uid };
+        let key = app.buffers_key(session.id, session.scheme());
         let kind = ConsumerKind::for_bits(bits);
         let served = self.consumers.get(&kind).is_some_and(|consumer| consumer.state() == State::Ready);
         let (Some(tracer), true, true) = (app.tracer, served, session.chunk.is_some()) else { return };
@@ -51,7 +52,7 @@ impl Daemon {
             alignments: app.registration.alignments,
             bits_per_long: bits,
             tracer,
-            scheme: Scheme::PerUid { uid: key.uid },
+            scheme: trace_scheme(app, key),
             trace_name: if session.generated_name { "auto".to_owned() } else { session.name.clone() },
             created: clock::iso_date(session.created),
             hostname: self.settings.hostname.clone(),
@@ -64,11 +65,20 @@ impl Daemon {
             },
         });
         let channels = session.channels().iter().map(|channel| channel.id);
-        let application_session = next(&mut self.counters.application_session);
+        let cause = Cause {
+            uid: app.credentials.uid,
+            path: trace_path(app, key),
+            application_session: next(&mut self.counters.application_session),
+        };
         let keys = || next(&mut self.counters.consumer_key);
-        let buffers = Buffers::new(kind, application_session, uuid, registry, channels, keys);
+        let buffers = Buffers::new(kind, cause, uuid, registry, channels, keys);
         self.buffers.insert(key, buffers);
         self.changed = true;
+    }
+
+    /// Gives up the buffers of an application that is gone.
+    pub(super) fn retire_buffers(&mut self, key: BuffersKey) {
+        self.begin(Work::Retire(Retire::new(key)), ReplyTo::nobody(), None);
     }
 
     /// Asks for everything that buffers need, and pushes metadata that is due.
@@ -80,7 +90,9 @@ impl Daemon {
                 self.ask_need(key, need);
             }
             let now = self.now;
-            let due = self.buffers.get_mut(&key).and_then(|buffers| buffers.push_due(now));
+            // With buffers for each application, it would be kept busy for good: their metadata waits for the end.
+            let shared = matches!(key.owner, Owner::User(_));
+            let due = self.buffers.get_mut(&key).filter(|_| shared).and_then(|it| it.push_due(now));
             let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
             let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
             // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
@@ -117,14 +129,14 @@ impl Daemon {
 
     fn ask_need(&mut self, key: BuffersKey, need: Need) {
         let Some(session) = self.model.get(key.session) else { return };
+        let Some(buffers) = self.buffers.get(&key) else { return };
         if need == Need::Directory {
-            let path = format!("{}/ust/{}/index", session.directory(), key.path());
+            let path = format!("{}/ust/{}/index", session.directory(), buffers.cause.path);
             let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
             let owner = (session.uid, session.gid);
             self.path_operation(owner, operation, PathPurpose::Buffers(key));
             return;
         }
-        let Some(buffers) = self.buffers.get(&key) else { return };
         let channel_key = |id| buffers.channel(id).map(|channel| channel.key).unwrap_or_default();
         let (request, purpose) = match need {
             Need::Channel(id) => {
@@ -153,6 +165,29 @@ impl Daemon {
     }
 }
 
+/// Where trace files go (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).
+fn trace_path(app: &App, key: BuffersKey) -> String {
+    match key.owner {
+        Owner::User(uid) => format!("uid/{uid}/{}-bit", key.bits),
+        Owner::Application(_) => {
+            // A name is what the process chose: it must not lead elsewhere.
+            let name = app.registration.name.replace('/', "_");
+            format!("pid/{name}-{}-{}", app.credentials.pid, clock::name_date(app.registered))
+        }
+    }
+}
+
+fn trace_scheme(app: &App, key: BuffersKey) -> Scheme {
+    match key.owner {
+        Owner::User(uid) => Scheme::PerUid { uid },
+        Owner::Application(_) => Scheme::PerPid {
+            pid: app.credentials.pid,
+            name: app.registration.name.clone(),
+            registered: clock::iso_date(app.registered),
+        },
+    }
+}
+
 /// What a metadata channel is asked for with; data channels differ from it.
 fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, page: u64) -> AskChannel {
     AskChannel {
@@ -166,7 +201,7 @@ fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, p
         monitor_timer: 0,
         kind: ChannelKind::Metadata,
         session_id: key.session.0,
-        pathname: key.path(),
+        pathname: buffers.cause.path.clone(),
         name: "metadata".to_owned(),
         uid: session.uid,
         gid: session.gid,
@@ -177,9 +212,9 @@ fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, p
         channel_id: u32::MAX,
         tracefile_size: 0,
         tracefile_count: 0,
-        session_id_per_pid: buffers.application_session,
+        session_id_per_pid: buffers.cause.application_session,
         monitor: true,
-        app_uid: key.uid,
+        app_uid: buffers.cause.uid,
         blocking_timeout: 0,
         root_shm_path: String::new(),
         shm_path: String::new(),

@@ -9,10 +9,10 @@ use lttng_protocol::consumer::UstRequest;
 use super::{Daemon, Life, Role};
 use crate::consumer::metadata::{Asked, Piece};
 use crate::consumer::{Broken, Event, Outcome, State, Tail};
-use crate::model::{ChannelId, SessionId};
+use crate::model::ChannelId;
 use crate::operation::OperationId;
 use crate::output::{ConnId, ConsumerKind, Output, SharedFd};
-use crate::ust::buffers::BuffersKey;
+use crate::ust::buffers::{BuffersKey, Owner};
 
 /// Bit of the consumer daemons in the answer to a health query.
 const HEALTH_CONSUMER: u64 = 1 << 4;
@@ -174,12 +174,7 @@ impl Daemon {
             match asked {
                 Ok(None) => return,
                 Ok(Some(Asked::Request(request))) => {
-                    let piece = self.metadata_wanted(
-                        request.session_id,
-                        request.bits_per_long,
-                        request.uid,
-                        request.key,
-                    );
+                    let piece = self.metadata_wanted(request.key);
                     let talk = self.consumers.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
                     if let Some(talk) = talk {
                         talk.answer(piece, &mut self.outputs);
@@ -230,12 +225,9 @@ impl Daemon {
         }
     }
 
-    fn metadata_wanted(&self, session: u64, bits: u32, uid: u32, key: u64) -> Option<Piece> {
-        let buffers = self.buffers.get(&BuffersKey { session: SessionId(session), bits, uid })?;
-        // With another key than it asked for, the consumer daemon would abort.
-        if buffers.metadata_key != key {
-            return None;
-        }
+    fn metadata_wanted(&self, key: u64) -> Option<Piece> {
+        // No two metadata channels have the same key, whichever consumer daemon has them.
+        let buffers = self.buffers.values().find(|buffers| buffers.metadata_key == key)?;
         let (offset, text) = buffers.undelivered();
         Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
     }
@@ -310,10 +302,13 @@ impl Daemon {
     }
 
     fn touch_applications_of(&mut self, key: BuffersKey) {
-        let of_user = self
-            .apps
-            .iter()
-            .filter(|(_, app)| app.credentials.uid == key.uid && app.registration.bits_per_long == key.bits);
-        self.dirty.extend(of_user.map(|(&id, _)| id));
+        let users = self.apps.iter().filter(|(id, app)| {
+            let is_user = match key.owner {
+                Owner::User(uid) => app.credentials.uid == uid,
+                Owner::Application(owner) => **id == owner,
+            };
+            is_user && app.registration.bits_per_long == key.bits
+        });
+        self.dirty.extend(users.map(|(&id, _)| id));
     }
 }

@@ -94,7 +94,7 @@ impl Daemon {
             Some(PathPurpose::Buffers(key)) => {
                 if let Err(errno) = result {
                     let error = std::io::Error::from_raw_os_error(errno);
-                    log::error!("Folders for the trace of user {} can't be made: {error}", key.uid);
+                    log::error!("Folders for the trace of {:?} can't be made: {error}", key.owner);
                 }
                 if let Some(buffers) = self.buffers.get_mut(&key) {
                     buffers.directory_made(result.is_ok());

@@ -136,6 +136,8 @@ pub struct Daemon {
     pub(crate) held: BTreeMap<SessionId, OperationId>,
     /// What is known of sessions since they were stopped.
     pub(crate) at_rest: BTreeMap<SessionId, AtRest>,
+    /// What applications with buffers of their own had lost when they ended.
+    pub(crate) losses_of_the_gone: BTreeMap<SessionId, BTreeMap<ChannelId, u64>>,
     pub(crate) clients: BTreeMap<ConnId, ClientConnection>,
     /// Clients whose request is complete but has to wait, oldest first.
     pub(crate) waiting: VecDeque<ConnId>,
@@ -171,6 +173,7 @@ impl Daemon {
             operations: BTreeMap::new(),
             held: BTreeMap::new(),
             at_rest: BTreeMap::new(),
+            losses_of_the_gone: BTreeMap::new(),
             clients: BTreeMap::new(),
             waiting: VecDeque::new(),
             helper: HelperLink::default(),
@@ -348,11 +351,13 @@ impl Daemon {
 
     /// The numbers by which consumer daemons know the data channels of a session.
     pub(crate) fn data_keys(&self, session: SessionId) -> Vec<(ConsumerKind, ChannelId, u64)> {
-        self.buffers_of(session)
-            .flat_map(|(_, buffers)| {
-                buffers.data_keys().map(|(channel, key)| (buffers.consumer, channel, key))
-            })
-            .collect()
+        self.buffers_of(session).flat_map(|(_, buffers)| keys_of(buffers)).collect()
+    }
+
+    /// Those of [`Daemon::data_keys`] whose losses are not counted for good yet.
+    pub(crate) fn uncounted_keys(&self, session: SessionId) -> Vec<(ConsumerKind, ChannelId, u64)> {
+        let uncounted = self.buffers_of(session).filter(|(_, buffers)| !buffers.retired);
+        uncounted.flat_map(|(_, buffers)| keys_of(buffers)).collect()
     }
 
     fn health_received(&mut self, conn: ConnId, received: usize, deadline: Instant, bytes: &[u8]) {
@@ -396,4 +401,8 @@ impl Daemon {
             Life::Serving | Life::Over => {}
         }
     }
+}
+
+fn keys_of(buffers: &Buffers) -> impl Iterator<Item = (ConsumerKind, ChannelId, u64)> {
+    buffers.data_keys().map(|(channel, key)| (buffers.consumer, channel, key))
 }

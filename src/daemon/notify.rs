@@ -9,7 +9,7 @@ use lttng_protocol::ust::notify::{HeaderType, Reply, Request};
 use super::Daemon;
 use crate::model::{ChannelId, SessionId};
 use crate::ust::app::{App, AppId};
-use crate::ust::buffers::{Buffers, BuffersKey};
+use crate::ust::buffers::Buffers;
 
 /// Answer to a request about an object that the daemon does not know: -ENOENT.
 const UNKNOWN: i32 = -2;
@@ -87,7 +87,7 @@ impl Daemon {
     fn registry_of(&mut self, id: AppId, session: u32) -> Option<(&mut Buffers, SessionId)> {
         let app = self.apps.get(&id)?;
         let session = session_known_as(app, session)?;
-        let key = BuffersKey { session, bits: app.registration.bits_per_long, uid: app.credentials.uid };
+        let key = app.buffers_key(session, self.model.get(session)?.scheme());
         Some((self.buffers.get_mut(&key)?, session))
     }
 }

@@ -8,6 +8,7 @@ use super::{Daemon, Life, Role};
 use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
+use crate::ust::buffers::Owner;
 
 impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
@@ -26,7 +27,8 @@ impl Daemon {
         let pushes = self.buffers.iter_mut().filter_map(|(key, buffers)| {
             // What keeps a push back, a busy consumer daemon or an operation, is followed by another look.
             let quiet = self.consumers.get(&buffers.consumer).is_some_and(|consumer| consumer.is_quiet());
-            let free = quiet && !self.held.contains_key(&key.session);
+            let shared = matches!(key.owner, Owner::User(_));
+            let free = shared && quiet && !self.held.contains_key(&key.session);
             buffers.push_due(self.now).filter(|_| free)
         });
         watched

@@ -3,6 +3,7 @@
 
 use lttng_protocol::ust::command::Context;
 
+use super::BufferingScheme;
 use super::rule::{EventRule, RuleId};
 
 /// Number of a channel in its session, in order of creation.
@@ -33,12 +34,16 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// What a channel gets that an event rule created by the way, per-user buffers
-    /// (lttng-tools 2.13: `src/common/defaults.h`). `page` is the page size in bytes.
-    pub fn default_per_user(page: u64) -> Self {
+    /// What a channel gets that an event rule created by the way (lttng-tools 2.13: `src/common/defaults.h`). `page`
+    /// is the page size in bytes.
+    pub fn default_for(scheme: BufferingScheme, page: u64) -> Self {
+        let usual = match scheme {
+            BufferingScheme::PerUser => 524_288,
+            BufferingScheme::PerProcess => 16_384,
+        };
         Attributes {
             overwrite: false,
-            subbuf_size: page.max(524_288),
+            subbuf_size: page.max(usual),
             num_subbuf: 4,
             switch_timer: 0,
             read_timer: 0,

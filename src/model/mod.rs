@@ -9,7 +9,7 @@ pub mod session;
 
 pub use channel::{Attributes, Channel, ChannelId};
 pub use rule::{EventRule, Filter, RuleId};
-pub use session::{Output, Session, SessionId, UstDomain};
+pub use session::{BufferingScheme, Output, Session, SessionId, UstDomain};
 
 use std::collections::BTreeMap;
 

@@ -60,6 +60,11 @@ impl Session {
         self.ust.as_ref().map_or(&[], |ust| &ust.channels)
     }
 
+    /// Who shares the buffers of its user space channels.
+    pub fn scheme(&self) -> BufferingScheme {
+        self.ust.as_ref().map(|ust| ust.scheme).unwrap_or_default()
+    }
+
     /// The directory of the data.
     pub fn directory(&self) -> &str {
         let Output::Local(path) = &self.output;
@@ -67,9 +72,23 @@ impl Session {
     }
 }
 
-/// The user space part of a session: buffers are shared by the applications of one user.
+/// Who shares buffers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BufferingScheme {
+    /// The applications of one user.
+    #[default]
+    PerUser,
+    /// Nobody: each application has its own.
+    PerProcess,
+}
+
+/// The user space part of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UstDomain {
+    /// Who shares buffers.
+    pub scheme: BufferingScheme,
+    /// The first channel was made: the scheme can't be changed any more.
+    pub scheme_fixed: bool,
     /// Its channels in order of creation.
     pub channels: Vec<Channel>,
     /// A client asked for a channel by name: from then on event rules must name theirs.

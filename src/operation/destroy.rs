@@ -169,6 +169,7 @@ impl Destroy {
     fn finish(&self, context: &mut Context<'_>) -> Progress {
         let session = self.session;
         context.daemon.at_rest.remove(&session);
+        context.daemon.losses_of_the_gone.remove(&session);
         context.daemon.buffers.retain(|key, _| key.session != session);
         if let Some(session) = context.daemon.model.remove(session) {
             log::debug!("Session {} is destroyed", session.name);

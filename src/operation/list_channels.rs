@@ -9,6 +9,7 @@ use lttng_protocol::consumer::UstRequest;
 use super::{Context, Jobs, Progress};
 use crate::consumer::Tail;
 use crate::model::{Channel, ChannelId, SessionId};
+use crate::output::ConsumerKind;
 
 /// Listing a session's channels.
 #[derive(Debug)]
@@ -27,7 +28,8 @@ impl ListChannels {
         if !self.asked {
             self.asked = true;
             if !context.daemon.at_rest.contains_key(&self.session) {
-                ask_losses(context, self.session);
+                let keys = context.daemon.uncounted_keys(self.session);
+                ask_losses(context, self.session, keys);
             }
         }
         let Some(jobs) = context.answered() else {
@@ -38,21 +40,26 @@ impl ListChannels {
         };
         let now = losses(jobs);
         let known = context.daemon.at_rest.get(&self.session).map_or(&now, |at_rest| &at_rest.losses);
-        let losses = |id: ChannelId| known.get(&id).copied().unwrap_or(0);
+        let none = BTreeMap::new();
+        let gone = context.daemon.losses_of_the_gone.get(&self.session).unwrap_or(&none);
+        let of = |losses: &BTreeMap<ChannelId, u64>, id| losses.get(&id).copied().unwrap_or(0);
+        let losses = |id: ChannelId| of(known, id).saturating_add(of(gone, id));
         let listed: Vec<client::Channel> =
             session.channels().iter().map(|channel| list(channel, losses(channel.id))).collect();
         Progress::Done(context.success().with_list(&listed, client::Channel::encode))
     }
 }
 
-/// Asks the consumer daemons what the channels of a session have lost so far.
-pub(super) fn ask_losses(context: &mut Context<'_>, id: SessionId) {
+/// Asks the consumer daemons what channels of a session have lost so far.
+pub(super) fn ask_losses(
+    context: &mut Context<'_>,
+    id: SessionId,
+    keys: Vec<(ConsumerKind, ChannelId, u64)>,
+) {
     let Some(session) = context.daemon.model.get(id).filter(|session| session.started) else { return };
     let overwrites = |id| session.channel(id).is_some_and(|channel| channel.attributes.overwrite);
     let session_id = id.0;
-    let questions: Vec<_> = context
-        .daemon
-        .data_keys(id)
+    let questions: Vec<_> = keys
         .into_iter()
         .map(|(kind, id, key)| {
             let request = if overwrites(id) {

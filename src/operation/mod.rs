@@ -10,6 +10,7 @@ mod data_pending;
 mod destroy;
 mod list_applications;
 mod list_channels;
+mod retire;
 mod start;
 mod stop;
 mod synchronise;
@@ -17,13 +18,14 @@ mod synchronise;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use lttng_protocol::client::{ErrorCode, Reply};
+use lttng_protocol::client::{Command, ErrorCode, Header, Reply};
 use lttng_protocol::consumer::UstRequest;
 
 pub use data_pending::DataPending;
 pub use destroy::Destroy;
 pub use list_applications::ListApplications;
 pub use list_channels::ListChannels;
+pub use retire::Retire;
 pub use start::Start;
 pub use stop::{AtRest, Stop};
 pub use synchronise::Synchronise;
@@ -97,6 +99,8 @@ pub enum Work {
     ListApplications(ListApplications),
     /// List channels with their losses.
     ListChannels(ListChannels),
+    /// Give up the buffers of an application that is gone.
+    Retire(Retire),
     /// Wait until applications have what a command changed.
     Synchronise(Synchronise),
 }
@@ -117,6 +121,13 @@ pub struct ReplyTo {
     pub conn: Option<ConnId>,
     /// A reply to it that says success.
     pub reply: Reply,
+}
+
+impl ReplyTo {
+    /// The daemon itself wants it done.
+    pub fn nobody() -> Self {
+        ReplyTo { conn: None, reply: Reply::ok(&Header::new(Command::DataPending, "")) }
+    }
 }
 
 /// An operation under way.
@@ -209,6 +220,7 @@ impl Work {
             Work::DataPending(work) => work.step(context),
             Work::ListApplications(work) => work.step(context),
             Work::ListChannels(work) => work.step(context),
+            Work::Retire(work) => work.step(context),
             Work::Synchronise(work) => work.step(context),
         }
     }

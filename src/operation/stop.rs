@@ -109,7 +109,8 @@ impl Stop {
                     }
                     jobs => {
                         self.at_rest.drained = jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
-                        list_channels::ask_losses(context, self.session);
+                        let keys = context.daemon.uncounted_keys(self.session);
+                        list_channels::ask_losses(context, self.session, keys);
                         Phase::Count
                     }
                 },
@@ -154,16 +155,16 @@ impl Stop {
         let (owner, directory) = ((session.uid, session.gid), session.directory().to_owned());
         push_all(context, self.session);
         let of_session = context.daemon.buffers_of(self.session);
-        let left: Vec<(BuffersKey, Option<usize>)> = of_session
+        let left: Vec<(BuffersKey, String, Option<usize>)> = of_session
             .filter(|(key, buffers)| buffers.has_undelivered() && !looked_for.contains(key))
-            .map(|(&key, buffers)| (key, buffers.being_pushed()))
+            .map(|(&key, buffers)| (key, buffers.cause.path.clone(), buffers.being_pushed()))
             .collect();
-        for &(key, pushed) in &left {
-            let Some(length) = pushed else { continue };
-            let path = PathBuf::from(format!("{directory}/ust/{}/metadata", key.path()));
+        for (key, path, pushed) in &left {
+            let Some(length) = *pushed else { continue };
+            let path = PathBuf::from(format!("{directory}/ust/{path}/metadata"));
             let (length, limit) = (length as u64, METADATA_TIME);
             context.path_operation(owner, PathOperation::AwaitMetadata { path, length, limit });
-            looked_for.insert(key);
+            looked_for.insert(*key);
         }
         left.is_empty() && context.answered().is_some()
     }

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use lttng_protocol::ust::Registration;
 use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointField, TracerVersion, code};
 
+use super::buffers::{BuffersKey, Owner};
 use super::listing::{self, Entries, Listing, ListingKind};
 use super::mirror::{Request, SessionMirror};
-use crate::model::SessionId;
+use crate::model::{BufferingScheme, SessionId};
 use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
 use crate::sys::socket::Credentials;
 
@@ -116,6 +117,8 @@ pub struct App {
     pub credentials: Credentials,
     /// Who it is, as it says.
     pub registration: Registration,
+    /// Seconds since the Epoch when both its connections were there.
+    pub registered: i64,
     /// Version of its tracer, once known.
     pub tracer: Option<TracerVersion>,
     /// What it has of the sessions.
@@ -142,6 +145,7 @@ impl App {
         [command, notify]: [ConnId; 2],
         credentials: Credentials,
         registration: Registration,
+        registered: i64,
         release_by: Instant,
     ) -> Self {
         App {
@@ -149,6 +153,7 @@ impl App {
             notify,
             credentials,
             registration,
+            registered,
             tracer: None,
             mirrors: BTreeMap::new(),
             released: false,
@@ -161,6 +166,15 @@ impl App {
             reply: None,
             watch: None,
         }
+    }
+
+    /// The buffers that it uses in a session.
+    pub fn buffers_key(&self, session: SessionId, scheme: BufferingScheme) -> BuffersKey {
+        let owner = match scheme {
+            BufferingScheme::PerUser => Owner::User(self.credentials.uid),
+            BufferingScheme::PerProcess => Owner::Application(AppId(self.command)),
+        };
+        BuffersKey { session, bits: self.registration.bits_per_long, owner }
     }
 
     /// Writes a command.

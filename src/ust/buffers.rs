@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::app::AppId;
 use super::planner::BufferState;
 use super::registry::Registry;
 use crate::consumer::ChannelBuffers;
@@ -28,15 +29,28 @@ pub struct BuffersKey {
     pub session: SessionId,
     /// Bits of a long in the applications: 32 or 64.
     pub bits: u32,
-    /// User id of the applications.
-    pub uid: u32,
+    /// Who uses them.
+    pub owner: Owner,
 }
 
-impl BuffersKey {
+/// Who uses a set of buffers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Owner {
+    /// All applications of this user.
+    User(u32),
+    /// This application.
+    Application(AppId),
+}
+
+/// What is to be known of the application that causes a set of buffers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Its user.
+    pub uid: u32,
     /// Where the files are, relative to the `ust` folder of the trace.
-    pub fn path(&self) -> String {
-        format!("uid/{}/{}-bit", self.uid, self.bits)
-    }
+    pub path: String,
+    /// Number that stands for this set in metadata requests.
+    pub application_session: u64,
 }
 
 /// Something to be asked of another process.
@@ -96,8 +110,10 @@ enum MetadataStage {
 pub struct Buffers {
     /// The consumer daemon that has them.
     pub consumer: ConsumerKind,
-    /// Number that stands for this set in metadata requests.
-    pub application_session: u64,
+    /// What caused them.
+    pub cause: Cause,
+    /// Its only user is gone, and its losses are counted for good.
+    pub retired: bool,
     /// What the channels hold.
     pub registry: Registry,
     /// The trace's UUID.
@@ -118,7 +134,7 @@ impl Buffers {
     /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice.
     pub fn new(
         consumer: ConsumerKind,
-        application_session: u64,
+        cause: Cause,
         uuid: [u8; 16],
         mut registry: Registry,
         channels: impl Iterator<Item = ChannelId>,
@@ -132,7 +148,8 @@ impl Buffers {
             .collect();
         Buffers {
             consumer,
-            application_session,
+            cause,
+            retired: false,
             registry,
             uuid,
             metadata_key: keys(),
@@ -246,6 +263,17 @@ impl Buffers {
         match &self.channels.get(&id)?.stage {
             Stage::Ready(buffers) => Some(buffers),
             _ => None,
+        }
+    }
+
+    /// A stream was handed to its only user. After the last one, the descriptors of the streams are not needed any
+    /// more.
+    pub fn stream_given_away(&mut self, id: ChannelId, number: u32) {
+        if let Some(BufferedChannel { stage: Stage::Ready(buffers), .. }) = self.channels.get_mut(&id)
+            && buffers.streams.len() == (number as usize).saturating_add(1)
+            && let Some(buffers) = Rc::get_mut(buffers)
+        {
+            buffers.streams.clear();
         }
     }
 

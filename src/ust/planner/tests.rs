@@ -8,7 +8,7 @@ use lttng_protocol::ust::command::{Context, LogLevel};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Attributes, EventRule, Filter, RuleId};
+use crate::model::{Attributes, BufferingScheme, EventRule, Filter, RuleId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -105,7 +105,7 @@ impl World {
                 id: ChannelId(self.channels.len() as u64),
                 name: format!("channel{}", self.channels.len()),
                 enabled: true,
-                attributes: Attributes::default_per_user(4096),
+                attributes: Attributes::default_for(BufferingScheme::PerUser, 4096),
                 contexts: vec![Context::Vpid, Context::Procname],
                 rules: Vec::new(),
             }),

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Retire: the buffers that an application had for itself, after its end.
+//!
+//! What the application left in them is written, its losses are added to those of the session, and its metadata
+//! ends. There is no client: the application is gone, and nobody waits.
+
+use lttng_protocol::client::ErrorCode;
+use lttng_protocol::consumer::UstRequest;
+
+use super::{Context, Progress, list_channels};
+use crate::consumer::Tail;
+use crate::ust::buffers::BuffersKey;
+
+/// Giving up one application's buffers.
+#[derive(Debug)]
+pub struct Retire {
+    key: BuffersKey,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    /// Packets are closed, losses counted.
+    Flush,
+    /// Metadata is pushed.
+    Metadata,
+    /// Metadata ends.
+    Close,
+}
+
+impl Retire {
+    /// Gives up these buffers.
+    pub fn new(key: BuffersKey) -> Self {
+        Retire { key, phase: Phase::Begin }
+    }
+
+    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        let expired = context.expired();
+        loop {
+            // The session may be destroyed meanwhile, and all its buffers with it.
+            let Some(buffers) = context.daemon.buffers.get_mut(&self.key) else {
+                return context.reply(ErrorCode::Ok);
+            };
+            let (kind, metadata_key) = (buffers.consumer, buffers.metadata_key);
+            self.phase = match self.phase {
+                Phase::Begin => {
+                    buffers.retired = true;
+                    let keys: Vec<_> =
+                        buffers.data_keys().map(|(channel, key)| (kind, channel, key)).collect();
+                    for &(kind, _, key) in &keys {
+                        context.ask_consumer(kind, UstRequest::FlushChannel { key }, Tail::None, 0);
+                    }
+                    list_channels::ask_losses(context, self.key.session, keys);
+                    Phase::Flush
+                }
+                Phase::Flush => match context.answered() {
+                    None if !context.expired() => return Progress::Pending,
+                    jobs => {
+                        let lost = jobs.map(list_channels::losses).unwrap_or_default();
+                        let total = context.daemon.losses_of_the_gone.entry(self.key.session).or_default();
+                        for (channel, count) in lost {
+                            let of_channel = total.entry(channel).or_default();
+                            *of_channel = of_channel.saturating_add(count);
+                        }
+                        Phase::Metadata
+                    }
+                },
+                Phase::Metadata if !buffers.has_undelivered() || expired => {
+                    if buffers.metadata_ready() {
+                        let request = UstRequest::CloseMetadata { key: metadata_key };
+                        context.ask_consumer(kind, request, Tail::None, 0);
+                    }
+                    Phase::Close
+                }
+                Phase::Metadata => {
+                    context.daemon.push_metadata(self.key);
+                    return Progress::Pending;
+                }
+                Phase::Close => {
+                    if context.answered().is_none() && !context.expired() {
+                        return Progress::Pending;
+                    }
+                    context.daemon.buffers.remove(&self.key);
+                    return context.reply(ErrorCode::Ok);
+                }
+            }
+        }
+    }
+}
