@@ -61,6 +61,11 @@ pub fn home_of(passwd: &str, uid: u32) -> Option<PathBuf> {
     (!user.home.is_empty()).then(|| PathBuf::from(user.home))
 }
 
+/// The id of a user, from the text of a passwd file.
+pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
+    users(passwd).find(|user| user.name == name).map(|user| user.uid)
+}
+
 /// The id of a group, from the text of a group file.
 pub fn group_id(group: &str, name: &str) -> Option<u32> {
     groups(group).find(|entry| entry.name == name).map(|entry| entry.gid)
@@ -93,6 +98,11 @@ pub fn read(path: &Path) -> io::Result<String> {
 /// The home directory of a user of this system.
 pub fn system_home_of(uid: u32) -> Option<PathBuf> {
     home_of(&read(Path::new(PASSWD)).ok()?, uid)
+}
+
+/// The id of a user of this system.
+pub fn system_user_id(name: &str) -> Option<u32> {
+    user_id(&read(Path::new(PASSWD)).ok()?, name)
 }
 
 /// The id of a group of this system.

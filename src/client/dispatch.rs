@@ -8,7 +8,7 @@ use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Header, Reply, de
 
 use super::Verdict;
 use crate::daemon::{Daemon, Readiness};
-use crate::model::{SessionId, UstDomain};
+use crate::model::{BufferingScheme, Session, SessionId, UstDomain};
 use crate::operation::{
     DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Start, Stop, Synchronise, Work,
 };
@@ -180,10 +180,32 @@ impl Daemon {
             },
             Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
             Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
-            Body::TrackerPolicy { attribute } => self.tracker_policy(domain, attribute),
-            // Every process is followed: there is no set of those that are.
-            Body::Other(Command::TrackerGetInclusionSet) if domain == Some(Domain::Ust) => {
-                Err(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy)
+            Body::TrackerPolicy { attribute } => self.tracker_policy(id, domain, attribute),
+            Body::TrackerSet { attribute } => self.inclusion_set(id, domain, attribute),
+            Body::TrackerSetPolicy { attribute, policy } => {
+                self.set_tracker_policy(id, domain, attribute, policy)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::TrackerAdd { attribute, value } => {
+                self.track(id, domain, attribute, value)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::TrackerRemove { attribute, value } => {
+                self.untrack(id, domain, attribute, &value)?;
+                Ok(self.brought_to_applications(id))
+            }
+            Body::RegenerateMetadata => {
+                self.check_regenerate(id)?;
+                if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {
+                    return Err(ErrorCode::PerPidSession);
+                }
+                self.regenerate_metadata(id);
+                Ok(Done::Nothing)
+            }
+            Body::RegenerateStatedump => {
+                self.check_regenerate(id)?;
+                self.regenerate_statedump(id);
+                Ok(self.brought_to_applications(id))
             }
             Body::ListChannels if domain == Some(Domain::Ust) => {
                 hold(Work::ListChannels(ListChannels::new(id)))
@@ -243,6 +265,13 @@ impl Daemon {
             Err(ErrorCode::NoChannel)
         } else {
             Ok(())
+        }
+    }
+
+    fn check_regenerate(&self, id: SessionId) -> Result<(), ErrorCode> {
+        match self.model.get(id) {
+            Some(session) if session.active => Ok(()),
+            _ => Err(ErrorCode::SessionNotStarted),
         }
     }
 

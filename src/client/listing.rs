@@ -6,14 +6,8 @@ use lttng_protocol::client::{
 };
 use lttng_protocol::ust::command::LogLevel;
 
-use super::dispatch::Done;
 use crate::daemon::Daemon;
 use crate::model::{BufferingScheme, EventRule, SessionId, UstDomain};
-
-/// Tracking policy: every process is followed. There is no command yet that changes it.
-const INCLUDE_ALL: u32 = 0;
-/// Process attributes of the user space domain: virtual process, user and group id.
-const UST_ATTRIBUTES: [i32; 3] = [1, 3, 5];
 
 impl Daemon {
     /// The sessions that user `uid` may see, newest first.
@@ -46,16 +40,6 @@ impl Daemon {
     /// There is no command yet that sets a schedule.
     pub(super) fn list_rotation_schedules(&self) -> Vec<u8> {
         RotationSchedules::default().encode()
-    }
-
-    pub(super) fn tracker_policy(&self, domain: Option<Domain>, attribute: i32) -> Result<Done, ErrorCode> {
-        if domain != Some(Domain::Ust) {
-            return Err(ErrorCode::UnsupportedDomain);
-        }
-        if !UST_ATTRIBUTES.contains(&attribute) {
-            return Err(ErrorCode::Invalid);
-        }
-        Ok(Done::Payload(INCLUDE_ALL.to_ne_bytes().to_vec()))
     }
 
     /// The rules of a channel in order of creation. The channel must be named.

@@ -248,12 +248,16 @@ impl Daemon {
         let key = app.buffers_key(session, scheme);
         let buffers = self.buffers.get(&key);
         let state = |channel: ChannelId| match buffers {
+            // It had buffers of its own before, and will have new ones when those are given up.
+            Some(buffers) if buffers.retired => BufferState::Pending,
             Some(buffers) => buffers.state(channel),
             // Its tracer's version is needed first, or it can't be served.
             None if app.tracer.is_none() => BufferState::Pending,
             None => BufferState::Failed,
         };
-        let wanted = self.model.get(session).filter(|session| !session.destroyed);
+        let Credentials { pid, uid, gid } = app.credentials;
+        let follows = |session: &&Session| !session.destroyed && session.follows(pid, uid, gid);
+        let wanted = self.model.get(session).filter(follows);
         let desired = match wanted {
             None => Desired::Nothing,
             Some(session) if session.active => {
@@ -276,8 +280,28 @@ impl Daemon {
         let idle = SessionMirror::default();
         if *mirror == idle {
             app.mirrors.remove(&session);
+            self.untraced(id, key);
         }
         waiting
+    }
+
+    /// Has every application that records a session record its state again.
+    pub(crate) fn regenerate_statedump(&mut self, session: SessionId) {
+        let scheme = self.model.get(session).map(Session::scheme).unwrap_or_default();
+        let records = |app: &App| app.mirrors.get(&session).is_some_and(|mirror| mirror.enabled);
+        let recording = self.apps.iter().filter(|(_, app)| !app.lagging && records(app));
+        let keys: Vec<_> = recording.map(|(&id, app)| (id, app.buffers_key(session, scheme))).collect();
+        for (id, key) in keys {
+            self.ask_application(id, key, Request::RecordState);
+        }
+    }
+
+    /// An application has nothing of a session any more: buffers that only it had are given up.
+    fn untraced(&mut self, id: AppId, key: BuffersKey) {
+        let live = self.buffers.get(&key).is_some_and(|buffers| !buffers.retired);
+        if live && key.owner == Owner::Application(id) && self.model.get(key.session).is_some() {
+            self.retire_buffers(key);
+        }
     }
 
     fn ask_application(&mut self, id: AppId, key: BuffersKey, request: Request) {
@@ -310,6 +334,7 @@ impl Daemon {
         let (handle, command) = match request {
             Request::CreateSession => (0, Command::Session),
             Request::WaitQuiescent => (0, Command::WaitQuiescent),
+            Request::RecordState => (mirror.slot.handle()?, Command::SessionStatedump),
             Request::CreateChannel(id) => {
                 let buffers = handed_over(id)?;
                 payload.clone_from(&buffers.object);

@@ -13,10 +13,10 @@ use crate::helper::Operation as PathOperation;
 use crate::model::{ChannelId, Session, SessionId};
 use crate::operation::{ReplyTo, Retire, Work};
 use crate::output::ConsumerKind;
+use crate::sys::socket::Credentials;
 use crate::sys::{clock, random};
 use crate::ust::app::{App, AppId};
 use crate::ust::buffers::{Buffers, BuffersKey, Cause, Need, Owner};
-use crate::ust::registry::Registry;
 use crate::ust::tsdl::{Clock, Header, Scheme};
 
 /// Mode of folders made for traces.
@@ -30,7 +30,9 @@ impl Daemon {
     /// Makes the buffers that an application needs in a session, unless they exist.
     pub(super) fn make_buffers(&mut self, id: AppId, session: SessionId) {
         let Some(app) = self.apps.get(&id) else { return };
-        let Some(session) = self.model.get(session).filter(|session| session.active) else { return };
+        let Credentials { pid, uid, gid } = app.credentials;
+        let wants = |session: &&Session| session.active && session.follows(pid, uid, gid);
+        let Some(session) = self.model.get(session).filter(wants) else { return };
         let bits = app.registration.bits_per_long;
         let key = app.buffers_key(session.id, session.scheme());
         let kind = ConsumerKind::for_bits(bits);
@@ -46,7 +48,7 @@ impl Daemon {
                 return;
             }
         };
-        let registry = Registry::new(&Header {
+        let header = Header {
             uuid,
             byte_order: app.registration.byte_order,
             alignments: app.registration.alignments,
@@ -63,21 +65,37 @@ impl Daemon {
                 freq: 1_000_000_000,
                 offset: clock::monotonic_offset(),
             },
-        });
+        };
         let channels = session.channels().iter().map(|channel| channel.id);
+        // Traced again after it was not for a while, its files must not replace the former ones.
+        let earlier = app.buffer_sets.get(&session.id).copied().unwrap_or(0);
         let cause = Cause {
             uid: app.credentials.uid,
-            path: trace_path(app, key),
+            path: trace_path(app, key, earlier),
             application_session: next(&mut self.counters.application_session),
         };
         let keys = || next(&mut self.counters.consumer_key);
-        let buffers = Buffers::new(kind, cause, uuid, registry, channels, keys);
+        let buffers = Buffers::new(kind, cause, header, channels, keys);
         self.buffers.insert(key, buffers);
+        if let Some(app) = self.apps.get_mut(&id) {
+            app.buffer_sets.insert(key.session, earlier.saturating_add(1));
+        }
         self.changed = true;
+    }
+
+    /// Has the metadata of a session start over.
+    pub(crate) fn regenerate_metadata(&mut self, session: SessionId) {
+        let of_session = self.buffers.iter_mut().filter(|(key, _)| key.session == session);
+        for (_, buffers) in of_session {
+            buffers.regenerate(clock::monotonic_offset());
+        }
     }
 
     /// Gives up the buffers of an application that is gone.
     pub(super) fn retire_buffers(&mut self, key: BuffersKey) {
+        if let Some(buffers) = self.buffers.get_mut(&key) {
+            buffers.retired = true;
+        }
         self.begin(Work::Retire(Retire::new(key)), ReplyTo::nobody(), None);
     }
 
@@ -166,13 +184,14 @@ impl Daemon {
 }
 
 /// Where trace files go (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).
-fn trace_path(app: &App, key: BuffersKey) -> String {
+fn trace_path(app: &App, key: BuffersKey, earlier: u32) -> String {
     match key.owner {
         Owner::User(uid) => format!("uid/{uid}/{}-bit", key.bits),
         Owner::Application(_) => {
             // A name is what the process chose: it must not lead elsewhere.
             let name = app.registration.name.replace('/', "_");
-            format!("pid/{name}-{}-{}", app.credentials.pid, clock::name_date(app.registered))
+            let path = format!("pid/{name}-{}-{}", app.credentials.pid, clock::name_date(app.registered));
+            if earlier == 0 { path } else { format!("{path}-{earlier}") }
         }
     }
 }
@@ -208,7 +227,7 @@ fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, p
         relayd_id: None,
         key: buffers.metadata_key,
         chunk_id: session.chunk,
-        uuid: buffers.uuid,
+        uuid: buffers.uuid(),
         channel_id: u32::MAX,
         tracefile_size: 0,
         tracefile_count: 0,

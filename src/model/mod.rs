@@ -6,10 +6,12 @@
 pub mod channel;
 pub mod rule;
 pub mod session;
+pub mod tracker;
 
 pub use channel::{Attributes, Channel, ChannelId};
 pub use rule::{EventRule, Filter, RuleId};
 pub use session::{BufferingScheme, Output, Session, SessionId, UstDomain};
+pub use tracker::Trackers;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 //! Recording sessions.
 
 use super::channel::{Channel, ChannelId};
+use super::tracker::Trackers;
 
 /// Number of a session for the daemon's life; consumer daemons know sessions by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +61,13 @@ impl Session {
         self.ust.as_ref().map_or(&[], |ust| &ust.channels)
     }
 
+    /// Whether it follows a process with these ids. Without a user space part it follows nothing there anyway.
+    pub fn follows(&self, pid: i32, uid: u32, gid: u32) -> bool {
+        let Some(trackers) = self.ust.as_ref().map(|ust| &ust.trackers) else { return true };
+        let by_pid = u32::try_from(pid).is_ok_and(|pid| trackers.pid.follows(pid));
+        by_pid && trackers.uid.follows(uid) && trackers.gid.follows(gid)
+    }
+
     /// Who shares the buffers of its user space channels.
     pub fn scheme(&self) -> BufferingScheme {
         self.ust.as_ref().map(|ust| ust.scheme).unwrap_or_default()
@@ -89,6 +97,8 @@ pub struct UstDomain {
     pub scheme: BufferingScheme,
     /// The first channel was made: the scheme can't be changed any more.
     pub scheme_fixed: bool,
+    /// Which processes it follows.
+    pub trackers: Trackers,
     /// Its channels in order of creation.
     pub channels: Vec<Channel>,
     /// A client asked for a channel by name: from then on event rules must name theirs.

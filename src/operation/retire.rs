@@ -39,13 +39,12 @@ impl Retire {
         let expired = context.expired();
         loop {
             // The session may be destroyed meanwhile, and all its buffers with it.
-            let Some(buffers) = context.daemon.buffers.get_mut(&self.key) else {
+            let Some(buffers) = context.daemon.buffers.get(&self.key) else {
                 return context.reply(ErrorCode::Ok);
             };
             let (kind, metadata_key) = (buffers.consumer, buffers.metadata_key);
             self.phase = match self.phase {
                 Phase::Begin => {
-                    buffers.retired = true;
                     let keys: Vec<_> =
                         buffers.data_keys().map(|(channel, key)| (kind, channel, key)).collect();
                     for &(kind, _, key) in &keys {
@@ -82,6 +81,8 @@ impl Retire {
                         return Progress::Pending;
                     }
                     context.daemon.buffers.remove(&self.key);
+                    // Its application may be traced again.
+                    context.daemon.touch_all_applications();
                     return context.reply(ErrorCode::Ok);
                 }
             }

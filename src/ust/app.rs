@@ -123,6 +123,8 @@ pub struct App {
     pub tracer: Option<TracerVersion>,
     /// What it has of the sessions.
     pub mirrors: BTreeMap<SessionId, SessionMirror>,
+    /// How often buffers of its own were made for it, for each session.
+    pub buffer_sets: BTreeMap<SessionId, u32>,
     /// Its `main` was allowed to run.
     pub released: bool,
     /// When its `main` is allowed to run at the latest.
@@ -156,6 +158,7 @@ impl App {
             registered,
             tracer: None,
             mirrors: BTreeMap::new(),
+            buffer_sets: BTreeMap::new(),
             released: false,
             release_by,
             lagging: false,

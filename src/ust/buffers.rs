@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::app::AppId;
 use super::planner::BufferState;
 use super::registry::Registry;
+use super::tsdl::Header;
 use crate::consumer::ChannelBuffers;
 use crate::model::{ChannelId, SessionId};
 use crate::output::ConsumerKind;
@@ -116,8 +117,7 @@ pub struct Buffers {
     pub retired: bool,
     /// What the channels hold.
     pub registry: Registry,
-    /// The trace's UUID.
-    pub uuid: [u8; 16],
+    header: Header,
     /// Number of the metadata channel at the consumer daemon.
     pub metadata_key: u64,
     directory: Directory,
@@ -126,7 +126,8 @@ pub struct Buffers {
     metadata_wanted: bool,
     version: u64,
     delivered: usize,
-    pushing: Option<usize>,
+    /// How long the text is that is being pushed, and its version.
+    pushing: Option<(usize, u64)>,
     push_at: Option<Instant>,
 }
 
@@ -135,11 +136,11 @@ impl Buffers {
     pub fn new(
         consumer: ConsumerKind,
         cause: Cause,
-        uuid: [u8; 16],
-        mut registry: Registry,
+        header: Header,
         channels: impl Iterator<Item = ChannelId>,
         mut keys: impl FnMut() -> u64,
     ) -> Self {
+        let mut registry = Registry::new(&header);
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
@@ -151,7 +152,7 @@ impl Buffers {
             cause,
             retired: false,
             registry,
-            uuid,
+            header,
             metadata_key: keys(),
             directory: Directory::Wanted,
             channels,
@@ -309,6 +310,19 @@ impl Buffers {
         self.delivered
     }
 
+    /// The trace's UUID.
+    pub fn uuid(&self) -> [u8; 16] {
+        self.header.uuid
+    }
+
+    /// Has the text start over, with a clock offset measured now. The consumer daemon gets it with the next push.
+    pub fn regenerate(&mut self, clock_offset: i64) {
+        self.header.clock.offset = clock_offset;
+        self.registry.regenerate(&self.header);
+        self.version = self.version.saturating_add(1);
+        self.delivered = 0;
+    }
+
     /// Text that the consumer daemon does not have, with its offset.
     pub fn undelivered(&self) -> (usize, &[u8]) {
         (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
@@ -343,20 +357,20 @@ impl Buffers {
     pub fn begin_push(&mut self) -> (usize, Vec<u8>) {
         let (offset, text) = self.undelivered();
         let piece = (offset, text.to_vec());
-        self.pushing = Some(self.registry.text().len());
+        self.pushing = Some((self.registry.text().len(), self.version));
         self.push_at = None;
         piece
     }
 
     /// How long the text is that a push under way brings the consumer daemon up to.
     pub fn being_pushed(&self) -> Option<usize> {
-        self.pushing
+        self.pushing.filter(|(_, version)| *version == self.version).map(|(end, _)| end)
     }
 
     /// A push was answered.
     pub fn pushed(&mut self, accepted: bool, now: Instant) {
         match self.pushing.take() {
-            Some(end) if accepted => self.delivered = self.delivered.max(end),
+            Some((end, version)) if accepted => self.delivered_up_to(end, version),
             _ => self.push_at = now.checked_add(RETRY_DELAY),
         }
     }

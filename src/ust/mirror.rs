@@ -33,6 +33,8 @@ pub enum Request {
     SwitchChannel(ChannelId, bool),
     /// Start or stop recording.
     SwitchSession(bool),
+    /// Record the state of the process again.
+    RecordState,
     /// Let the probes that are running now finish.
     WaitQuiescent,
     /// Give up a rule.
@@ -148,7 +150,7 @@ impl SessionMirror {
                 self.enabled = on;
                 self.was_enabled |= on;
             }
-            Request::AddContext(..) | Request::WaitQuiescent => {}
+            Request::AddContext(..) | Request::RecordState | Request::WaitQuiescent => {}
             Request::ReleaseRule(id, rule) => drop(self.channel(id).rules.remove(&rule)),
             Request::ReleaseChannel(id) => drop(self.channels.remove(&id)),
             Request::ReleaseSession => {

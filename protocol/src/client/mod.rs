@@ -24,6 +24,7 @@ mod request;
 mod rotation;
 mod session;
 mod text;
+mod tracker;
 mod uri;
 
 pub use channel::{Channel, ChannelOutput, Overwrite};
@@ -38,4 +39,5 @@ pub use request::{Body, decode_body};
 pub use rotation::{ArchiveLocation, RotationInfo, RotationSchedules, RotationState};
 pub use session::{DomainEntry, NetworkOutput, Session, SessionDescriptor, SessionKind, SessionOutput};
 pub use text::{FILTER_LEN, NAME_LEN, PATH_LEN, SYMBOL_LEN};
+pub use tracker::TrackerValue;
 pub use uri::{Destination, StreamType, Uri};

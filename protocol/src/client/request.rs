@@ -15,6 +15,7 @@ use super::event::{Event, EventType};
 use super::header::{DESCRIPTOR_LIMIT, Header, PARAMETERS_LEN, PATH_LIMIT};
 use super::session::SessionDescriptor;
 use super::text::{self, PATH_LEN, SYMBOL_LEN};
+use super::tracker::TrackerValue;
 use crate::codec::{self, Reader, Writer};
 
 /// What a command carries. Commands that carry nothing have an empty variant.
@@ -85,6 +86,36 @@ pub enum Body {
     StartTrace,
     /// STOP_TRACE.
     StopTrace,
+    /// PROCESS_ATTR_TRACKER_ADD_INCLUDE_VALUE.
+    TrackerAdd {
+        /// The process attribute as sent.
+        attribute: i32,
+        /// The value.
+        value: TrackerValue,
+    },
+    /// PROCESS_ATTR_TRACKER_REMOVE_INCLUDE_VALUE.
+    TrackerRemove {
+        /// The process attribute as sent.
+        attribute: i32,
+        /// The value.
+        value: TrackerValue,
+    },
+    /// PROCESS_ATTR_TRACKER_GET_INCLUSION_SET.
+    TrackerSet {
+        /// The process attribute as sent.
+        attribute: i32,
+    },
+    /// PROCESS_ATTR_TRACKER_SET_POLICY.
+    TrackerSetPolicy {
+        /// The process attribute as sent.
+        attribute: i32,
+        /// The policy as sent.
+        policy: i32,
+    },
+    /// REGENERATE_METADATA.
+    RegenerateMetadata,
+    /// REGENERATE_STATEDUMP.
+    RegenerateStatedump,
     /// PROCESS_ATTR_TRACKER_GET_POLICY.
     TrackerPolicy {
         /// The process attribute as sent.
@@ -164,6 +195,22 @@ fn decode_plain(command: Command, header: &Header, payload: &[u8]) -> codec::Res
         Command::StartTrace => Body::StartTrace,
         Command::StopTrace => Body::StopTrace,
         Command::TrackerGetPolicy => Body::TrackerPolicy { attribute: header.parameters().i32()? },
+        Command::RegenerateMetadata => Body::RegenerateMetadata,
+        Command::RegenerateStatedump => Body::RegenerateStatedump,
+        Command::TrackerAddValue | Command::TrackerRemoveValue => {
+            let mut parameters = header.parameters();
+            let attribute = parameters.i32()?;
+            let value = TrackerValue::decode(&mut parameters, payload)?;
+            return Ok(match command {
+                Command::TrackerAddValue => Body::TrackerAdd { attribute, value },
+                _ => Body::TrackerRemove { attribute, value },
+            });
+        }
+        Command::TrackerGetInclusionSet => Body::TrackerSet { attribute: header.parameters().i32()? },
+        Command::TrackerSetPolicy => {
+            let mut parameters = header.parameters();
+            Body::TrackerSetPolicy { attribute: parameters.i32()?, policy: parameters.i32()? }
+        }
         other => return Ok(Body::Other(other)),
     };
     reader.finish()?;
@@ -244,6 +291,12 @@ impl Body {
             Body::SetShmPath { .. } => Command::SetShmPath,
             Body::StartTrace => Command::StartTrace,
             Body::StopTrace => Command::StopTrace,
+            Body::RegenerateMetadata => Command::RegenerateMetadata,
+            Body::RegenerateStatedump => Command::RegenerateStatedump,
+            Body::TrackerAdd { .. } => Command::TrackerAddValue,
+            Body::TrackerRemove { .. } => Command::TrackerRemoveValue,
+            Body::TrackerSet { .. } => Command::TrackerGetInclusionSet,
+            Body::TrackerSetPolicy { .. } => Command::TrackerSetPolicy,
             Body::TrackerPolicy { .. } => Command::TrackerGetPolicy,
             Body::Other(command) => *command,
         }
@@ -283,7 +336,14 @@ impl Body {
             Body::SetShmPath { path } => {
                 parameters.fixed_string(path, PATH_LEN);
             }
-            Body::TrackerPolicy { attribute } => {
+            Body::TrackerAdd { attribute, value } | Body::TrackerRemove { attribute, value } => {
+                parameters.i32(*attribute);
+                value.encode(&mut parameters, &mut payload);
+            }
+            Body::TrackerSetPolicy { attribute, policy } => {
+                parameters.i32(*attribute).i32(*policy);
+            }
+            Body::TrackerPolicy { attribute } | Body::TrackerSet { attribute } => {
                 parameters.i32(*attribute);
             }
             Body::DataPending
@@ -294,6 +354,8 @@ impl Body {
             | Body::ListTracepointFields
             | Body::ListTracepoints
             | Body::ListRotationSchedules
+            | Body::RegenerateMetadata
+            | Body::RegenerateStatedump
             | Body::StartTrace
             | Body::StopTrace
             | Body::Other(_) => {}

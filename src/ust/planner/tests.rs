@@ -279,7 +279,7 @@ impl AppSession {
                 self.enabled = on;
                 self.was_enabled |= on;
             }
-            Request::WaitQuiescent => {}
+            Request::RecordState | Request::WaitQuiescent => {}
             Request::ReleaseRule(id, rule) => {
                 self.channel(id).rules.remove(&rule).expect("a rule released that is not there");
             }
