@@ -118,6 +118,9 @@ fn again(reply: &Reply) -> Option<Vec<u8>> {
             list.with_list(&reply.elements(EventField::decode).unwrap(), EventField::encode).payload
         }
         Command::SessionListRotationSchedules => RotationSchedules::decode(&reply.payload).unwrap().encode(),
+        Command::TrackerGetInclusionSet => {
+            TrackerValue::encode_list(&TrackerValue::decode_list(&reply.payload).unwrap())
+        }
         Command::RotationGetInfo => RotationInfo::decode(&reply.payload).unwrap().encode(),
         Command::DestroySession if !reply.payload.is_empty() => {
             let mut bytes = ArchiveLocation::decode(&reply.payload).unwrap().encode();

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From an application's tracepoint to the decoded event.
 
+use std::fs;
 use std::path::Path;
 
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
-use crate::support::trace::{Event, all_events, events, numbers};
+use crate::support::trace::{Event, Value, all_events, events, numbers};
 use crate::support::{Sandbox, ours, side_by_side};
 
 /// Creates session `s` with its trace in `trace` and every user space event enabled.
@@ -128,7 +129,13 @@ fn an_application_may_start_at_any_time() {
         s.lttng(&["start"]).ok();
         let mut after_start = App::start(s);
         // As soon as `start` has returned, each of them is traced.
-        let apps = [&mut before_session, &mut before_channel, &mut before_event, &mut before_start, &mut after_start];
+        let apps = [
+            &mut before_session,
+            &mut before_channel,
+            &mut before_event,
+            &mut before_start,
+            &mut after_start,
+        ];
         for (number, app) in (0..).zip(apps) {
             app.tell(&format!("tick {} 10", number * 100));
         }
@@ -393,7 +400,8 @@ fn wildcards_and_log_levels_select() {
             let mut got: Vec<String> = Vec::new();
             if !want.is_empty() || Path::new(&s.path(name)).join("ust").exists() {
                 let all = events(s, &s.path(name));
-                got = all.iter().map(|e| format!("{} {}", e.name.split(':').nth(1).unwrap(), e.n())).collect();
+                got =
+                    all.iter().map(|e| format!("{} {}", e.name.split(':').nth(1).unwrap(), e.n())).collect();
             }
             got.sort();
             assert_eq!(got, *want, "{name}");
@@ -447,6 +455,65 @@ fn a_killed_application_loses_nothing_that_it_emitted() {
         s.lttng(&["destroy"]).ok();
         let want: Vec<i64> = (0..100).collect();
         assert_eq!(numbers(&events(s, &trace), "testapp:tick"), want);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn contexts_are_recorded() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let trace = s.path("trace");
+        s.lttng(&["create", "s", "--output", &trace]).ok();
+        s.lttng(&["enable-channel", "-u", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        s.lttng(&["add-context", "-u", "-c", "c", "-t", "vpid", "-t", "procname"]).ok();
+        let mut first = App::start(s);
+        s.lttng(&["start"]).ok();
+        let mut second = App::start(s);
+        first.tell("tick 1 1");
+        second.tell("tick 2 1");
+        s.lttng(&["destroy"]).ok();
+        let all = events(s, &trace);
+        assert_eq!(numbers(&all, "testapp:tick"), [1, 2]);
+        for (event, app) in all.iter().zip([&first, &second]) {
+            let context =
+                |name: &str| event.context.iter().find(|(field, _)| field == name).map(|(_, value)| value);
+            assert_eq!(context("vpid"), Some(&Value::Number(app.pid().to_string())));
+            assert_eq!(context("procname"), Some(&Value::Text("emitter".to_owned())));
+        }
+        daemon.stop();
+    });
+}
+
+#[test]
+fn each_process_may_have_its_own_buffers() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let trace = s.path("trace");
+        let mut before = App::start(s);
+        s.lttng(&["create", "s", "--output", &trace]).ok();
+        s.lttng(&["enable-channel", "-u", "--buffers-pid", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut after = App::start(s);
+        before.tell("tick 0 10");
+        after.tell("full 0 3");
+        after.exit();
+        let burst = s.program("burst");
+        s.run(&burst.to_string_lossy(), &["100", "10"]).ok();
+        before.tell("note 1 1");
+        s.lttng(&["destroy"]).ok();
+        let got = lines(&events(s, &trace));
+        assert_eq!(got.len(), 10 + 3 + 10 + 1);
+        s.note("events", &got.join("\n"), Order::Fixed);
+        // NAME-PID-DATE, one directory each.
+        let directories = fs::read_dir(Path::new(&trace).join("ust/pid")).unwrap();
+        let mut names: Vec<String> =
+            directories.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.iter_mut().for_each(|name| *name = name.split('-').next().unwrap().to_owned());
+        names.sort();
+        assert_eq!(names, ["burst", "emitter", "emitter"]);
         daemon.stop();
     });
 }

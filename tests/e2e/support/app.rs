@@ -31,9 +31,19 @@ impl App {
         Self::spawn(sandbox, sandbox.command_as(user, sandbox.program("emitter")))
     }
 
+    /// Starts a `peer` that holds `count` connections to `path` on which it has sent `bytes`.
+    pub fn hold(sandbox: &Sandbox, path: &str, count: usize, bytes: &[u8]) -> Self {
+        let file = sandbox.path("bytes");
+        std::fs::write(&file, bytes).unwrap();
+        let mut command = sandbox.command(sandbox.program("peer"));
+        command.args(["hold", path, &count.to_string(), &file]);
+        Self::spawn(sandbox, command)
+    }
+
     /// Starts several at the same time.
     pub fn start_many(sandbox: &Sandbox, count: usize) -> Vec<Self> {
-        let started: Vec<_> = (0..count).map(|_| launch(sandbox.command(sandbox.program("emitter")))).collect();
+        let started: Vec<_> =
+            (0..count).map(|_| launch(sandbox.command(sandbox.program("emitter")))).collect();
         started.into_iter().map(|parts| Self::ready(sandbox, parts)).collect()
     }
 
@@ -50,11 +60,6 @@ impl App {
     /// Its pid inside the sandbox, as `lttng list -u` shows it.
     pub fn pid(&self) -> i32 {
         self.pid
-    }
-
-    /// Its process.
-    pub fn process(&self) -> Process {
-        self.process
     }
 
     /// Sends a command line and returns the answer.
@@ -93,7 +98,7 @@ impl App {
     /// Lets it go on.
     pub fn thaw(&self) {
         // `nsenter` stops itself when its child stops.
-        let entrance = Process::new(self.entrance.id().cast_signed());
+        let entrance = Process::new(i32::try_from(self.entrance.id()).unwrap());
         self.process.signal(Signal::SIGCONT);
         eventually("the application goes on", || {
             entrance.signal(Signal::SIGCONT);

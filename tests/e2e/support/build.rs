@@ -13,6 +13,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("emitter", &["emitter.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("burst", &["burst.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("crowd", &["crowd.c"], &[]),
+    ("peer", &["peer.c"], &[]),
     ("supervise", &["supervise.c"], &[]),
 ];
 

@@ -37,7 +37,9 @@ impl Lines {
 
     /// The next line.
     pub fn next(&self) -> String {
-        self.receiver.recv_timeout(PATIENCE).unwrap_or_else(|error| panic!("{}: no answer: {error}", self.what))
+        self.receiver
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|error| panic!("{}: no answer: {error}", self.what))
     }
 
     /// The next line, which must be `PREFIX NUMBER`.
@@ -85,7 +87,12 @@ impl Daemon {
     }
 
     /// Starts another binary in the place of the daemon.
-    pub fn launch_binary(sandbox: &Sandbox, binary: &Path, environment: &[(&str, &str)], options: &[&str]) -> Self {
+    pub fn launch_binary(
+        sandbox: &Sandbox,
+        binary: &Path,
+        environment: &[(&str, &str)],
+        options: &[&str],
+    ) -> Self {
         let mut command = sandbox.command(sandbox.program("supervise"));
         command.envs(environment.iter().copied());
         command.arg(sandbox.path("daemon.log")).arg(binary).args(options).arg("--sig-parent");

@@ -48,7 +48,9 @@ impl Which {
     /// The daemon's binary.
     pub fn path(self) -> PathBuf {
         match self {
-            Which::Stock => find_program("lttng-sessiond").unwrap_or_else(|| "/usr/bin/lttng-sessiond".into()),
+            Which::Stock => {
+                find_program("lttng-sessiond").unwrap_or_else(|| "/usr/bin/lttng-sessiond".into())
+            }
             Which::Ours => env::var_os("LTTNG_TEST_DAEMON")
                 .map_or_else(|| env!("CARGO_BIN_EXE_lttng-sessiond").into(), PathBuf::from),
         }
@@ -165,7 +167,8 @@ fn what_is_missing() -> Option<String> {
     if !succeeds(Command::new("gcc").args(headers)) {
         return Some("no lttng/tracepoint.h (package liblttng-ust-dev)".into());
     }
-    let probe = Command::new("unshare").args(sandbox::UNSHARE).args(sandbox::unshare_user()).arg("true").output();
+    let probe =
+        Command::new("unshare").args(sandbox::UNSHARE).args(sandbox::unshare_user()).arg("true").output();
     match probe {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(format!(

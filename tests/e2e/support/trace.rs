@@ -47,7 +47,8 @@ impl Event {
 
     /// Name and payload in one line.
     pub fn line(&self) -> String {
-        let fields: Vec<String> = self.fields.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();
+        let fields: Vec<String> =
+            self.fields.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();
         format!("{} {}", self.name, fields.join(" "))
     }
 }
@@ -58,7 +59,8 @@ fn show(value: &Value) -> String {
         Value::Text(text) => format!("{text:?}"),
         Value::List(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(",")),
         Value::Fields(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();
+            let fields: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}={}", show(value))).collect();
             format!("{{{}}}", fields.join(","))
         }
         Value::Enum(labels, number) => format!("{labels}:{number}"),
@@ -68,7 +70,10 @@ fn show(value: &Value) -> String {
 /// All events of the trace below `path` in order of time, without the state dump of `liblttng-ust`. The trace
 /// must be readable without a warning (no lost events, no unknown format).
 pub fn events(sandbox: &Sandbox, path: &str) -> Vec<Event> {
-    all_events(sandbox, path).into_iter().filter(|event| !event.name.starts_with("lttng_ust_statedump:")).collect()
+    all_events(sandbox, path)
+        .into_iter()
+        .filter(|event| !event.name.starts_with("lttng_ust_statedump:"))
+        .collect()
 }
 
 /// All events with the state dump.

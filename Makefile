@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+#   make            the daemon, TARGET/release/lttng-sessiond
+#   make static     one static binary, TARGET/static/lttng-sessiond
+#   make demo       records a small program with the daemon and shows the events
+#   make test       every check and every test
+#   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
+#
+# TARGET is $CARGO_TARGET_DIR, or target.
+
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+PREFIX ?= /usr/local
+TRIPLE := x86_64-unknown-linux-gnu
+# rustup's programs are not in the PATH of every shell.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+BINARY := $(TARGET)/$(if $(STATIC),static,release)/lttng-sessiond
+
+.PHONY: all static demo test install clean
+
+all:
+	cargo build --release --locked
+
+# A target of its own, so that the flags do not reach build scripts and procedural macros.
+static:
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(TRIPLE)
+	install -D -m 755 $(TARGET)/$(TRIPLE)/release/lttng-sessiond $(TARGET)/static/lttng-sessiond
+	@! ldd $(TARGET)/static/lttng-sessiond 2>/dev/null | grep '=>' || { echo 'not static'; exit 1; }
+	@ls -l $(TARGET)/static/lttng-sessiond
+
+demo:
+	tests/scripts/setup demo
+	$(MAKE) --no-print-directory all
+	tests/scripts/demo $(TARGET)/release/lttng-sessiond
+
+test:
+	tests/scripts/setup test
+	tests/scripts/test
+
+install:
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
+	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' man/lttng-sessiond.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
+
+clean:
+	cargo clean

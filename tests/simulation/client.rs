@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Simulated clients, and the requests that they make.
+
+use lttng_protocol::client::{
+    Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
+    Instrumentation, Overwrite, Reply, SessionDescriptor, SessionKind, SessionOutput,
+};
+use lttng_sessiond::output::ConnId;
+
+use crate::wire::Segment;
+
+#[derive(Debug)]
+pub struct Client {
+    pub conn: ConnId,
+    received: Vec<u8>,
+    /// The daemon has closed the connection.
+    pub ended: bool,
+    /// It left without waiting for a reply.
+    pub left: bool,
+}
+
+impl Client {
+    pub fn new(conn: ConnId) -> Self {
+        Client { conn, received: Vec::new(), ended: false, left: false }
+    }
+
+    pub fn received(&mut self, segment: Segment) {
+        assert!(segment.descriptors.is_empty());
+        self.received.extend(segment.bytes);
+    }
+
+    /// The one reply, once the daemon has closed the connection. `None` if it closed without one.
+    pub fn reply(&self) -> Option<Reply> {
+        assert!(self.ended, "no reply, and the connection is still there");
+        (!self.received.is_empty()).then(|| Reply::decode(&self.received).expect("exactly one reply"))
+    }
+}
+
+/// A request: what travels first, and what follows.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub header: Header,
+    pub payload: Vec<u8>,
+}
+
+impl Request {
+    pub fn bytes(&self) -> Vec<u8> {
+        [self.header.encode(), self.payload.clone()].concat()
+    }
+}
+
+fn request(session: &str, domain: Option<Domain>, body: &Body) -> Request {
+    let domain = domain.map_or(0, Domain::number);
+    let (header, payload) = body.encode(session, domain, BufferType::PerUid.number());
+    Request { header, payload }
+}
+
+pub fn create(session: &str) -> Request {
+    let descriptor = SessionDescriptor {
+        kind: SessionKind::Regular,
+        name: Some(session.to_owned()),
+        output: SessionOutput::Local(Some(format!("/traces/{session}"))),
+    };
+    request("", None, &Body::CreateSession { home: None, descriptor })
+}
+
+pub fn channel(name: &str) -> Channel {
+    Channel {
+        name: name.to_owned(),
+        enabled: true,
+        overwrite: Overwrite::Discard,
+        subbuf_size: 4096,
+        num_subbuf: 4,
+        switch_timer: 0,
+        read_timer: 0,
+        output: ChannelOutput::Mmap,
+        tracefile_size: 0,
+        tracefile_count: 0,
+        live_timer: u32::MAX,
+        discarded_events: 0,
+        lost_packets: 0,
+        monitor_timer: 1_000_000,
+        blocking_timeout: 0,
+    }
+}
+
+pub fn enable_channel(session: &str, name: &str) -> Request {
+    request(session, Some(Domain::Ust), &Body::EnableChannel(channel(name)))
+}
+
+pub fn disable_channel(session: &str, name: &str) -> Request {
+    request(session, Some(Domain::Ust), &Body::DisableChannel { channel: name.to_owned() })
+}
+
+/// Adds the process id to each event.
+pub fn add_context(session: &str, channel: &str) -> Request {
+    let context = Context::Plain(5);
+    request(session, Some(Domain::Ust), &Body::AddContext { channel: channel.to_owned(), context })
+}
+
+pub fn rule(name: &str) -> Event {
+    Event { enabled: 0, ..Event::tracepoint(name) }
+}
+
+/// A rule with a filter, whose bytecode is its text.
+pub fn filtered(name: &str, filter: &str) -> Event {
+    let data = filter.as_bytes().to_vec();
+    let bytecode = Bytecode { reloc_offset: 0, seqnum: 0, data };
+    Event { filter: Some(filter.to_owned()), bytecode: Some(bytecode), ..rule(name) }
+}
+
+pub fn excluding(name: &str, exclusion: &str) -> Event {
+    Event { exclusions: vec![exclusion.to_owned()], ..rule(name) }
+}
+
+pub fn enable_event(session: &str, channel: &str, event: Event) -> Request {
+    request(session, Some(Domain::Ust), &Body::EnableEvent { channel: channel.to_owned(), event })
+}
+
+/// Disables the rules of this name, or all of them.
+pub fn disable_event(session: &str, channel: &str, name: &str) -> Request {
+    let event = Event { instrumentation: Instrumentation::All, loglevel: -1, ..rule(name) };
+    request(session, Some(Domain::Ust), &Body::DisableEvent { channel: channel.to_owned(), event })
+}
+
+pub fn start(session: &str) -> Request {
+    request(session, None, &Body::StartTrace)
+}
+
+pub fn stop(session: &str) -> Request {
+    request(session, None, &Body::StopTrace)
+}
+
+pub fn destroy(session: &str) -> Request {
+    request(session, None, &Body::DestroySession)
+}
+
+pub fn data_pending(session: &str) -> Request {
+    request(session, None, &Body::DataPending)
+}
+
+pub fn list_sessions() -> Request {
+    request("", None, &Body::ListSessions)
+}
+
+pub fn list_channels(session: &str) -> Request {
+    request(session, Some(Domain::Ust), &Body::ListChannels)
+}
+
+pub fn list_rules(session: &str, channel: &str) -> Request {
+    request(session, Some(Domain::Ust), &Body::ListEvents { channel: channel.to_owned() })
+}
+
+pub fn list_tracepoints() -> Request {
+    request("", Some(Domain::Ust), &Body::ListTracepoints)
+}
+
+pub fn list_fields() -> Request {
+    request("", Some(Domain::Ust), &Body::ListTracepointFields)
+}
+
+/// A command by its number, with nothing in it.
+pub fn bare(number: u32, session: &str, domain: u32) -> Request {
+    let header = Header {
+        command: number,
+        domain_type: domain,
+        buffer_type: BufferType::PerUid.number(),
+        ..Header::new(Command::ListSessions, session)
+    };
+    Request { header, payload: Vec::new() }
+}

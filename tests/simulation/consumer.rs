@@ -1,0 +1,613 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A simulated consumer daemon. It fails the test when it is asked what a real one would not survive or never
+//! answer, or what comes in an order that it does not allow.
+
+use std::collections::BTreeMap;
+use std::io::{PipeReader, PipeWriter, pipe};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use lttng_protocol::consumer::{
+    AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, READY,
+    REQUEST_LEN, Status, StreamHead, UstRequest,
+};
+use lttng_protocol::{Reader, Writer};
+use lttng_sessiond::output::{ConnId, ConsumerKind};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use crate::wire::{Effects, Inbox, Segment, Talk};
+
+/// Streams of each data channel.
+const STREAMS: u32 = 2;
+
+/// The channel object of this consumer daemon, which applications get as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handover {
+    pub session: u64,
+    pub number: u32,
+    pub streams: u32,
+    pub name: String,
+}
+
+impl Handover {
+    fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.u64(self.session).u32(self.number).u32(self.streams).c_string(&self.name);
+        writer.into_bytes()
+    }
+
+    pub fn decode(bytes: &[u8]) -> Self {
+        let mut reader = Reader::new("channel object", bytes);
+        let (session, number, streams) =
+            (reader.u64().unwrap(), reader.u32().unwrap(), reader.u32().unwrap());
+        let name = reader.c_string(reader.remaining()).unwrap();
+        Handover { session, number, streams, name }
+    }
+}
+
+/// What goes wrong with a consumer daemon. Steps are the messages it receives, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// It can't be started.
+    NoProgram,
+    /// It starts and says nothing.
+    Silent,
+    /// It ends right after its start.
+    Exit,
+    /// It says that it failed instead of that it is ready.
+    Failed,
+    /// It is ready but can't be connected to.
+    Unreachable,
+    /// It dies at this step.
+    Die(usize),
+    /// It dies at this step and is not reaped at once.
+    DieSlowly(usize),
+    /// It refuses this step with this status.
+    Refuse(usize, i32),
+    /// It answers this step with nonsense.
+    Babble(usize),
+    /// It sends unasked bytes after this step.
+    Chatter(usize),
+    /// It reports an error after this step.
+    Report(usize),
+    /// It never answers from this step on.
+    Hang(usize),
+    /// Each answer takes this long.
+    Slow(Duration),
+    /// It asks for metadata before it answers each step, and waits for that answer first.
+    Curious,
+}
+
+/// A channel of this consumer daemon.
+#[derive(Debug)]
+pub struct Channel {
+    pub asked: AskChannel,
+    pub handed_over: bool,
+    pub set_up: bool,
+    pub closed: bool,
+    /// It was not handed over, on purpose.
+    refused: bool,
+    /// The metadata text so far, and its generation.
+    pub text: Vec<u8>,
+    version: u64,
+    hang_up: Option<PipeReader>,
+}
+
+impl Channel {
+    /// Whether the daemon has closed everything it was given: then the channel ends.
+    pub fn is_abandoned(&self) -> bool {
+        let Some(pipe) = &self.hang_up else { return self.closed || self.refused };
+        let mut fds = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap();
+        fds[0].revents().unwrap().contains(PollFlags::POLLHUP)
+    }
+}
+
+#[derive(Debug, Default)]
+pub struct Chunk {
+    pub closed: bool,
+    /// How often it is said to be in use after it was closed.
+    uses: usize,
+}
+
+#[derive(Debug)]
+enum Expect {
+    Request,
+    Descriptor { chunk: Option<(u64, u64)> },
+    Text { key: u64, offset: u64, length: u64 },
+}
+
+#[derive(Debug)]
+enum Metadata {
+    Idle,
+    Asked { request: MetadataRequest, then: Vec<Message> },
+    Text { key: u64, offset: u64, length: u64, then: Vec<Message> },
+}
+
+type Message = (Vec<u8>, Vec<OwnedFd>);
+
+#[derive(Debug)]
+pub struct Consumer {
+    pub kind: ConsumerKind,
+    pub pid: i32,
+    pub running: bool,
+    pub trouble: Option<Trouble>,
+    pub error: Option<ConnId>,
+    pub command: Option<ConnId>,
+    pub metadata: Option<ConnId>,
+    pub samples: Option<ConnId>,
+    pub channels: BTreeMap<u64, Channel>,
+    pub chunks: BTreeMap<(u64, u64), Chunk>,
+    /// All requests.
+    pub requests: Vec<UstRequest>,
+    /// Messages so far.
+    pub steps: usize,
+    /// Requests refused although nothing was to go wrong.
+    pub refused: Vec<(UstRequest, i32)>,
+    /// Answers on the metadata connection.
+    pub told: usize,
+    /// Further questions about pending data that are answered with yes.
+    pub pending: usize,
+    expect: Expect,
+    talk: Metadata,
+    input: Inbox,
+    metadata_input: Inbox,
+    hung: bool,
+}
+
+impl Consumer {
+    pub fn new(kind: ConsumerKind) -> Self {
+        Consumer {
+            kind,
+            pid: 5000 + i32::from(kind == ConsumerKind::Ust32),
+            running: false,
+            trouble: None,
+            error: None,
+            command: None,
+            metadata: None,
+            samples: None,
+            channels: BTreeMap::new(),
+            chunks: BTreeMap::new(),
+            requests: Vec::new(),
+            steps: 0,
+            refused: Vec::new(),
+            told: 0,
+            pending: 1,
+            expect: Expect::Request,
+            talk: Metadata::Idle,
+            input: Inbox::default(),
+            metadata_input: Inbox::default(),
+            hung: false,
+        }
+    }
+
+    /// The error connection is made: says what there is to say first.
+    pub fn started(&mut self, error: ConnId, effects: &mut Effects) {
+        self.error = Some(error);
+        let word = if self.trouble == Some(Trouble::Failed) { 108 } else { READY };
+        effects.send(error, word.to_ne_bytes().to_vec());
+    }
+
+    pub fn received(&mut self, talk: Talk, segment: Segment, effects: &mut Effects) {
+        if !self.running {
+            return;
+        }
+        match talk {
+            Talk::Command => self.input.receive(segment),
+            Talk::Metadata => self.metadata_input.receive(segment),
+            Talk::Error | Talk::Samples => panic!("nothing is ever sent there"),
+        }
+        if let Some(Trouble::Slow(delay)) = self.trouble {
+            effects.delay = delay;
+        }
+        while self.running && !self.hung && (self.hear_metadata(effects) || self.hear_command(effects)) {}
+    }
+
+    /// The daemon has closed a connection. Without the command connection it leaves.
+    pub fn disconnected(&mut self, talk: Talk, effects: &mut Effects) {
+        if talk == Talk::Command && self.running && !self.hung {
+            self.die(effects);
+            effects.ended = Some(self.pid);
+        }
+    }
+
+    pub fn die(&mut self, effects: &mut Effects) {
+        self.running = false;
+        let conns = [self.error, self.command, self.metadata, self.samples];
+        effects.closes.extend(conns.into_iter().flatten());
+        self.channels.clear();
+        self.chunks.clear();
+    }
+
+    /// Counts a message. What is to go wrong now, if anything.
+    fn step(&mut self) -> Option<Trouble> {
+        self.steps += 1;
+        let now = self.steps;
+        self.trouble.filter(|trouble| match *trouble {
+            Trouble::Die(at)
+            | Trouble::DieSlowly(at)
+            | Trouble::Refuse(at, _)
+            | Trouble::Babble(at)
+            | Trouble::Chatter(at)
+            | Trouble::Report(at)
+            | Trouble::Hang(at) => at == now,
+            _ => false,
+        })
+    }
+
+    fn hear_command(&mut self, effects: &mut Effects) -> bool {
+        // It does one thing at a time, and its own question comes first.
+        if !matches!(self.talk, Metadata::Idle) {
+            return false;
+        }
+        let Some(answer) = self.next_answer() else { return false };
+        let Some(command) = self.command else { return false };
+        let trouble = self.step();
+        let mut messages = answer(self, trouble);
+        match trouble {
+            Some(Trouble::Die(_)) => {
+                effects.ended = Some(self.pid);
+                self.die(effects);
+                return false;
+            }
+            Some(Trouble::DieSlowly(_)) => {
+                self.die(effects);
+                return false;
+            }
+            Some(Trouble::Hang(_)) => {
+                self.hung = true;
+                return false;
+            }
+            Some(Trouble::Babble(_)) => {
+                effects.send(command, vec![0xEE; 33]);
+                return true;
+            }
+            Some(Trouble::Chatter(_)) => messages.push((vec![0xEE; 5], Vec::new())),
+            Some(Trouble::Report(_)) => {
+                effects.send(self.error.unwrap(), 109i32.to_ne_bytes().to_vec());
+            }
+            _ => {}
+        }
+        if self.trouble == Some(Trouble::Curious)
+            && let Some(request) = self.question()
+        {
+            effects.send(self.metadata.unwrap(), request.encode());
+            self.talk = Metadata::Asked { request, then: messages };
+            return true;
+        }
+        effects.sends.extend(messages.into_iter().map(|(bytes, descriptors)| (command, bytes, descriptors)));
+        true
+    }
+
+    /// A question about the metadata of some channel, or of one that does not exist.
+    fn question(&self) -> Option<MetadataRequest> {
+        let metadata = self.channels.values().filter(|channel| channel.asked.kind == ChannelKind::Metadata);
+        let asked = metadata.map(|channel| &channel.asked).next_back();
+        Some(MetadataRequest {
+            session_id: asked.map_or(999, |asked| asked.session_id),
+            session_id_per_pid: asked.map_or(999, |asked| asked.session_id_per_pid),
+            bits_per_long: if self.kind == ConsumerKind::Ust64 { 64 } else { 32 },
+            uid: asked.map_or(999, |asked| asked.app_uid),
+            key: asked.map_or(999, |asked| asked.key),
+        })
+    }
+
+    /// The next whole message on the command connection, as a function that answers it.
+    #[allow(clippy::type_complexity)]
+    fn next_answer(&mut self) -> Option<Box<dyn FnOnce(&mut Self, Option<Trouble>) -> Vec<Message>>> {
+        match self.expect {
+            Expect::Request => {
+                let bytes = self.input.take(REQUEST_LEN)?;
+                let request = UstRequest::decode(&bytes).expect("a request that exists");
+                Some(Box::new(move |this, trouble| this.requested(request, trouble)))
+            }
+            Expect::Descriptor { chunk } => {
+                self.input.take_descriptors(1)?;
+                self.expect = Expect::Request;
+                Some(Box::new(move |this, trouble| {
+                    let status = refusal(trouble);
+                    if let Some(chunk) = chunk.filter(|_| status == 0) {
+                        this.chunks.insert(chunk, Chunk { closed: false, uses: 2 });
+                    }
+                    vec![(status.to_ne_bytes().to_vec(), Vec::new())]
+                }))
+            }
+            Expect::Text { key, offset, length } => {
+                let text = self.input.take(usize::try_from(length).unwrap())?;
+                self.expect = Expect::Request;
+                Some(Box::new(move |this, trouble| {
+                    let status = refusal(trouble);
+                    if status == 0 {
+                        this.write(key, offset, &text);
+                    }
+                    vec![(status.to_ne_bytes().to_vec(), Vec::new())]
+                }))
+            }
+        }
+    }
+
+    fn requested(&mut self, request: UstRequest, trouble: Option<Trouble>) -> Vec<Message> {
+        self.requests.push(request.clone());
+        let forced = refusal(trouble);
+        let key_status = |known: bool, status: i32| if known { 0 } else { status };
+        let plain = |bytes: Vec<u8>| vec![(bytes, Vec::new())];
+        let status = match &request {
+            UstRequest::AskChannelCreation(asked) => {
+                let code = if forced != 0 { forced } else { self.make_channel(asked) };
+                let made = code == 0;
+                let stream_count = if asked.kind == ChannelKind::Data { STREAMS } else { 1 };
+                let status = ChannelStatus {
+                    code,
+                    key: if made { asked.key } else { 0 },
+                    stream_count: if made { stream_count } else { 0 },
+                };
+                self.note(&request, code, forced);
+                return plain(status.encode());
+            }
+            UstRequest::GetChannel { key } if forced == 0 && self.channels.contains_key(key) => {
+                return self.hand_over(*key);
+            }
+            UstRequest::DataPending { .. } => {
+                let pending = self.pending > 0;
+                self.pending = self.pending.saturating_sub(1);
+                return plain(i32::from(pending).to_ne_bytes().to_vec());
+            }
+            UstRequest::DiscardedEvents { .. } | UstRequest::LostPackets { .. } => {
+                return plain(7u64.to_ne_bytes().to_vec());
+            }
+            UstRequest::CloseTraceChunk(close) => {
+                let chunk = self.chunks.get_mut(&(close.session_id, close.chunk_id));
+                let code = if forced != 0 { forced } else { key_status(chunk.is_some(), 128) };
+                // Refused on purpose, it is over too.
+                chunk.into_iter().for_each(|chunk| chunk.closed = true);
+                self.note(&request, code, forced);
+                let mut bytes = CloseReply { code, path_length: 1 }.encode();
+                bytes.push(0);
+                return plain(bytes);
+            }
+            UstRequest::TraceChunkExists(exists) => {
+                let id = (exists.session_id, exists.chunk_id);
+                let status = match self.chunks.get_mut(&id) {
+                    _ if forced != 0 => forced,
+                    None => 128,
+                    Some(chunk) if chunk.closed && chunk.uses == 0 => {
+                        self.chunks.remove(&id);
+                        128
+                    }
+                    Some(chunk) => {
+                        chunk.uses -= usize::from(chunk.closed);
+                        126
+                    }
+                };
+                return plain(status.to_ne_bytes().to_vec());
+            }
+            UstRequest::SetupMetadata { key } if forced != 0 => {
+                // A real one gives it up too.
+                self.channels.remove(key);
+                forced
+            }
+            UstRequest::GetChannel { key } if forced != 0 => {
+                self.channels.get_mut(key).into_iter().for_each(|channel| channel.refused = true);
+                forced
+            }
+            UstRequest::CloseMetadata { key } if forced != 0 => {
+                self.channels.get_mut(key).into_iter().for_each(|channel| channel.closed = true);
+                forced
+            }
+            _ if forced != 0 => forced,
+            UstRequest::Init { .. } => 0,
+            UstRequest::SetChannelMonitorPipe => {
+                self.expect = Expect::Descriptor { chunk: None };
+                0
+            }
+            UstRequest::CreateTraceChunk(chunk) => {
+                self.expect = Expect::Descriptor { chunk: Some((chunk.session_id, chunk.chunk_id)) };
+                0
+            }
+            UstRequest::PushMetadata { key, target_offset, len, version } => {
+                let known = self.begin_push(*key, *version);
+                if known && *len > 0 {
+                    self.expect = Expect::Text { key: *key, offset: *target_offset, length: *len };
+                }
+                key_status(known, 118)
+            }
+            UstRequest::SetupMetadata { key } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(|channel| channel.set_up = true);
+                key_status(known, 59)
+            }
+            UstRequest::CloseMetadata { key } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(|channel| channel.closed = true);
+                key_status(known, 59)
+            }
+            UstRequest::FlushChannel { key } | UstRequest::ClearQuiescentChannel { key } => {
+                key_status(self.channels.contains_key(key), 59)
+            }
+            UstRequest::DestroyChannel { key } => {
+                self.channels.remove(key);
+                0
+            }
+            UstRequest::GetChannel { key }
+            | UstRequest::RotateChannel { key, .. }
+            | UstRequest::OpenChannelPackets { key }
+            | UstRequest::ClearChannel { key } => key_status(self.channels.contains_key(key), 119),
+            other => panic!("{other:?} is not expected"),
+        };
+        self.note(&request, status, forced);
+        plain(status.to_ne_bytes().to_vec())
+    }
+
+    fn note(&mut self, request: &UstRequest, status: i32, forced: i32) {
+        if status != 0 && forced == 0 {
+            self.refused.push((request.clone(), status));
+        }
+    }
+
+    fn make_channel(&mut self, asked: &AskChannel) -> i32 {
+        assert_ne!(asked.key, 0, "keys are never 0");
+        assert!(!self.channels.contains_key(&asked.key), "keys are never used twice");
+        assert!(asked.relayd_id.is_none(), "outputs are local here");
+        let chunk = (asked.session_id, asked.chunk_id.expect("a channel without a trace chunk"));
+        if !self.chunks.contains_key(&chunk) {
+            return 118;
+        }
+        if asked.kind == ChannelKind::Metadata {
+            assert_eq!((asked.channel_id, asked.overwrite), (u32::MAX, -1));
+        }
+        let channel = Channel {
+            asked: asked.clone(),
+            handed_over: false,
+            set_up: false,
+            closed: false,
+            refused: false,
+            text: Vec::new(),
+            version: 0,
+            hang_up: None,
+        };
+        self.channels.insert(asked.key, channel);
+        0
+    }
+
+    fn hand_over(&mut self, key: u64) -> Vec<Message> {
+        let channel = self.channels.get_mut(&key).unwrap();
+        assert!(!channel.handed_over, "a channel is handed over once");
+        assert_eq!(channel.asked.kind, ChannelKind::Data);
+        channel.handed_over = true;
+        let (reader, writer) = pipe().unwrap();
+        channel.hang_up = Some(reader);
+        let object = Handover {
+            session: channel.asked.session_id,
+            number: channel.asked.channel_id,
+            streams: STREAMS,
+            name: channel.asked.name.clone(),
+        }
+        .encode();
+        let copy = |writer: &PipeWriter| OwnedFd::from(writer.try_clone().unwrap());
+        let mut bytes = 0i32.to_ne_bytes().to_vec();
+        bytes.extend(ChannelHead { size: object.len() as u64, kind: 0 }.encode());
+        bytes.extend(object);
+        let mut messages = vec![(bytes, Vec::new()), (vec![0], vec![copy(&writer)])];
+        for number in 0..STREAMS {
+            messages.push((StreamHead { size: 4096, number }.encode(), Vec::new()));
+            messages.push((vec![0], vec![copy(&writer), copy(&writer)]));
+        }
+        let mut end = END_OF_STREAMS.to_ne_bytes().to_vec();
+        end.extend(0i32.to_ne_bytes());
+        messages.push((end, Vec::new()));
+        messages
+    }
+
+    /// Whether there is such a metadata channel. A new generation of its text starts from nothing.
+    fn begin_push(&mut self, key: u64, version: u64) -> bool {
+        let Some(channel) = self.channels.get_mut(&key) else { return false };
+        assert!(version >= channel.version, "an old generation of metadata");
+        if version > channel.version {
+            channel.version = version;
+            channel.text.clear();
+        }
+        true
+    }
+
+    /// Overlapping pieces are fine, gaps are not.
+    fn write(&mut self, key: u64, offset: u64, text: &[u8]) {
+        let channel = self.channels.get_mut(&key).unwrap();
+        assert!(!channel.closed, "metadata after its end");
+        let offset = usize::try_from(offset).unwrap();
+        assert!(offset <= channel.text.len(), "a gap in the metadata");
+        let known = channel.text.len().min(offset + text.len());
+        assert_eq!(channel.text[offset..known], text[..known - offset], "metadata that changes");
+        channel.text.truncate(offset.max(known));
+        channel.text.extend(&text[known - offset..]);
+    }
+
+    /// Takes what comes on the metadata connection. Every question has exactly one answer.
+    fn hear_metadata(&mut self, effects: &mut Effects) -> bool {
+        let Some(conn) = self.metadata else { return false };
+        match std::mem::replace(&mut self.talk, Metadata::Idle) {
+            Metadata::Idle => {
+                assert_eq!(self.metadata_input.len(), 0, "an answer without a question");
+                false
+            }
+            Metadata::Asked { request, then } => {
+                let Some(bytes) = self.metadata_input.take(REQUEST_LEN) else {
+                    self.talk = Metadata::Asked { request, then };
+                    return false;
+                };
+                self.told += 1;
+                match UstRequest::decode(&bytes).unwrap() {
+                    UstRequest::NoMetadata => {
+                        let known = self.channels.get(&request.key).is_some_and(|channel| !channel.closed);
+                        assert!(!known, "no answer about a channel that is there: {request:?}");
+                        effects.send(conn, 0i32.to_ne_bytes().to_vec());
+                        self.resume(then, effects);
+                    }
+                    UstRequest::PushMetadata { key, target_offset: offset, len: length, version } => {
+                        assert_eq!(key, request.key, "the answer to another question");
+                        let status = if self.begin_push(key, version) { 0 } else { 118 };
+                        effects.send(conn, i32::to_ne_bytes(status).to_vec());
+                        if status == 0 && length > 0 {
+                            self.talk = Metadata::Text { key, offset, length, then };
+                        } else {
+                            self.resume(then, effects);
+                        }
+                    }
+                    other => panic!("{other:?} as an answer"),
+                }
+                true
+            }
+            Metadata::Text { key, offset, length, then } => {
+                let Some(text) = self.metadata_input.take(usize::try_from(length).unwrap()) else {
+                    self.talk = Metadata::Text { key, offset, length, then };
+                    return false;
+                };
+                self.write(key, offset, &text);
+                effects.send(conn, Status::SUCCESS.encode());
+                self.resume(then, effects);
+                true
+            }
+        }
+    }
+
+    fn resume(&mut self, messages: Vec<Message>, effects: &mut Effects) {
+        let command = self.command.unwrap();
+        effects.sends.extend(messages.into_iter().map(|(bytes, descriptors)| (command, bytes, descriptors)));
+    }
+
+    /// Asks for the metadata of the newest metadata channel.
+    pub fn ask_metadata(&mut self, effects: &mut Effects) {
+        let request = self.question().unwrap();
+        effects.send(self.metadata.unwrap(), request.encode());
+        self.talk = Metadata::Asked { request, then: Vec::new() };
+    }
+
+    /// The metadata of a session, for all users together.
+    pub fn metadata_of(&self, session: u64) -> String {
+        let channels = self.channels.values().filter(|channel| {
+            channel.asked.kind == ChannelKind::Metadata && channel.asked.session_id == session
+        });
+        channels.map(|channel| String::from_utf8(channel.text.clone()).unwrap()).collect()
+    }
+
+    /// How many channels there are for events.
+    pub fn data_channels(&self) -> usize {
+        self.channels.values().filter(|channel| channel.asked.kind == ChannelKind::Data).count()
+    }
+
+    /// Everything was given back: channels, chunks.
+    pub fn check_empty(&self) {
+        let kept: Vec<_> = self.channels.values().filter(|channel| !channel.is_abandoned()).collect();
+        assert!(kept.is_empty(), "channels that were never given up: {kept:?}");
+        let open: Vec<_> = self.chunks.iter().filter(|(_, chunk)| !chunk.closed).collect();
+        assert!(open.is_empty(), "trace chunks that were never closed: {open:?}");
+    }
+}
+
+fn refusal(trouble: Option<Trouble>) -> i32 {
+    match trouble {
+        Some(Trouble::Refuse(_, status)) => status,
+        _ => 0,
+    }
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Consumer daemons that fail at every possible moment. Clients get the documented codes, sessions can be
+//! destroyed, the rest of the daemon goes on.
+
+use std::time::Duration;
+
+use lttng_protocol::client::ErrorCode;
+use lttng_protocol::consumer::UstRequest;
+use lttng_sessiond::output::ConsumerKind;
+
+use crate::client;
+use crate::consumer::Trouble;
+use crate::script;
+use crate::world::World;
+
+/// Statuses that a consumer daemon can answer, and one that it can't.
+const STATUSES: [i32; 5] = [118, 119, 59, 123, -1];
+
+/// Whether a command of the script may fail like this when the consumer daemon is in trouble.
+fn may_fail(name: &str, code: ErrorCode) -> bool {
+    let lost = [ErrorCode::NoUstconsumerd, ErrorCode::UstConsumer64Fail];
+    let without_channel = [ErrorCode::NoChannel, ErrorCode::TraceAlreadyStarted];
+    match name {
+        "list channels" => lost.contains(&code) || code == ErrorCode::Unk,
+        "start" | "start again" => {
+            [ErrorCode::CreateTraceChunkFailConsumer, ErrorCode::Unk, ErrorCode::NoChannel].contains(&code)
+        }
+        "stop" => code == ErrorCode::TraceAlreadyStopped,
+        _ if name.contains("channel")
+            || ["enable event", "filter", "exclusion", "late event", "disable event"].contains(&name) =>
+        {
+            lost.contains(&code) || without_channel.contains(&code)
+        }
+        _ => false,
+    }
+}
+
+/// Runs the script with a consumer daemon in trouble. Returns how many messages it got.
+fn live_with(trouble: Trouble, chunk: bool) -> usize {
+    let mut world = World::new();
+    world.consumer().trouble = Some(trouble);
+    let app = world.start_application();
+    script::run(&mut world, |world, name, code| {
+        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
+        assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
+        if chunk && name.starts_with("start") {
+            let late = world.start_application();
+            world.kill_application(late);
+        }
+    });
+    assert!(world.apps[app].alive && world.apps[app].released);
+    assert_eq!(world.apps[app].objects(), 0, "{trouble:?}");
+    let steps = world.consumer().steps;
+    // Out of step with the daemon, it may wait for ever as well.
+    if matches!(trouble, Trouble::Hang(_) | Trouble::Chatter(_)) {
+        world.check_replies();
+    } else {
+        world.end_of_everything();
+    }
+    steps
+}
+
+/// A trouble at every message that there is.
+fn at_every_step(trouble: impl Fn(usize) -> Trouble) {
+    let mut at = 1;
+    while live_with(trouble(at), false) >= at {
+        at += 1;
+    }
+    assert!(at > 20, "the script has more steps than {at}");
+}
+
+#[test]
+fn dying_at_any_request() {
+    at_every_step(Trouble::Die);
+}
+
+#[test]
+fn dying_at_any_request_and_reaped_late() {
+    at_every_step(Trouble::DieSlowly);
+}
+
+#[test]
+fn refusing_any_request() {
+    for status in STATUSES {
+        let mut at = 1;
+        while live_with(Trouble::Refuse(at, status), true) >= at {
+            at += 1;
+        }
+    }
+}
+
+#[test]
+fn answering_nonsense_to_any_request() {
+    at_every_step(Trouble::Babble);
+}
+
+#[test]
+fn talking_unasked() {
+    at_every_step(Trouble::Chatter);
+}
+
+#[test]
+fn reporting_an_error() {
+    at_every_step(Trouble::Report);
+}
+
+#[test]
+fn hanging_at_any_request() {
+    at_every_step(Trouble::Hang);
+}
+
+#[test]
+fn answering_slowly() {
+    for milliseconds in [1, 30, 700] {
+        live_with(Trouble::Slow(Duration::from_millis(milliseconds)), true);
+    }
+}
+
+#[test]
+fn asking_for_metadata_before_every_answer() {
+    let mut world = World::new();
+    world.consumer().trouble = Some(Trouble::Curious);
+    world.start_application();
+    script::run_well(&mut world, |world, _| world.check_applications());
+    let consumer = world.consumer();
+    assert_eq!(consumer.told, consumer.steps, "exactly one answer to each question");
+    assert_eq!(consumer.refused, []);
+    world.end_of_everything();
+}
+
+#[test]
+fn asking_for_metadata_when_nothing_else_happens() {
+    let mut world = World::new();
+    world.start_application();
+    world.must(&client::create("s"));
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.ask_metadata(ConsumerKind::Ust64);
+    world.pump();
+    world.must(&client::start("s"));
+    world.pass(Duration::from_secs(2));
+    world.must(&client::enable_event("s", "", client::rule("other:*")));
+    for _ in 0..3 {
+        world.ask_metadata(ConsumerKind::Ust64);
+        world.pump();
+    }
+    assert_eq!(world.consumer().told, 4);
+    assert!(world.consumer().metadata_of(0).contains("other:three"));
+    world.must(&client::stop("s"));
+    world.must(&client::destroy("s"));
+    world.ask_metadata(ConsumerKind::Ust64);
+    world.pump();
+    assert_eq!(world.consumer().told, 5);
+    world.end_of_everything();
+}
+
+#[test]
+fn failing_to_start() {
+    let troubles = [
+        (Trouble::NoProgram, Duration::ZERO),
+        (Trouble::Exit, Duration::ZERO),
+        (Trouble::Failed, Duration::ZERO),
+        (Trouble::Unreachable, Duration::ZERO),
+        (Trouble::Refuse(1, 120), Duration::ZERO),
+        (Trouble::Silent, Duration::from_secs(10)),
+        (Trouble::Hang(1), Duration::from_secs(10)),
+        (Trouble::Hang(3), Duration::from_secs(10)),
+    ];
+    for (trouble, time) in troubles {
+        let mut world = World::new();
+        world.consumer().trouble = Some(trouble);
+        let app = world.start_application();
+        world.must(&client::create("s"));
+        let before = world.age();
+        let first = world.ask(&client::enable_channel("s", "c"));
+        let second = world.ask(&client::enable_channel("s", "c"));
+        assert!(
+            matches!(first, ErrorCode::UstConsumer64Fail | ErrorCode::NoUstconsumerd),
+            "{trouble:?}: {first:?}"
+        );
+        assert_eq!(second, ErrorCode::NoUstconsumerd, "{trouble:?}");
+        assert!(world.age() - before <= time, "{trouble:?}: {:?}", world.age() - before);
+        if time > Duration::ZERO {
+            assert_eq!(world.killed, [5000], "{trouble:?}: it would run on for ever");
+        }
+        assert_eq!(world.ask(&client::start("s")), ErrorCode::NoChannel);
+        world.must(&client::list_tracepoints());
+        world.must(&client::destroy("s"));
+        assert!(world.apps[app].alive);
+        world.end_of_everything();
+    }
+}
+
+#[test]
+fn other_clients_are_served_while_it_starts() {
+    let mut world = World::new();
+    world.consumer().trouble = Some(Trouble::Silent);
+    world.must(&client::create("s"));
+    let waiting: Vec<_> =
+        (0..5).map(|number| world.send(&client::enable_channel("s", &format!("c{number}")))).collect();
+    world.pass(Duration::from_secs(1));
+    world.must(&client::list_sessions());
+    world.must(&client::create("t"));
+    assert!(waiting.iter().all(|id| !world.clients[id.0].ended));
+    for id in waiting {
+        let code = world.wait_for(id).code;
+        assert!(matches!(code, ErrorCode::UstConsumer64Fail | ErrorCode::NoUstconsumerd), "{code:?}");
+    }
+    world.must(&client::destroy("s"));
+    world.must(&client::destroy("t"));
+    world.end_of_everything();
+}
+
+#[test]
+fn what_is_asked_after_its_death() {
+    let mut world = World::new();
+    let app = world.start_application();
+    for name in ["a", "b", "c"] {
+        world.must(&client::create(name));
+        world.must(&client::enable_event(name, "", client::rule("app:*")));
+    }
+    world.must(&client::start("a"));
+    world.must(&client::start("b"));
+    world.must(&client::stop("b"));
+    world.kill_consumer(ConsumerKind::Ust64);
+    world.pump();
+    assert_eq!(world.ask(&client::stop("a")), ErrorCode::Ok);
+    assert_eq!(world.ask(&client::start("a")), ErrorCode::Unk);
+    assert_eq!(world.ask(&client::start("b")), ErrorCode::Unk);
+    assert_eq!(world.ask(&client::start("c")), ErrorCode::CreateTraceChunkFailConsumer);
+    assert_eq!(world.ask(&client::enable_channel("c", "new")), ErrorCode::NoUstconsumerd);
+    assert_eq!(world.ask(&client::enable_event("a", "", client::rule("x"))), ErrorCode::NoUstconsumerd);
+    assert_eq!(world.ask(&client::list_tracepoints()), ErrorCode::Ok);
+    for name in ["a", "b", "c"] {
+        assert_eq!(world.ask(&client::destroy(name)), ErrorCode::Ok);
+    }
+    assert_eq!(world.apps[app].objects(), 0);
+    world.end_of_everything();
+}
+
+#[test]
+fn an_application_that_comes_after_its_death_runs_at_once() {
+    let mut world = World::new();
+    world.must(&client::create("s"));
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.must(&client::start("s"));
+    world.kill_consumer(ConsumerKind::Ust64);
+    world.pump();
+    let app = world.start_application();
+    assert!(world.apps[app].released);
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+#[test]
+fn one_consumer_daemon_of_two_dies() {
+    let mut world = World::with_consumers(&ConsumerKind::ALL);
+    for bits in [32, 64] {
+        world.launch_as(crate::world::USER, bits);
+    }
+    world.must(&client::create("s"));
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.must(&client::start("s"));
+    world.kill_consumer(ConsumerKind::Ust32);
+    world.pump();
+    world.must(&client::stop("s"));
+    let flushed = |request: &UstRequest| matches!(request, UstRequest::FlushChannel { .. });
+    assert!(world.consumer().requests.iter().any(flushed), "the other one goes on");
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+#[test]
+fn a_channel_that_is_not_handed_over_is_destroyed() {
+    let mut world = World::new();
+    world.start_application();
+    world.must(&client::create("s"));
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    // Two to greet it, then the trace chunk in two steps and the channel.
+    world.consumer().trouble = Some(Trouble::Refuse(3 + 2 + 2, 117));
+    world.must(&client::start("s"));
+    let requests = &world.consumer().requests;
+    let asked = |request: &UstRequest| matches!(request, UstRequest::GetChannel { .. });
+    assert!(requests.iter().any(asked), "{requests:?}");
+    let destroyed = |request: &UstRequest| matches!(request, UstRequest::DestroyChannel { .. });
+    assert!(requests.iter().any(destroyed), "nothing else would make it go away");
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}

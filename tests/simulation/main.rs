@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The whole daemon without the system: applications, consumer daemons, the helper and clients are simulated in
+//! this process, and time is a number.
+//!
+//! `world` takes the reactor's place. Simulated peers keep to the protocols more strictly than real ones: what a
+//! real one would not survive, or would answer with silence, fails the test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod application;
+mod client;
+mod consumer;
+mod helper;
+mod wire;
+mod world;
+
+mod clients;
+mod consumers;
+mod crowd;
+mod dying;
+mod ending;
+mod helpers;
+mod lagging;
+mod random;
+mod record;
+mod refusing;
+mod script;

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Simulated connections: bytes, and descriptors that belong to one of them.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use lttng_sessiond::output::{ConnId, ConsumerKind, SharedFd};
+
+/// What the daemon sent.
+#[derive(Debug)]
+pub struct Segment {
+    pub bytes: Vec<u8>,
+    /// They travel on the first byte.
+    pub descriptors: Vec<SharedFd>,
+}
+
+/// Who is at the other end of a connection of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    Client(usize),
+    Command(usize),
+    Notify(usize),
+    Consumer(ConsumerKind, Talk),
+    Helper,
+}
+
+/// Which connection of a consumer daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Talk {
+    Error,
+    Command,
+    Metadata,
+    Samples,
+}
+
+/// A connection of the daemon.
+#[derive(Debug)]
+pub struct Link {
+    pub peer: Peer,
+    /// On its way to the peer.
+    pub down: VecDeque<Segment>,
+    /// On its way to the daemon.
+    pub up: VecDeque<(Vec<u8>, Vec<OwnedFd>)>,
+    /// What comes on this connection is read first.
+    pub after: Option<ConnId>,
+    /// The daemon closes when everything is sent.
+    pub closing: bool,
+    /// The peer has closed.
+    pub left: bool,
+}
+
+impl Link {
+    pub fn new(peer: Peer) -> Self {
+        Link { peer, down: VecDeque::new(), up: VecDeque::new(), after: None, closing: false, left: false }
+    }
+}
+
+/// What a peer has received and not looked at yet.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: VecDeque<u8>,
+    /// Position of the first byte in `bytes`.
+    start: u64,
+    descriptors: VecDeque<(u64, Vec<SharedFd>)>,
+}
+
+impl Inbox {
+    pub fn receive(&mut self, segment: Segment) {
+        if !segment.descriptors.is_empty() {
+            let position = self.start + self.bytes.len() as u64;
+            self.descriptors.push_back((position, segment.descriptors));
+        }
+        self.bytes.extend(segment.bytes);
+    }
+
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn peek(&self, count: usize) -> Vec<u8> {
+        self.bytes.iter().take(count).copied().collect()
+    }
+
+    /// Plain bytes. A real peer would lose descriptors that come with them.
+    pub fn take(&mut self, count: usize) -> Option<Vec<u8>> {
+        if self.bytes.len() < count {
+            return None;
+        }
+        let end = self.start + count as u64;
+        assert!(self.descriptors.front().is_none_or(|(at, _)| *at >= end), "descriptors among plain bytes");
+        self.start = end;
+        Some(self.bytes.drain(..count).collect())
+    }
+
+    /// The zero byte that carries `count` descriptors.
+    pub fn take_descriptors(&mut self, count: usize) -> Option<Vec<SharedFd>> {
+        let byte = self.bytes.pop_front()?;
+        let (at, descriptors) = self.descriptors.pop_front().expect("no descriptors where they must be");
+        assert_eq!((byte, at, descriptors.len()), (0, self.start, count), "descriptors in the wrong place");
+        self.start += 1;
+        Some(descriptors)
+    }
+}
+
+/// What a peer does in response to something.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Messages to the daemon.
+    pub sends: Vec<(ConnId, Vec<u8>, Vec<OwnedFd>)>,
+    /// How long the messages are on their way.
+    pub delay: Duration,
+    /// Connections that the peer closes, after what it sent.
+    pub closes: Vec<ConnId>,
+    /// A child of the daemon that ends.
+    pub ended: Option<i32>,
+}
+
+impl Effects {
+    pub fn send(&mut self, conn: ConnId, bytes: Vec<u8>) {
+        self.sends.push((conn, bytes, Vec::new()));
+    }
+}
+
+/// Numbers that look like chance and are the same in each run (xorshift64*).
+#[derive(Debug, Clone)]
+pub struct Chance(u64);
+
+impl Chance {
+    pub fn new(seed: u64) -> Self {
+        Chance(seed | 1)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let number = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+        usize::try_from(number).unwrap() % limit
+    }
+}

@@ -1,0 +1,651 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The simulated world: takes the reactor's place, carries bytes between the daemon and its peers, and lets time
+//! pass.
+//!
+//! By default everything travels at once and in order. With [`World::shuffle`] connections are served in random
+//! order and messages are torn apart, as far as the kernel could do that too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use lttng_protocol::client::{ErrorCode, Reply};
+use lttng_protocol::ust::registration::SocketKind;
+use lttng_sessiond::daemon::{Daemon, Settings};
+use lttng_sessiond::output::{ConnId, ConsumerKind, Listener, Output, ProcessState};
+use lttng_sessiond::sys::socket::Credentials;
+
+use crate::application::Application;
+use crate::client::{Client, Request};
+use crate::consumer::{Consumer, Trouble};
+use crate::helper::Helper;
+use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
+
+/// Turns without an end of the traffic before something is taken for an endless conversation.
+const MAX_TURNS: usize = 200_000;
+/// User of clients and sessions.
+pub const USER: u32 = 1000;
+/// Longest that a client may have to wait for its reply.
+pub const PATIENCE: Duration = Duration::from_secs(130);
+
+/// A client of the world, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientId(pub usize);
+
+/// What is on its way to the daemon and takes its time.
+type Late = (ConnId, Vec<u8>, Vec<OwnedFd>);
+
+pub struct World {
+    pub daemon: Daemon,
+    pub now: Instant,
+    began: Instant,
+    links: BTreeMap<ConnId, Link>,
+    /// Connections with something to carry.
+    busy: BTreeSet<ConnId>,
+    next_conn: u64,
+    pub apps: Vec<Application>,
+    pub consumers: BTreeMap<ConsumerKind, Consumer>,
+    pub helper: Helper,
+    pub clients: Vec<Client>,
+    late: BTreeMap<(Instant, u64), Late>,
+    /// When which process was looked at, since the world began.
+    pub inspections: Vec<(Duration, i32)>,
+    pub killed: Vec<i32>,
+    pub stopped: Vec<Listener>,
+    pub exited: bool,
+    /// Clients in the order in which the daemon replied to them.
+    pub replied: Vec<ClientId>,
+    chance: Option<Chance>,
+    idle_turns: usize,
+    /// Turns so far, and the one in which the daemon is asked to end.
+    pub turns: usize,
+    pub end_at: Option<usize>,
+}
+
+impl World {
+    /// A daemon with a helper and one consumer daemon that can be started.
+    pub fn new() -> Self {
+        World::with_consumers(&[ConsumerKind::Ust64])
+    }
+
+    pub fn with_consumers(kinds: &[ConsumerKind]) -> Self {
+        let now = Instant::now();
+        let settings = Settings {
+            uid: USER,
+            no_kernel: false,
+            hostname: "host".to_owned(),
+            boot_id: None,
+            page_size: 4096,
+            uuid: [7; 16],
+            application_timeout: Some(Duration::from_secs(5)),
+            application_quota: (10_000, 10_000),
+            consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
+        };
+        let mut world = World {
+            daemon: Daemon::new(settings, now, 1_700_000_000),
+            now,
+            began: now,
+            links: BTreeMap::new(),
+            busy: BTreeSet::new(),
+            next_conn: 0,
+            apps: Vec::new(),
+            consumers: kinds.iter().map(|&kind| (kind, Consumer::new(kind))).collect(),
+            helper: Helper::new(ConnId(0)),
+            clients: Vec::new(),
+            late: BTreeMap::new(),
+            inspections: Vec::new(),
+            killed: Vec::new(),
+            stopped: Vec::new(),
+            exited: false,
+            replied: Vec::new(),
+            chance: None,
+            idle_turns: 0,
+            turns: 0,
+            end_at: None,
+        };
+        let conn = world.link(Peer::Helper);
+        world.helper.conn = conn;
+        world.daemon.helper_connected(conn);
+        world
+    }
+
+    /// From now on the order of things is a matter of chance.
+    pub fn shuffle(&mut self, seed: u64) {
+        self.chance = Some(Chance::new(seed));
+    }
+
+    /// From now on everything travels at once and in order again.
+    pub fn calm(&mut self) {
+        self.chance = None;
+    }
+
+    pub fn consumer(&mut self) -> &mut Consumer {
+        self.consumers.get_mut(&ConsumerKind::Ust64).unwrap()
+    }
+
+    fn link(&mut self, peer: Peer) -> ConnId {
+        let conn = ConnId(self.next_conn);
+        self.next_conn += 1;
+        self.links.insert(conn, Link::new(peer));
+        conn
+    }
+
+    // Peers come and act.
+
+    /// An application starts: connects twice and says who it is. Nothing is carried yet.
+    pub fn launch(&mut self) -> usize {
+        self.launch_as(USER, 64)
+    }
+
+    pub fn launch_as(&mut self, uid: u32, bits: u32) -> usize {
+        let (index, [command, notify]) = self.connect_application(uid, bits);
+        let app = &self.apps[index];
+        let (first, second) = (app.registration(SocketKind::Command), app.registration(SocketKind::Notify));
+        self.say(command, &first);
+        self.say(notify, &second);
+        index
+    }
+
+    /// The process of an application registers once more, as after an `exec`.
+    pub fn launch_again(&mut self, old: usize) -> usize {
+        let Application { pid, uid, bits, .. } = self.apps[old];
+        let (index, conns) = self.connect_process(pid, uid, bits);
+        for (conn, socket) in conns.into_iter().zip([SocketKind::Command, SocketKind::Notify]) {
+            let registration = self.apps[index].registration(socket);
+            self.say(conn, &registration);
+        }
+        index
+    }
+
+    /// An application connects twice and says nothing.
+    pub fn connect_application(&mut self, uid: u32, bits: u32) -> (usize, [ConnId; 2]) {
+        let pid = 10_000 + i32::try_from(self.apps.len()).unwrap();
+        self.connect_process(pid, uid, bits)
+    }
+
+    fn connect_process(&mut self, pid: i32, uid: u32, bits: u32) -> (usize, [ConnId; 2]) {
+        let index = self.apps.len();
+        let credentials = Credentials { pid, uid, gid: uid };
+        let command = self.link(Peer::Command(index));
+        self.daemon.accepted(Listener::Applications, command, credentials);
+        let notify = self.link(Peer::Notify(index));
+        self.daemon.accepted(Listener::Applications, notify, credentials);
+        // An application says nothing there before all else is said on the other one.
+        self.links.get_mut(&notify).unwrap().after = Some(command);
+        let mut app = Application::new(pid, uid, [command, notify]);
+        app.bits = bits;
+        self.apps.push(app);
+        (index, [command, notify])
+    }
+
+    /// An application starts, and everything happens that follows from it.
+    pub fn start_application(&mut self) -> usize {
+        let index = self.launch();
+        self.pump();
+        index
+    }
+
+    pub fn kill_application(&mut self, index: usize) {
+        let mut effects = Effects::default();
+        if self.apps[index].alive {
+            self.apps[index].die(&mut effects);
+        }
+        self.apply(effects);
+    }
+
+    pub fn suspend(&mut self, index: usize) {
+        self.apps[index].state = ProcessState::Suspended;
+    }
+
+    pub fn resume(&mut self, index: usize) {
+        let mut effects = Effects::default();
+        self.apps[index].state = ProcessState::Running;
+        self.apps[index].hung = false;
+        self.apps[index].work(&mut effects);
+        self.apply(effects);
+    }
+
+    /// A client connects.
+    pub fn connect(&mut self, uid: u32) -> ClientId {
+        let id = ClientId(self.clients.len());
+        let conn = self.link(Peer::Client(id.0));
+        self.clients.push(Client::new(conn));
+        self.daemon.accepted(Listener::Clients, conn, Credentials { pid: 4000, uid, gid: uid });
+        id
+    }
+
+    /// A peer says something.
+    pub fn say(&mut self, conn: ConnId, bytes: &[u8]) {
+        if let Some(link) = self.links.get_mut(&conn).filter(|_| !bytes.is_empty()) {
+            link.up.push_back((bytes.to_vec(), Vec::new()));
+            self.busy.insert(conn);
+        }
+    }
+
+    /// A client connects and sends its request. Nothing is carried yet.
+    pub fn send(&mut self, request: &Request) -> ClientId {
+        let id = self.connect(USER);
+        self.say(self.clients[id.0].conn, &request.bytes());
+        id
+    }
+
+    /// The client leaves.
+    pub fn leave(&mut self, id: ClientId) {
+        self.clients[id.0].left = true;
+        self.hang_up(self.clients[id.0].conn);
+    }
+
+    /// A peer closes a connection, after what it said.
+    pub fn hang_up(&mut self, conn: ConnId) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.left = true;
+            self.busy.insert(conn);
+        }
+    }
+
+    /// Waits for the reply to a client, which must come.
+    pub fn wait_for(&mut self, id: ClientId) -> Reply {
+        assert!(
+            self.run_until(PATIENCE, |world| world.clients[id.0].ended),
+            "a client without a reply: {:?}",
+            self.daemon
+        );
+        self.clients[id.0].reply().expect("the connection was closed without a reply")
+    }
+
+    /// A whole command: the code of its reply.
+    pub fn ask(&mut self, request: &Request) -> ErrorCode {
+        self.ask_fully(request).code
+    }
+
+    pub fn ask_fully(&mut self, request: &Request) -> Reply {
+        let id = self.send(request);
+        let reply = self.wait_for(id);
+        assert_eq!(reply.command, request.header.command);
+        reply
+    }
+
+    /// A whole command that must succeed.
+    #[track_caller]
+    pub fn must(&mut self, request: &Request) -> Reply {
+        let reply = self.ask_fully(request);
+        assert_eq!(reply.code, ErrorCode::Ok, "command {}", request.header.command);
+        reply
+    }
+
+    // Time.
+
+    /// Since the world began.
+    pub fn age(&self) -> Duration {
+        self.now - self.began
+    }
+
+    /// Lets everything happen that happens without time.
+    pub fn pump(&mut self) {
+        self.turns(MAX_TURNS);
+        assert!(self.busy.is_empty() || self.exited, "an endless conversation: {:?}", self.busy);
+    }
+
+    /// Lets at most so many things happen.
+    pub fn turns(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.exited {
+                return;
+            }
+            self.turn();
+            self.turns += 1;
+            if self.end_at == Some(self.turns) {
+                self.daemon.end();
+            } else if !self.carry() {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, duration: Duration) {
+        self.run_until(duration, |_| false);
+    }
+
+    /// Lets time pass until something is so. Returns whether it is.
+    pub fn run_until(&mut self, limit: Duration, is_so: impl Fn(&World) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            self.pump();
+            if is_so(self) {
+                return true;
+            }
+            if self.now >= end || self.exited {
+                return false;
+            }
+            let late = self.late.first_key_value().map(|((at, _), _)| *at);
+            let next = late.into_iter().chain(self.daemon.next_deadline()).min().unwrap_or(end).min(end);
+            self.idle_turns = if next > self.now { 0 } else { self.idle_turns + 1 };
+            assert!(self.idle_turns < 3, "the daemon turns in place: {:?}", self.daemon);
+            self.now = self.now.max(next);
+            let wall = 1_700_000_000 + i64::try_from(self.age().as_secs()).unwrap();
+            self.daemon.time(self.now, wall);
+            while let Some(entry) = self.late.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                let (conn, bytes, descriptors) = entry.remove();
+                self.deliver_later(conn, bytes, descriptors);
+            }
+        }
+    }
+
+    // The reactor's work.
+
+    /// What the reactor does after it has read: see `Reactor::carry_out`.
+    fn turn(&mut self) {
+        self.daemon.settle();
+        loop {
+            let outputs = self.daemon.take_outputs();
+            if outputs.is_empty() {
+                return;
+            }
+            for output in outputs {
+                self.carry_out(output);
+            }
+            self.daemon.settle();
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, bytes, descriptors } => {
+                assert!(!bytes.is_empty());
+                let Some(link) = self.links.get_mut(&to) else { return };
+                assert!(!link.closing, "something is sent after the end");
+                if let Peer::Client(client) = link.peer {
+                    self.replied.push(ClientId(client));
+                }
+                link.down.push_back(Segment { bytes, descriptors });
+                self.busy.insert(to);
+            }
+            Output::Close(conn) => self.cut(conn),
+            Output::CloseWhenSent(conn) => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.closing = true;
+                    self.busy.insert(conn);
+                }
+            }
+            Output::ReadFirst { conn, first } => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.after = Some(first);
+                }
+            }
+            Output::SpawnConsumer(kind) => self.spawn(kind),
+            Output::ConnectConsumer { kind, .. } => self.connect_consumer(kind),
+            Output::Kill(pid) => {
+                self.killed.push(pid);
+                let mut effects = Effects::default();
+                if let Some(consumer) = self.consumers.values_mut().find(|consumer| consumer.pid == pid) {
+                    consumer.die(&mut effects);
+                    effects.ended = Some(pid);
+                }
+                self.apply(effects);
+            }
+            Output::Inspect { conn, pid } => {
+                self.inspections.push((self.age(), pid));
+                let app = self.apps.iter().find(|app| app.command == conn && app.pid == pid).unwrap();
+                let state = if app.alive { app.state } else { ProcessState::Gone };
+                self.daemon.inspected(conn, state);
+            }
+            Output::StopListening(listener) => self.stopped.push(listener),
+            Output::Exit => self.exited = true,
+        }
+    }
+
+    fn spawn(&mut self, kind: ConsumerKind) {
+        let consumer = self.consumers.get_mut(&kind).unwrap();
+        let (pid, trouble) = (consumer.pid, consumer.trouble);
+        if trouble == Some(Trouble::NoProgram) {
+            return self.daemon.consumer_spawned(kind, Err(io::ErrorKind::NotFound.into()));
+        }
+        consumer.running = true;
+        self.daemon.consumer_spawned(kind, Ok(pid));
+        let mut effects = Effects::default();
+        match trouble {
+            Some(Trouble::Silent) => {}
+            Some(Trouble::Exit) => {
+                self.consumers.get_mut(&kind).unwrap().running = false;
+                effects.ended = Some(pid);
+            }
+            _ => {
+                let error = self.link(Peer::Consumer(kind, Talk::Error));
+                let credentials = Credentials { pid, uid: USER, gid: USER };
+                self.daemon.accepted(Listener::ConsumerError(kind), error, credentials);
+                self.consumers.get_mut(&kind).unwrap().started(error, &mut effects);
+            }
+        }
+        self.apply(effects);
+    }
+
+    fn connect_consumer(&mut self, kind: ConsumerKind) {
+        if self.consumers[&kind].trouble == Some(Trouble::Unreachable) {
+            return self.daemon.consumer_connected(kind, Err(io::ErrorKind::ConnectionRefused.into()));
+        }
+        let conns = [Talk::Command, Talk::Metadata, Talk::Samples];
+        let conns = conns.map(|talk| self.link(Peer::Consumer(kind, talk)));
+        let consumer = self.consumers.get_mut(&kind).unwrap();
+        [consumer.command, consumer.metadata, consumer.samples] = conns.map(Some);
+        let samples = Rc::new(File::open("/dev/null").unwrap().into());
+        self.daemon.consumer_connected(kind, Ok((conns, samples)));
+    }
+
+    /// The daemon closes a connection: the peer sees it.
+    fn cut(&mut self, conn: ConnId) {
+        self.busy.remove(&conn);
+        let Some(link) = self.links.remove(&conn) else { return };
+        if link.left {
+            return;
+        }
+        let mut effects = Effects::default();
+        match link.peer {
+            Peer::Client(client) => self.clients[client].ended = true,
+            Peer::Command(app) if self.apps[app].alive => self.apps[app].die(&mut effects),
+            Peer::Command(_) | Peer::Notify(_) | Peer::Helper => {}
+            Peer::Consumer(kind, talk) => {
+                let consumer = self.consumers.get_mut(&kind).unwrap();
+                consumer.disconnected(talk, &mut effects);
+            }
+        }
+        self.apply(effects);
+    }
+
+    /// Carries what is under way. Returns whether there was anything.
+    fn carry(&mut self) -> bool {
+        let Some(mut chance) = self.chance.take() else { return self.carry_everything() };
+        let busy: Vec<ConnId> = self.busy.iter().copied().collect();
+        if !busy.is_empty() {
+            for _ in 0..=chance.below(4) {
+                let conn = busy[chance.below(busy.len())];
+                if chance.below(2) == 0 {
+                    self.carry_down(conn, Some(&mut chance));
+                } else {
+                    self.carry_up(conn, Some(&mut chance));
+                }
+                self.note_end(conn);
+            }
+        }
+        self.chance = Some(chance);
+        !busy.is_empty()
+    }
+
+    fn carry_everything(&mut self) -> bool {
+        let busy: Vec<ConnId> = self.busy.iter().copied().collect();
+        for &conn in &busy {
+            if let Some(Peer::Command(app)) =
+                self.links.get(&conn).filter(|link| !link.down.is_empty()).map(|link| link.peer)
+            {
+                self.apps[app].bursts += 1;
+            }
+            while self.carry_down(conn, None) {}
+        }
+        for &conn in &busy {
+            while self.carry_up(conn, None) {}
+            self.note_end(conn);
+        }
+        !busy.is_empty()
+    }
+
+    /// Carries one message, or a piece of it, to the peer.
+    fn carry_down(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        let Some(mut segment) = link.down.pop_front() else { return false };
+        if link.left {
+            return true;
+        }
+        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper)
+            && chance.below(2) == 0
+        {
+            let rest = segment.bytes.split_off(1 + chance.below(segment.bytes.len()));
+            if !rest.is_empty() {
+                link.down.push_front(Segment { bytes: rest, descriptors: Vec::new() });
+            }
+        }
+        let mut effects = Effects::default();
+        match link.peer {
+            Peer::Client(client) => self.clients[client].received(segment),
+            Peer::Command(app) => self.apps[app].received(segment, &mut effects),
+            Peer::Notify(app) => self.apps[app].notified(segment, &mut effects),
+            Peer::Consumer(kind, talk) => {
+                self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
+            }
+            Peer::Helper => self.helper.received(segment, &mut effects),
+        }
+        self.apply(effects);
+        true
+    }
+
+    /// Carries one message, or a piece of it, to the daemon; what has to be read before it goes first.
+    fn carry_up(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
+        let Some(link) = self.links.get(&conn).filter(|link| !link.up.is_empty()) else { return false };
+        if let Some(first) = link.after {
+            while self.carry_up(first, None) {}
+        }
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        let Some((mut bytes, descriptors)) = link.up.pop_front() else { return false };
+        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper) {
+            let rest = bytes.split_off(1 + chance.below(bytes.len()));
+            if !rest.is_empty() {
+                link.up.push_front((rest, Vec::new()));
+            }
+        }
+        self.daemon.received(conn, &bytes, descriptors);
+        true
+    }
+
+    /// Closes what is to be closed, once everything is said.
+    fn note_end(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get(&conn) else { return };
+        if link.closing && (link.down.is_empty() || link.left) {
+            self.cut(conn);
+        } else if link.left && link.up.is_empty() {
+            self.links.remove(&conn);
+            self.busy.remove(&conn);
+            self.daemon.closed(conn);
+        } else if link.up.is_empty() && link.down.is_empty() && !link.left && !link.closing {
+            self.busy.remove(&conn);
+        }
+    }
+
+    fn apply(&mut self, effects: Effects) {
+        for (conn, bytes, descriptors) in effects.sends {
+            if effects.delay.is_zero() {
+                self.deliver_later(conn, bytes, descriptors);
+            } else {
+                let number =
+                    self.late.len() as u64 + self.late.last_key_value().map_or(0, |((_, last), _)| *last);
+                self.late.insert((self.now + effects.delay, number), (conn, bytes, descriptors));
+            }
+        }
+        for conn in effects.closes {
+            self.hang_up(conn);
+        }
+        if let Some(pid) = effects.ended {
+            self.daemon.child_ended(pid);
+        }
+    }
+
+    fn deliver_later(&mut self, conn: ConnId, bytes: Vec<u8>, descriptors: Vec<OwnedFd>) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.up.push_back((bytes, descriptors));
+            self.busy.insert(conn);
+        }
+    }
+
+    pub fn kill_consumer(&mut self, kind: ConsumerKind) {
+        let consumer = self.consumers.get_mut(&kind).unwrap();
+        let mut effects = Effects { ended: Some(consumer.pid), ..Effects::default() };
+        consumer.die(&mut effects);
+        self.apply(effects);
+    }
+
+    pub fn ask_metadata(&mut self, kind: ConsumerKind) {
+        let mut effects = Effects::default();
+        self.consumers.get_mut(&kind).unwrap().ask_metadata(&mut effects);
+        self.apply(effects);
+    }
+
+    // What must be so.
+
+    /// All clients got exactly one reply, except those who left or sent no request.
+    pub fn check_replies(&self) {
+        for (index, client) in self.clients.iter().enumerate().filter(|(_, client)| !client.left) {
+            assert!(client.ended, "client {index} has no reply");
+            assert!(client.reply().is_some(), "client {index} has no reply");
+        }
+    }
+
+    /// No application refused anything of its own accord.
+    pub fn check_applications(&self) {
+        for app in &self.apps {
+            assert!(app.refused.is_empty(), "application {} refused {:?}", app.pid, app.refused);
+        }
+    }
+
+    /// With all applications gone and all sessions destroyed, nothing is left in the daemon.
+    pub fn check_empty(&self) {
+        let state = format!("{:?}", self.daemon);
+        for map in [
+            "sessions",
+            "apps",
+            "buffers",
+            "operations",
+            "held",
+            "clients",
+            "unregistered",
+            "notify_of",
+            "dirty",
+            "watched",
+        ] {
+            assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
+        }
+        for list in ["waiting: []", "under_way: {}", "stillborn: []"] {
+            assert!(state.contains(list), "not {list}: {state}");
+        }
+        for (conn, link) in &self.links {
+            assert!(
+                matches!(link.peer, Peer::Helper | Peer::Consumer(..)),
+                "{conn:?} is still open: {link:?}"
+            );
+        }
+        for consumer in self.consumers.values() {
+            consumer.check_empty();
+        }
+    }
+
+    /// Kills all applications, waits for everything to settle and looks for leftovers.
+    pub fn end_of_everything(&mut self) {
+        for index in 0..self.apps.len() {
+            self.kill_application(index);
+        }
+        self.pass(Duration::from_secs(6));
+        self.check_empty();
+        self.check_replies();
+    }
+}
