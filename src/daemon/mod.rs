@@ -270,6 +270,8 @@ impl Daemon {
     pub fn end(&mut self) {
         if self.life != Life::Serving {
             log::warn!("Asked to end again: leaving at once");
+            let running = self.consumers.values().filter_map(Consumer::pid);
+            running.for_each(|pid| self.outputs.push(Output::Kill(pid)));
             self.life = Life::Over;
             self.outputs.push(Output::Exit);
             return;
