@@ -4,7 +4,7 @@
 
 use std::os::fd::OwnedFd;
 
-use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Header, Reply, decode_body};
+use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Event, Header, Reply, decode_body};
 
 use super::Verdict;
 use crate::daemon::{Daemon, Readiness};
@@ -160,9 +160,9 @@ impl Daemon {
         }
     }
 
+    /// Commands about the life of a session.
     fn serve_session(&mut self, id: SessionId, header: &Header, body: Body) -> Result<Done, ErrorCode> {
         let hold = |work| Ok(Done::Work(work, Some(id)));
-        let domain = header.domain();
         match body {
             Body::StartTrace => {
                 self.check_start(id)?;
@@ -178,22 +178,6 @@ impl Daemon {
                 Some(session) if session.started => hold(Work::DataPending(DataPending::new(id))),
                 _ => Ok(Done::Payload(vec![0])),
             },
-            Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
-            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
-            Body::TrackerPolicy { attribute } => self.tracker_policy(id, domain, attribute),
-            Body::TrackerSet { attribute } => self.inclusion_set(id, domain, attribute),
-            Body::TrackerSetPolicy { attribute, policy } => {
-                self.set_tracker_policy(id, domain, attribute, policy)?;
-                Ok(self.brought_to_applications(id))
-            }
-            Body::TrackerAdd { attribute, value } => {
-                self.track(id, domain, attribute, value)?;
-                Ok(self.brought_to_applications(id))
-            }
-            Body::TrackerRemove { attribute, value } => {
-                self.untrack(id, domain, attribute, &value)?;
-                Ok(self.brought_to_applications(id))
-            }
             Body::RegenerateMetadata => {
                 self.check_regenerate(id)?;
                 if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {
@@ -207,44 +191,54 @@ impl Daemon {
                 self.regenerate_statedump(id);
                 Ok(self.brought_to_applications(id))
             }
-            Body::ListChannels if domain == Some(Domain::Ust) => {
-                hold(Work::ListChannels(ListChannels::new(id)))
-            }
-            Body::ListChannels => Ok(Done::Reply(Reply::ok(header).with_count(0))),
-            Body::ListEvents { channel } if domain == Some(Domain::Ust) => {
-                let rules = self.list_event_rules(id, &channel)?;
-                Ok(Done::Reply(Reply::ok(header).with_list(&rules, lttng_protocol::client::Event::encode)))
-            }
-            Body::ListEvents { .. } => Err(ErrorCode::Und),
-            Body::EnableChannel(channel) => {
-                if domain != Some(Domain::Ust) {
-                    return Err(ErrorCode::UnknownDomain);
-                }
-                self.enable_channel(id, header.buffer_type, &channel)?;
+            Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
+            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
+            Body::ListChannels
+            | Body::ListEvents { .. }
+            | Body::TrackerPolicy { .. }
+            | Body::TrackerSet { .. } => self.serve_listing(id, header, &body),
+            _ => {
+                self.change_domain(id, header, body)?;
                 Ok(self.brought_to_applications(id))
             }
-            Body::DisableChannel { channel } => {
-                self.disable_channel(id, &channel)?;
-                Ok(self.brought_to_applications(id))
+        }
+    }
+
+    /// Listings of the domain that the request names, and what can be asked of its trackers.
+    fn serve_listing(&mut self, id: SessionId, header: &Header, body: &Body) -> Result<Done, ErrorCode> {
+        match (body, header.domain()) {
+            (Body::ListChannels, Some(Domain::Ust)) => {
+                Ok(Done::Work(Work::ListChannels(ListChannels::new(id)), Some(id)))
             }
-            Body::AddContext { channel, context } => {
-                if domain != Some(Domain::Ust) {
-                    return Err(ErrorCode::Und);
-                }
-                self.add_context(id, &channel, &context)?;
-                Ok(Done::Nothing)
+            (Body::ListChannels, _) => Ok(Done::Reply(Reply::ok(header).with_count(0))),
+            (Body::ListEvents { channel }, Some(Domain::Ust)) => {
+                let rules = self.list_event_rules(id, channel)?;
+                Ok(Done::Reply(Reply::ok(header).with_list(&rules, Event::encode)))
             }
-            Body::EnableEvent { channel, event } => {
-                if domain != Some(Domain::Ust) {
-                    return Err(ErrorCode::Und);
-                }
-                self.enable_event_rule(id, header.buffer_type, &channel, event)?;
-                Ok(self.brought_to_applications(id))
+            (Body::TrackerPolicy { attribute }, domain) => self.tracker_policy(id, domain, *attribute),
+            (Body::TrackerSet { attribute }, domain) => self.inclusion_set(id, domain, *attribute),
+            _ => Err(ErrorCode::Und),
+        }
+    }
+
+    /// Changes to the domain that the request names.
+    fn change_domain(&mut self, id: SessionId, header: &Header, body: Body) -> Result<(), ErrorCode> {
+        let (domain, buffer_type) = (header.domain(), header.buffer_type);
+        let user_space = domain == Some(Domain::Ust);
+        match body {
+            Body::EnableChannel(channel) if user_space => self.enable_channel(id, buffer_type, &channel),
+            Body::EnableChannel(_) => Err(ErrorCode::UnknownDomain),
+            Body::DisableChannel { channel } => self.disable_channel(id, &channel),
+            Body::AddContext { channel, context } if user_space => self.add_context(id, &channel, &context),
+            Body::EnableEvent { channel, event } if user_space => {
+                self.enable_event_rule(id, buffer_type, &channel, event)
             }
-            Body::DisableEvent { channel, event } => {
-                self.disable_event_rules(id, &channel, &event)?;
-                Ok(self.brought_to_applications(id))
+            Body::DisableEvent { channel, event } => self.disable_event_rules(id, &channel, &event),
+            Body::TrackerSetPolicy { attribute, policy } => {
+                self.set_tracker_policy(id, domain, attribute, policy)
             }
+            Body::TrackerAdd { attribute, value } => self.track(id, domain, attribute, value),
+            Body::TrackerRemove { attribute, value } => self.untrack(id, domain, attribute, &value),
             _ => Err(ErrorCode::Und),
         }
     }
