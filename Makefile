@@ -4,6 +4,7 @@
 #   make static     one static binary, TARGET/static/lttng-sessiond
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
+#   make bench      what the daemon costs, beside the stock one: prints a table
 #   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
 #
 # TARGET is $CARGO_TARGET_DIR, or target.
@@ -16,7 +17,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 BINARY := $(TARGET)/$(if $(STATIC),static,release)/lttng-sessiond
 
-.PHONY: all static demo test install clean
+.PHONY: all static demo test bench install clean
 
 all:
 	cargo build --release --locked
@@ -36,6 +37,12 @@ demo:
 test:
 	tests/scripts/setup test
 	tests/scripts/test
+
+# LTTNG_BENCH_DAEMON=PATH measures another binary.
+bench:
+	tests/scripts/setup test
+	$(MAKE) --no-print-directory static
+	LTTNG_TEST_REQUIRE=1 cargo test --release --locked --test bench -- --ignored --nocapture
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lttng-sessiond

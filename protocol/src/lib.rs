@@ -12,6 +12,7 @@
 pub mod client;
 pub mod codec;
 pub mod consumer;
+pub mod filter;
 pub mod ust;
 
 pub use codec::{Error, Reader, Writer};

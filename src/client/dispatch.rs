@@ -178,6 +178,10 @@ impl Daemon {
                 Some(session) if session.started => hold(Work::DataPending(DataPending::new(id))),
                 _ => Ok(Done::Payload(vec![0])),
             },
+            Body::SetShmPath { path } => {
+                self.set_shm_path(id, path)?;
+                Ok(Done::Nothing)
+            }
             Body::RegenerateMetadata => {
                 self.check_regenerate(id)?;
                 if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {

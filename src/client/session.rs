@@ -6,7 +6,7 @@ use lttng_protocol::client::{ErrorCode, SessionDescriptor, SessionKind, SessionO
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
-use crate::model::{Output, Session};
+use crate::model::{Output, Session, SessionId};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 
@@ -65,6 +65,7 @@ impl Daemon {
             gid,
             created,
             output: Output::Local(path),
+            shm_path: None,
             ust: None,
             active: false,
             started: false,
@@ -74,6 +75,16 @@ impl Daemon {
         let mut writer = Writer::default();
         answer.encode(&mut writer);
         Ok(Done::Payload(writer.into_bytes()))
+    }
+
+    /// Says where the session's buffers are to be; the empty path takes that back.
+    pub(super) fn set_shm_path(&mut self, id: SessionId, path: String) -> Result<(), ErrorCode> {
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        if session.started {
+            return Err(ErrorCode::SessionStarted);
+        }
+        session.shm_path = (!path.is_empty()).then_some(path);
+        Ok(())
     }
 
     /// `auto-DATE`, then `auto1-DATE` and so on.

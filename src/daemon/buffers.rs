@@ -21,6 +21,8 @@ use crate::ust::tsdl::{Clock, Header, Scheme};
 
 /// Mode of folders made for traces.
 pub(crate) const FOLDER_MODE: u32 = 0o770;
+/// Bytes of metadata copied at once: a message to the helper holds not much more.
+const COPY_PIECE: usize = 8 << 10;
 /// Sub-buffers of a metadata channel.
 const METADATA_SUBBUFS: u64 = 2;
 /// Least size in bytes of a sub-buffer of a metadata channel.
@@ -107,6 +109,7 @@ impl Daemon {
             for need in needs {
                 self.ask_need(key, need);
             }
+            self.copy_metadata(key);
             let now = self.now;
             // With buffers for each application, it would be kept busy for good: their metadata waits for the end.
             let shared = matches!(key.owner, Owner::User(_));
@@ -117,6 +120,20 @@ impl Daemon {
             if due.is_some_and(|due| now >= due) && quiet && !self.held.contains_key(&key.session) {
                 self.push_metadata(key);
             }
+        }
+    }
+
+    /// Continues the copy of the metadata beside buffers that outlive a crash.
+    fn copy_metadata(&mut self, key: BuffersKey) {
+        let Some(buffers) = self.buffers.get_mut(&key) else { return };
+        let Some((start, bytes)) = buffers.next_copy(COPY_PIECE) else { return };
+        let path = buffers.cause.path.clone();
+        let Some(session) = self.model.get(key.session) else { return };
+        let (owner, folder) = ((session.uid, session.gid), shared_memory_folder(session, &path));
+        if let Some(folder) = folder {
+            let path = PathBuf::from(format!("{folder}/metadata"));
+            let operation = PathOperation::AppendFile { path, start, bytes };
+            self.path_operation(owner, operation, PathPurpose::Copy(key));
         }
     }
 
@@ -152,7 +169,16 @@ impl Daemon {
             let path = format!("{}/ust/{}/index", session.directory(), buffers.cause.path);
             let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
             let owner = (session.uid, session.gid);
+            let kept = shared_memory_folder(session, &buffers.cause.path);
             self.path_operation(owner, operation, PathPurpose::Buffers(key));
+            if let Some(path) = kept {
+                let path = PathBuf::from(path);
+                let operation = PathOperation::MakeDirectories { path, mode: FOLDER_MODE };
+                self.path_operation(owner, operation, PathPurpose::Buffers(key));
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.keep_copy();
+                }
+            }
             return;
         }
         let channel_key = |id| buffers.channel(id).map(|channel| channel.key).unwrap_or_default();
@@ -181,6 +207,11 @@ impl Daemon {
             self.touch_all_applications();
         }
     }
+}
+
+/// Where the buffers are kept, if the session wants them to outlive a crash.
+pub(crate) fn shared_memory_folder(session: &Session, path: &str) -> Option<String> {
+    session.shm_path.as_ref().map(|root| format!("{root}/ust/{path}"))
 }
 
 /// Where trace files go (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).
@@ -262,6 +293,10 @@ fn ask_data_channel(
         tracefile_size: attributes.tracefile_size,
         tracefile_count: u32::try_from(attributes.tracefile_count).unwrap_or(u32::MAX),
         blocking_timeout: attributes.blocking_timeout,
+        root_shm_path: session.shm_path.clone().unwrap_or_default(),
+        shm_path: shared_memory_folder(session, &buffers.cause.path)
+            .map(|folder| format!("{folder}/{}_", channel.name))
+            .unwrap_or_default(),
         ..ask_metadata_channel(session, key, buffers, 0)
     })
 }

@@ -15,6 +15,8 @@ use crate::ust::buffers::BuffersKey;
 pub(crate) enum PathPurpose {
     Operation(OperationId),
     Buffers(BuffersKey),
+    /// The copy of metadata beside buffers that outlive a crash.
+    Copy(BuffersKey),
 }
 
 /// The connection to the helper process.
@@ -89,6 +91,11 @@ impl Daemon {
             Some(PathPurpose::Operation(operation)) => {
                 if let Some(operation) = self.operations.get_mut(&operation) {
                     operation.jobs.path_done(result, descriptor);
+                }
+            }
+            Some(PathPurpose::Copy(key)) => {
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.copied(result.is_ok());
                 }
             }
             Some(PathPurpose::Buffers(key)) => {

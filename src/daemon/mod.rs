@@ -27,7 +27,7 @@ use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId};
 use crate::ust::buffers::{Buffers, BuffersKey};
 pub use applications::PendingApplication;
-pub(crate) use buffers::FOLDER_MODE;
+pub(crate) use buffers::{FOLDER_MODE, shared_memory_folder};
 pub use consumers::Purpose;
 pub(crate) use consumers::Readiness;
 pub use helper::HelperLink;

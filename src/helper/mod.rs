@@ -11,6 +11,7 @@
 
 mod metadata;
 pub mod request;
+mod shared_memory;
 mod worker;
 
 use std::collections::HashMap;
@@ -27,7 +28,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir};
 
-pub use request::{MAX_MESSAGE, Malformed, Operation, Request, Response};
+pub use request::{FileStart, MAX_MESSAGE, Malformed, Operation, Request, Response};
 pub use worker::Accounts;
 
 use crate::sys::fork::{Fork, close_all_but, exit_now, fork, ignore_termination};

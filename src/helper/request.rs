@@ -45,6 +45,26 @@ pub enum Operation {
         #[serde(with = "bytes")]
         path: PathBuf,
     },
+    /// Appends to a file that only its owner can use (0600).
+    AppendFile {
+        /// The file.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// Whether these are its first bytes.
+        start: FileStart,
+        /// What to append.
+        bytes: Vec<u8>,
+    },
+    /// Removes the file `metadata` of a folder of shared memory, the folder, and those above it up to `root`, as
+    /// far as they are empty. ENOTEMPTY as long as the folder itself is not.
+    RemoveSharedMemory {
+        /// The topmost folder that may be removed.
+        #[serde(with = "bytes")]
+        root: PathBuf,
+        /// The folder.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+    },
     /// Waits until a metadata file holds this much text; ETIMEDOUT if it takes too long.
     AwaitMetadata {
         /// The file.
@@ -65,6 +85,17 @@ pub enum Operation {
     },
 }
 
+/// How [`Operation::AppendFile`] begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileStart {
+    /// The file is made; it must not exist.
+    Create,
+    /// The file exists and is emptied.
+    Truncate,
+    /// The file exists and is continued.
+    Continue,
+}
+
 impl Operation {
     /// The path it is about.
     pub fn path(&self) -> &Path {
@@ -72,6 +103,8 @@ impl Operation {
             Operation::MakeDirectories { path, .. }
             | Operation::OpenDirectory { path }
             | Operation::AwaitMetadata { path, .. }
+            | Operation::AppendFile { path, .. }
+            | Operation::RemoveSharedMemory { path, .. }
             | Operation::MakeAndOpenDirectory { path, .. } => path,
         }
     }

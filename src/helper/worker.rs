@@ -5,7 +5,7 @@
 //! its parent's code.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -14,7 +14,8 @@ use std::time::Duration;
 use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
 
 use super::metadata;
-use super::request::{Operation, Request, Response};
+use super::request::{FileStart, Operation, Request, Response};
+use super::shared_memory;
 use crate::sys::socket;
 use crate::users;
 
@@ -101,6 +102,8 @@ fn perform(operation: &Operation) -> io::Result<Option<OwnedFd>> {
     match operation {
         Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| None),
         Operation::OpenDirectory { path } => open_directory(path).map(Some),
+        Operation::AppendFile { path, start, bytes } => append(path, *start, bytes).map(|()| None),
+        Operation::RemoveSharedMemory { root, path } => shared_memory::remove(root, path).map(|()| None),
         Operation::AwaitMetadata { path, length, limit } => {
             metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| None)
         }
@@ -155,6 +158,17 @@ fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
         }
         other => other,
     }
+}
+
+fn append(path: &Path, start: FileStart, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    match start {
+        FileStart::Create => options.write(true).create_new(true),
+        FileStart::Truncate => options.write(true).truncate(true),
+        FileStart::Continue => options.append(true),
+    };
+    options.open(path)?.write_all(bytes)
 }
 
 fn open_directory(path: &Path) -> io::Result<OwnedFd> {

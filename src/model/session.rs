@@ -32,6 +32,8 @@ pub struct Session {
     pub created: i64,
     /// Where the data goes.
     pub output: Output,
+    /// Folder of the buffers, if they are to outlive a crash.
+    pub shm_path: Option<String>,
     /// User space part, once a command named that domain.
     pub ust: Option<UstDomain>,
     /// Recording now.

@@ -4,14 +4,17 @@
 //! Clients see nothing of the session from the moment it is stopped; the reply comes when the trace is whole on
 //! disk.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lttng_protocol::client::{Command, ErrorCode, Reply, RotationState};
 use lttng_protocol::consumer::{CloseTraceChunk, Status, TraceChunkExists, UstRequest};
 
+use super::removal::Removal;
 use super::stop::{Stop, push_all};
 use super::{Context, Progress};
 use crate::consumer::Tail;
+use crate::daemon::shared_memory_folder;
 use crate::model::SessionId;
 use crate::output::ConsumerKind;
 use crate::ust::app::AppId;
@@ -48,6 +51,8 @@ enum Phase {
     Applications(Vec<AppId>),
     /// The metadata ends.
     Close,
+    /// Folders of buffers that were to outlive a crash are removed.
+    Removal(Option<Removal>),
 }
 
 impl Destroy {
@@ -77,8 +82,7 @@ impl Destroy {
                 },
                 Phase::Exists { pause } => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
-                    // 0 stands for "nobody was asked".
-                    Some(jobs) if jobs.failure == Some(Status::CHUNK_EXISTS_LOCAL.0) => {
+                    Some(jobs) if jobs.failures.contains(&Status::CHUNK_EXISTS_LOCAL.0) => {
                         let pause = *pause;
                         context.look_again_after(pause);
                         Phase::Wait { pause, until: context.daemon.after(pause) }
@@ -101,8 +105,14 @@ impl Destroy {
                 }
                 Phase::Close => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
-                    _ => return self.finish(context),
+                    _ => self.free(context),
                 },
+                Phase::Removal(removal) => {
+                    if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
+                        return Progress::Pending;
+                    }
+                    return self.finish(context);
+                }
             };
             self.phase = next;
         }
@@ -166,11 +176,23 @@ impl Destroy {
         ready.map(|(_, buffers)| (buffers.consumer, buffers.metadata_key)).collect()
     }
 
+    /// The buffers are given up: the consumer daemon frees them.
+    fn free(&self, context: &mut Context<'_>) -> Phase {
+        let removal = context.daemon.model.get(self.session).and_then(|session| {
+            let root = session.shm_path.clone()?;
+            let paths = context.daemon.buffers_of(session.id).map(|(_, buffers)| &buffers.cause.path);
+            let folders = paths.filter_map(|path| shared_memory_folder(session, path)).map(PathBuf::from);
+            Some(Removal::new((session.uid, session.gid), root.into(), folders.collect()))
+        });
+        let session = self.session;
+        context.daemon.buffers.retain(|key, _| key.session != session);
+        Phase::Removal(removal)
+    }
+
     fn finish(&self, context: &mut Context<'_>) -> Progress {
         let session = self.session;
         context.daemon.at_rest.remove(&session);
         context.daemon.losses_of_the_gone.remove(&session);
-        context.daemon.buffers.retain(|key, _| key.session != session);
         if let Some(session) = context.daemon.model.remove(session) {
             log::debug!("Session {} is destroyed", session.name);
         }

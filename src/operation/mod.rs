@@ -10,6 +10,7 @@ mod data_pending;
 mod destroy;
 mod list_applications;
 mod list_channels;
+mod removal;
 mod retire;
 mod start;
 mod stop;
@@ -48,8 +49,8 @@ pub struct OperationId(pub u64);
 #[derive(Debug, Default)]
 pub struct Jobs {
     outstanding: usize,
-    /// The first status that was not 0.
-    failure: Option<i32>,
+    /// The statuses and errors that were not 0.
+    failures: Vec<i32>,
     /// A consumer daemon or the helper is gone.
     lost: bool,
     data_pending: bool,
@@ -63,7 +64,7 @@ impl Jobs {
         self.outstanding = self.outstanding.saturating_sub(1);
         match outcome {
             Outcome::Status(0) | Outcome::Channel(_) | Outcome::Buffers(_) => {}
-            Outcome::Status(status) => self.failure = self.failure.or(Some(*status)),
+            Outcome::Status(status) => self.failures.push(*status),
             Outcome::DataPending(pending) => self.data_pending |= pending,
             Outcome::Count(count) => self.counts.push((item, *count)),
             Outcome::Lost => self.lost = true,
@@ -75,12 +76,12 @@ impl Jobs {
         self.outstanding = self.outstanding.saturating_sub(1);
         self.descriptor = descriptor;
         if let Err(errno) = result {
-            self.failure = self.failure.or(Some(errno));
+            self.failures.push(errno);
         }
     }
 
     fn failed(&self) -> bool {
-        self.failure.is_some() || self.lost
+        !self.failures.is_empty() || self.lost
     }
 }
 

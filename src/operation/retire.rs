@@ -7,8 +7,10 @@
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::consumer::UstRequest;
 
+use super::removal::Removal;
 use super::{Context, Progress, list_channels};
 use crate::consumer::Tail;
+use crate::daemon::shared_memory_folder;
 use crate::ust::buffers::BuffersKey;
 
 /// Giving up one application's buffers.
@@ -27,6 +29,8 @@ enum Phase {
     Metadata,
     /// Metadata ends.
     Close,
+    /// Folders of buffers that were to outlive a crash are removed.
+    Removal(Option<Removal>),
 }
 
 impl Retire {
@@ -35,15 +39,34 @@ impl Retire {
         Retire { key, phase: Phase::Begin }
     }
 
+    /// The buffers are given up: the consumer daemon frees them.
+    fn free(&self, context: &mut Context<'_>) -> Option<Removal> {
+        let buffers = context.daemon.buffers.remove(&self.key)?;
+        // Its application may be traced again.
+        context.daemon.touch_all_applications();
+        let session = context.daemon.model.get(self.key.session)?;
+        let folder = shared_memory_folder(session, &buffers.cause.path)?;
+        let root = session.shm_path.clone()?;
+        Some(Removal::new((session.uid, session.gid), root.into(), vec![folder.into()]))
+    }
+
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         let expired = context.expired();
         loop {
+            if let Phase::Removal(removal) = &mut self.phase {
+                if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
+                    return Progress::Pending;
+                }
+                return context.reply(ErrorCode::Ok);
+            }
             // The session may be destroyed meanwhile, and all its buffers with it.
             let Some(buffers) = context.daemon.buffers.get(&self.key) else {
                 return context.reply(ErrorCode::Ok);
             };
             let (kind, metadata_key) = (buffers.consumer, buffers.metadata_key);
-            self.phase = match self.phase {
+            self.phase = match &self.phase {
+                // Dealt with above, where the buffers need not exist.
+                Phase::Removal(_) => return Progress::Pending,
                 Phase::Begin => {
                     let keys: Vec<_> =
                         buffers.data_keys().map(|(channel, key)| (kind, channel, key)).collect();
@@ -80,10 +103,7 @@ impl Retire {
                     if context.answered().is_none() && !context.expired() {
                         return Progress::Pending;
                     }
-                    context.daemon.buffers.remove(&self.key);
-                    // Its application may be traced again.
-                    context.daemon.touch_all_applications();
-                    return context.reply(ErrorCode::Ok);
+                    Phase::Removal(self.free(context))
                 }
             }
         }

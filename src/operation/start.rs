@@ -52,7 +52,7 @@ impl Start {
                     None if context.expired() => return self.fail(context, ErrorCode::CreateDirFail),
                     None => return Progress::Pending,
                     Some(jobs) => match jobs.descriptor {
-                        Some(folder) if jobs.failure.is_none() => {
+                        Some(folder) if jobs.failures.is_empty() => {
                             self.tell_chunk(context, &Rc::new(folder));
                             Phase::Chunk
                         }

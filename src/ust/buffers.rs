@@ -15,6 +15,7 @@ use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
 use crate::consumer::ChannelBuffers;
+use crate::helper::FileStart;
 use crate::model::{ChannelId, SessionId};
 use crate::output::ConsumerKind;
 
@@ -92,8 +93,24 @@ pub struct BufferedChannel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Directory {
     Wanted,
-    Asked,
+    /// This many folders are being made.
+    Asked(u32),
     Made,
+}
+
+/// The copy of the metadata beside buffers that outlive a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Copy {
+    /// Bytes of the text that the file holds.
+    length: usize,
+    /// Generation of the text.
+    version: u64,
+    /// Bytes being appended.
+    under_way: Option<usize>,
+    /// The file exists.
+    exists: bool,
+    /// Something went wrong: nothing more is copied.
+    failed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +138,7 @@ pub struct Buffers {
     /// Number of the metadata channel at the consumer daemon.
     pub metadata_key: u64,
     directory: Directory,
+    copy: Option<Copy>,
     channels: BTreeMap<ChannelId, BufferedChannel>,
     metadata: MetadataStage,
     metadata_wanted: bool,
@@ -155,6 +173,7 @@ impl Buffers {
             header,
             metadata_key: keys(),
             directory: Directory::Wanted,
+            copy: None,
             channels,
             metadata: MetadataStage::Wanted,
             metadata_wanted: false,
@@ -169,7 +188,7 @@ impl Buffers {
     /// only when there is text to push: as long as it is empty, the consumer daemon calls data pending.
     pub fn needs(&mut self) -> Vec<Need> {
         if self.directory == Directory::Wanted {
-            self.directory = Directory::Asked;
+            self.directory = Directory::Asked(1);
             return vec![Need::Directory];
         }
         let mut needs = Vec::new();
@@ -206,9 +225,51 @@ impl Buffers {
 
     /// The folders are there, or not.
     pub fn directory_made(&mut self, made: bool) {
-        self.directory = Directory::Made;
+        self.directory = match self.directory {
+            Directory::Asked(count) if count > 1 => Directory::Asked(count.saturating_sub(1)),
+            _ => Directory::Made,
+        };
         if !made {
             self.fail();
+        }
+    }
+
+    /// Buffers and metadata are to be kept in another folder too, which is being made.
+    pub fn keep_copy(&mut self) {
+        if let Directory::Asked(count) = self.directory {
+            self.directory = Directory::Asked(count.saturating_add(1));
+        }
+        let none = Copy { length: 0, version: 0, under_way: None, exists: false, failed: false };
+        self.copy = Some(none);
+    }
+
+    /// What is to be appended to the copy now, at most `limit` bytes, and how it begins.
+    pub fn next_copy(&mut self, limit: usize) -> Option<(FileStart, Vec<u8>)> {
+        let copy = self.copy.as_mut().filter(|copy| copy.under_way.is_none() && !copy.failed)?;
+        if self.directory != Directory::Made {
+            return None;
+        }
+        let restart = copy.version != self.version;
+        if restart {
+            (copy.length, copy.version) = (0, self.version);
+        }
+        let text = self.registry.text().as_bytes().get(copy.length..).filter(|text| !text.is_empty())?;
+        let piece = text.get(..limit).unwrap_or(text).to_vec();
+        copy.under_way = Some(piece.len());
+        let start = match (copy.exists, restart) {
+            (false, _) => FileStart::Create,
+            (true, true) => FileStart::Truncate,
+            (true, false) => FileStart::Continue,
+        };
+        Some((start, piece))
+    }
+
+    /// The copy was continued, or could not be.
+    pub fn copied(&mut self, done: bool) {
+        if let Some(copy) = &mut self.copy {
+            copy.length = copy.length.saturating_add(copy.under_way.take().unwrap_or(0));
+            copy.exists |= done;
+            copy.failed |= !done;
         }
     }
 

@@ -31,6 +31,13 @@ impl App {
         Self::spawn(sandbox, sandbox.command_as(user, sandbox.program("emitter")))
     }
 
+    /// Starts another program of `tests/apps` that says `ready PID` first and answers each line.
+    pub fn start_program(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
+        let mut command = sandbox.command(sandbox.program(name));
+        command.args(args);
+        Self::spawn(sandbox, command)
+    }
+
     /// Starts a `peer` that holds `count` connections to `path` on which it has sent `bytes`.
     pub fn hold(sandbox: &Sandbox, path: &str, count: usize, bytes: &[u8]) -> Self {
         let file = sandbox.path("bytes");
@@ -74,7 +81,7 @@ impl App {
     }
 
     /// Waits for the answer to an earlier [`Self::send`].
-    pub fn answer(&mut self) -> String {
+    pub fn answer(&self) -> String {
         self.lines.next()
     }
 

@@ -12,9 +12,16 @@ use nix::fcntl::{Flock, FlockArg};
 const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("emitter", &["emitter.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("burst", &["burst.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("clash-number", &["clash.c"], &["-llttng-ust", "-ldl"]),
+    ("clash-text", &["clash.c"], &["-DCLASH_TEXT", "-llttng-ust", "-ldl"]),
+    ("contexts", &["contexts.c", "providers.c"], &["-llttng-ust", "-ldl", "-pthread"]),
     ("crowd", &["crowd.c"], &[]),
+    ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
+    ("loader", &["loader.c"], &["-ldl"]),
     ("peer", &["peer.c"], &[]),
     ("supervise", &["supervise.c"], &[]),
+    ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
 
 /// The compiled program `name`. Compiles all of them when a source is newer than the cache.
