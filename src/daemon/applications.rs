@@ -122,6 +122,7 @@ impl Daemon {
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.now, &mut self.outputs);
         self.apps.insert(id, app);
         self.watched.insert(id);
+        self.held_back.insert(id);
         self.roles.insert(command, Role::Application(id));
         self.roles.insert(notify, Role::Notify(id));
         self.notify_of.insert(notify, id);
@@ -198,6 +199,7 @@ impl Daemon {
         self.notify_of.remove(&app.notify);
         self.close(app.notify);
         self.watched.remove(&id);
+        self.held_back.remove(&id);
         self.dirty.remove(&id);
         self.changed = true;
         let private = self.buffers.keys().filter(|key| key.owner == Owner::Application(id));
@@ -235,6 +237,7 @@ impl Daemon {
         let Some(app) = self.apps.get_mut(&id) else { return };
         if !app.released && (!waiting || self.now >= app.release_by) {
             app.released = true;
+            self.held_back.remove(&id);
             app.send_root(Command::RegisterDone, Cause::RegisterDone, self.now, &mut self.outputs);
             self.watched.insert(id);
         }

@@ -39,6 +39,8 @@ const MAX_ROUNDS: usize = 10_000;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a health query may take.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a health query, whatever they are.
+const HEALTH_QUERY_LEN: usize = 4;
 /// How long the end may take once the daemon was asked to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -69,10 +71,7 @@ pub struct Settings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Client,
-    Health {
-        received: usize,
-        deadline: Instant,
-    },
+    Health,
     /// Connected to the applications' socket; has not said yet which of its two connections this is.
     Unregistered,
     Application(AppId),
@@ -82,6 +81,13 @@ enum Role {
     ConsumerMetadata(ConsumerKind),
     ConsumerMonitor,
     Helper,
+}
+
+/// A health query that is not complete.
+#[derive(Debug)]
+struct HealthQuery {
+    received: usize,
+    deadline: Instant,
 }
 
 /// How far the end of the daemon is.
@@ -150,9 +156,12 @@ pub struct Daemon {
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
     watched: BTreeSet<AppId>,
+    /// Applications whose `main` is held back.
+    held_back: BTreeSet<AppId>,
     /// Something happened that operations or waiting clients may have been waiting for.
     pub(crate) changed: bool,
     health: u64,
+    health_queries: BTreeMap<ConnId, HealthQuery>,
     life: Life,
 }
 
@@ -183,8 +192,10 @@ impl Daemon {
             notify_of: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
+            held_back: BTreeSet::new(),
             changed: false,
             health: 0,
+            health_queries: BTreeMap::new(),
             life: Life::Serving,
         }
     }
@@ -209,7 +220,11 @@ impl Daemon {
                 self.clients.insert(conn, ClientConnection::new(credentials, deadline));
                 Role::Client
             }
-            Listener::Health => Role::Health { received: 0, deadline: self.after(HEALTH_TIMEOUT) },
+            Listener::Health => {
+                let deadline = self.after(HEALTH_TIMEOUT);
+                self.health_queries.insert(conn, HealthQuery { received: 0, deadline });
+                Role::Health
+            }
             Listener::Applications => {
                 if !self.application_accepted(conn, credentials) {
                     self.outputs.push(Output::Close(conn));
@@ -237,9 +252,7 @@ impl Daemon {
         match self.roles.get(&conn).copied() {
             None | Some(Role::ConsumerMonitor) => {}
             Some(Role::Client) => self.client_received(conn, bytes, descriptors),
-            Some(Role::Health { received, deadline }) => {
-                self.health_received(conn, received, deadline, bytes)
-            }
+            Some(Role::Health) => self.health_received(conn, bytes),
             Some(Role::Unregistered) => self.registration_received(conn, bytes),
             Some(Role::Application(app)) => self.application_received(app, bytes),
             Some(Role::Notify(app)) => self.notify_received(app, bytes),
@@ -253,7 +266,8 @@ impl Daemon {
     /// Input: a peer is gone, or can't be talked to. The reactor has closed the connection.
     pub fn closed(&mut self, conn: ConnId) {
         match self.roles.remove(&conn) {
-            None | Some(Role::Health { .. } | Role::ConsumerMonitor) => {}
+            None | Some(Role::ConsumerMonitor) => {}
+            Some(Role::Health) => drop(self.health_queries.remove(&conn)),
             Some(Role::Client) => self.client_closed(conn),
             Some(Role::Unregistered) => drop(self.unregistered.remove(&conn)),
             Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
@@ -362,14 +376,14 @@ impl Daemon {
         uncounted.flat_map(|(_, buffers)| keys_of(buffers)).collect()
     }
 
-    fn health_received(&mut self, conn: ConnId, received: usize, deadline: Instant, bytes: &[u8]) {
-        let received = received.saturating_add(bytes.len());
-        if received < 4 {
-            self.roles.insert(conn, Role::Health { received, deadline });
-            return;
+    fn health_received(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(query) = self.health_queries.get_mut(&conn) else { return };
+        query.received = query.received.saturating_add(bytes.len());
+        if query.received >= HEALTH_QUERY_LEN {
+            self.health_queries.remove(&conn);
+            self.outputs.send(conn, self.health.to_ne_bytes().to_vec());
+            self.close_when_sent(conn);
         }
-        self.outputs.send(conn, self.health.to_ne_bytes().to_vec());
-        self.close_when_sent(conn);
     }
 
     /// Ends step by step: sessions first, so that nothing is lost, then applications and consumer daemons.

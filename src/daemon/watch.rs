@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use super::{Daemon, Life, Role};
+use super::{Daemon, Life};
 use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
@@ -15,11 +15,8 @@ impl Daemon {
     pub fn next_deadline(&mut self) -> Option<Instant> {
         let timeout = self.settings.application_timeout;
         let watched = self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(timeout));
-        let held_back = self.apps.values().filter(|app| !app.released && !app.lagging);
-        let health = self.roles.values().filter_map(|role| match role {
-            Role::Health { deadline, .. } => Some(*deadline),
-            _ => None,
-        });
+        let held_back = self.held_back.iter().filter_map(|id| self.apps.get(id)).filter(|app| !app.lagging);
+        let health = self.health_queries.values().map(|query| query.deadline);
         let life = match self.life {
             Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
             Life::Serving | Life::Over => None,
@@ -71,8 +68,9 @@ impl Daemon {
 
     fn expire_applications(&mut self) {
         let timeout = self.settings.application_timeout;
-        let held_back = self.apps.iter().filter(|(_, app)| !app.released && self.now >= app.release_by);
-        self.dirty.extend(held_back.map(|(&id, _)| id));
+        let late = |id: &&AppId| self.apps.get(id).is_some_and(|app| self.now >= app.release_by);
+        let held_back: Vec<AppId> = self.held_back.iter().filter(late).copied().collect();
+        self.dirty.extend(held_back);
         let mut late = Vec::new();
         for &id in &self.watched {
             let Some(app) = self.apps.get_mut(&id) else { continue };
@@ -99,10 +97,7 @@ impl Daemon {
             .clients
             .iter()
             .filter(|(_, client)| client.deadline().is_some_and(|deadline| now >= deadline));
-        let health = self
-            .roles
-            .iter()
-            .filter(|(_, role)| matches!(role, Role::Health { deadline, .. } if now >= *deadline));
+        let health = self.health_queries.iter().filter(|(_, query)| now >= query.deadline);
         let late: Vec<ConnId> = silent
             .map(|(&conn, _)| conn)
             .chain(unfinished.map(|(&conn, _)| conn))
@@ -112,6 +107,7 @@ impl Daemon {
             log::debug!("A connection said too little for too long");
             self.unregistered.remove(&conn);
             self.clients.remove(&conn);
+            self.health_queries.remove(&conn);
             self.close(conn);
         }
     }

@@ -205,9 +205,10 @@ impl Context<'_> {
         self.to.reply.clone()
     }
 
-    /// The applications that have still to get hold of a session, out of `apps`.
+    /// Whether some of `apps` have still to get hold of a session. Those that have it are taken off the end, so that
+    /// looking again costs nothing as long as the last one has not.
     fn unsettled(&self, apps: &mut Vec<AppId>, session: SessionId) -> bool {
-        apps.retain(|&app| !self.daemon.is_settled(app, session));
+        while apps.pop_if(|app| self.daemon.is_settled(*app, session)).is_some() {}
         !apps.is_empty()
     }
 }
