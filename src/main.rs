@@ -153,7 +153,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(result?)
 }
 
-/// Options are understood as the original's are, but not all that they ask for is there.
+/// Options are understood as the original's are, but not all that they ask for is there. Only those that were given
+/// are worth a warning.
 fn say_what_is_missing(options: &Options) {
     if options.load.is_some() {
         log::warn!("Session configurations can't be loaded yet: --load has no effect");
