@@ -2,18 +2,18 @@
 //! Checks the filter bytecode that clients send, before it is stored or passed to a tracer.
 //!
 //! A client's library compiles a filter; the daemon hands the result on unchanged. Tracers trust parts of it:
-//! they follow offsets of the relocation table without a look at the code's length, read names past the end of
-//! the data, and end the traced application when a stack runs over. So [`validate`] accepts what the compiler of
-//! lttng-tools 2.13 can produce and nothing that would not be safe to run. It must never refuse a filter of a
-//! stock client for any other reason; and it does not look at types, which tracers check by themselves when they
-//! link a filter to an event.
+//! they follow offsets of the relocation table without a look at the code's length, read names past the end
+//! of the data, and end the traced application when a stack runs over. So [`validate`] accepts what the
+//! compiler of lttng-tools 2.13 can produce and nothing that would not be safe to run. It must never refuse a
+//! filter of a stock client for any other reason; and it does not look at types, which tracers check by
+//! themselves when they link a filter to an event.
 //!
 //! Data is code, then the relocation table:
 //!
 //! | Part | Contents |
 //! |---|---|
 //! | code | instructions without padding: an opcode byte, then its operand |
-//! | table | for each instruction that names something, in the order of the code: `u16` offset of its opcode in the code, name, NUL |
+//! | table | for each instruction that names something, in order: `u16` offset of its opcode, name, NUL |
 //!
 //! Facts from lttng-tools 2.13 (`src/common/filter/filter-visitor-generate-bytecode.c`,
 //! `src/common/bytecode/bytecode.h`) and lttng-ust 2.13 (`src/lib/lttng-ust/lttng-bytecode*.c`).
@@ -222,7 +222,7 @@ enum Entry {
     Value,
 }
 
-/// The stack of a tracer, without the values. Slots from `depth` on are `None`, so that stacks can be compared.
+/// The stack of a tracer, without the values. Slots from `depth` on are `None`, so that stacks compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Stack {
     slots: [Option<Entry>; MAX_STACK],
@@ -400,9 +400,10 @@ fn check_table(table: &[u8], base: usize, references: &[Reference]) -> Result<()
         if name.is_empty() || name.len() > MAX_NAME {
             return Err(at_entry(Fault::NameLength(name.len())));
         }
-        match reference.symbol {
-            Some(symbol) if usize::from(symbol) != name_place => return Err(at_code(Fault::Symbol(symbol))),
-            _ => {}
+        if let Some(symbol) = reference.symbol
+            && usize::from(symbol) != name_place
+        {
+            return Err(at_code(Fault::Symbol(symbol)));
         }
     }
     if reader.remaining() > 0 {

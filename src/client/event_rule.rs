@@ -3,7 +3,8 @@
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c`, `event.c` and `trace-ust.c`.
 
-use lttng_protocol::client::{ErrorCode, Event, EventType, LogLevelType};
+use lttng_protocol::client::{Bytecode, ErrorCode, Event, EventType, LogLevelType};
+use lttng_protocol::filter;
 use lttng_protocol::ust::command::LogLevel;
 
 use crate::daemon::Daemon;
@@ -82,6 +83,16 @@ fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// A filter that the tracer would refuse, or worse, is never stored.
+fn check_filter((expression, bytecode): (String, Bytecode)) -> Result<Filter, ErrorCode> {
+    let Bytecode { reloc_offset, seqnum, data } = bytecode;
+    if let Err(error) = filter::validate(&data, reloc_offset) {
+        log::warn!("Refused the bytecode of filter `{expression}`: {error}");
+        return Err(ErrorCode::FilterInval);
+    }
+    Ok(Filter { expression, bytecode: data, reloc_offset, seqnum })
+}
+
 fn add_or_enable(channel: &mut Channel, event: Event) -> Result<(), ErrorCode> {
     let name = normalise_pattern(&event.name);
     if is_reserved(&name) {
@@ -94,12 +105,7 @@ fn add_or_enable(channel: &mut Channel, event: Event) -> Result<(), ErrorCode> {
         None => None,
     };
     let kind = event.event_type();
-    let filter = event.filter.zip(event.bytecode).map(|(expression, bytecode)| Filter {
-        expression,
-        reloc_offset: bytecode.reloc_offset,
-        seqnum: bytecode.seqnum,
-        bytecode: bytecode.data,
-    });
+    let filter = event.filter.zip(event.bytecode).map(check_filter).transpose()?;
     let exclusions: Vec<String> = event.exclusions.iter().map(|name| normalise_pattern(name)).collect();
     let rule = EventRule {
         id: channel.next_rule(),

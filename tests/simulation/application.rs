@@ -536,7 +536,9 @@ impl Application {
                     Command::Filter(bytecode) => {
                         assert!(bytecode.data_size > 0, "a filter of size 0 is never answered");
                         assert!(rule.key.1.is_empty(), "a second filter");
-                        rule.key.1 = String::from_utf8(payload.to_vec()).unwrap();
+                        // Code and offset of the relocation, then the field's name: the filter's text.
+                        let name = payload[16..].strip_suffix(&[0]).expect("a name without its end");
+                        rule.key.1 = String::from_utf8(name.to_vec()).unwrap();
                     }
                     Command::Exclusion { count } => {
                         assert!(*count > 0, "an exclusion of nothing is never answered");

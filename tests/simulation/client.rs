@@ -102,10 +102,15 @@ pub fn rule(name: &str) -> Event {
     Event { enabled: 0, ..Event::tracepoint(name) }
 }
 
-/// A rule with a filter, whose bytecode is its text.
+/// A rule with a filter. Its bytecode compares a field of the filter's name with a number: another filter has another.
 pub fn filtered(name: &str, filter: &str) -> Event {
-    let data = filter.as_bytes().to_vec();
-    let bytecode = Bytecode { reloc_offset: 0, seqnum: 0, data };
+    // Load the field, load the number, greater than, return; then the field's name for the linker.
+    let mut data = vec![0x3b, 0xff, 0xff, 0x41];
+    data.extend(i64::try_from(filter.len()).unwrap().to_ne_bytes());
+    data.extend([0x0e, 0x01, 0, 0]);
+    data.extend(filter.as_bytes());
+    data.push(0);
+    let bytecode = Bytecode { reloc_offset: 14, seqnum: 0, data };
     Event { filter: Some(filter.to_owned()), bytecode: Some(bytecode), ..rule(name) }
 }
 

@@ -13,7 +13,7 @@ pub struct Element {
 }
 
 /// Elements whose children come in no defined order.
-const UNORDERED: &[&str] = &["channels", "events", "pids"];
+const UNORDERED: &[&str] = &["channels", "events", "pids", "process_attr_values"];
 
 /// Elements whose text differs from run to run.
 const VARYING: &[&str] = &["creation_time", "id", "pid"];
@@ -54,6 +54,19 @@ impl Element {
     pub fn texts(&self, name: &str) -> Vec<&str> {
         let own = (self.name() == name).then_some(self.text.as_str());
         own.into_iter().chain(self.children.iter().flat_map(|child| child.texts(name))).collect()
+    }
+
+    /// All texts inside the elements with this name, in document order.
+    pub fn texts_below(&self, name: &str) -> Vec<&str> {
+        let found = self.name() == name;
+        let own = (found && !self.text.is_empty()).then_some(self.text.as_str());
+        let below = self.children.iter().flat_map(|child| if found { child.all_texts() } else { child.texts_below(name) });
+        own.into_iter().chain(below).collect()
+    }
+
+    fn all_texts(&self) -> Vec<&str> {
+        let own = (!self.text.is_empty()).then_some(self.text.as_str());
+        own.into_iter().chain(self.children.iter().flat_map(Element::all_texts)).collect()
     }
 
     /// The tree as indented lines, in a form that is the same from run to run.
