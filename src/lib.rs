@@ -9,6 +9,7 @@ pub mod consumer;
 pub mod daemon;
 pub mod daemonize;
 pub mod helper;
+pub mod inbox;
 pub mod instance;
 pub mod model;
 pub mod operation;

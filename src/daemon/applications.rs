@@ -160,6 +160,7 @@ impl Daemon {
     }
 
     fn application_answered(&mut self, id: AppId, answer: &Answer) -> Result<(), Nonsense> {
+        self.progress = self.now;
         let Some(app) = self.apps.get_mut(&id) else { return Ok(()) };
         let (now, pid) = (self.now, app.credentials.pid);
         match answer.cause {

@@ -98,7 +98,8 @@ impl Daemon {
         if let Some(buffers) = self.buffers.get_mut(&key) {
             buffers.retired = true;
         }
-        self.begin(Work::Retire(Retire::new(key)), ReplyTo::nobody(), None);
+        let in_findings = self.at_rest.contains_key(&key.session);
+        self.begin(Work::Retire(Retire::new(key, in_findings)), ReplyTo::nobody(), None);
     }
 
     /// Asks for everything that buffers need, and pushes metadata that is due.

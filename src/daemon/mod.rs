@@ -156,6 +156,8 @@ pub struct Daemon {
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
     watched: BTreeSet<AppId>,
+    /// When an application has last answered.
+    progress: Instant,
     /// Applications whose `main` is held back.
     held_back: BTreeSet<AppId>,
     /// Something happened that operations or waiting clients may have been waiting for.
@@ -192,6 +194,7 @@ impl Daemon {
             notify_of: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
+            progress: now,
             held_back: BTreeSet::new(),
             changed: false,
             health: 0,
@@ -367,13 +370,17 @@ impl Daemon {
 
     /// The numbers by which consumer daemons know the data channels of a session.
     pub(crate) fn data_keys(&self, session: SessionId) -> Vec<(ConsumerKind, ChannelId, u64)> {
-        self.buffers_of(session).flat_map(|(_, buffers)| keys_of(buffers)).collect()
+        self.data_keys_if(session, |_| true)
     }
 
-    /// Those of [`Daemon::data_keys`] whose losses are not counted for good yet.
-    pub(crate) fn uncounted_keys(&self, session: SessionId) -> Vec<(ConsumerKind, ChannelId, u64)> {
-        let uncounted = self.buffers_of(session).filter(|(_, buffers)| !buffers.retired);
-        uncounted.flat_map(|(_, buffers)| keys_of(buffers)).collect()
+    /// Those of [`Daemon::data_keys`] whose buffers are such.
+    pub(crate) fn data_keys_if(
+        &self,
+        session: SessionId,
+        such: impl Fn(&Buffers) -> bool,
+    ) -> Vec<(ConsumerKind, ChannelId, u64)> {
+        let chosen = self.buffers_of(session).filter(|(_, buffers)| such(buffers));
+        chosen.flat_map(|(_, buffers)| keys_of(buffers)).collect()
     }
 
     fn health_received(&mut self, conn: ConnId, bytes: &[u8]) {

@@ -17,15 +17,15 @@ const UNKNOWN: i32 = -2;
 impl Daemon {
     pub(super) fn notify_received(&mut self, id: AppId, bytes: &[u8]) {
         let Some(app) = self.apps.get_mut(&id) else { return };
-        app.notify_input.extend_from_slice(bytes);
+        app.notify_input.push(bytes);
         loop {
             let Some(app) = self.apps.get_mut(&id) else { return };
-            let request = match Request::length(&app.notify_input) {
-                Ok(Some(length)) if app.notify_input.len() >= length => {
-                    let message: Vec<u8> = app.notify_input.drain(..length).collect();
-                    Request::decode(&message)
-                }
-                Ok(_) => return,
+            let request = match Request::length(app.notify_input.bytes()) {
+                Ok(Some(length)) => match app.notify_input.take(length, Request::decode) {
+                    Some(request) => request,
+                    None => return,
+                },
+                Ok(None) => return,
                 Err(error) => Err(error),
             };
             match request {

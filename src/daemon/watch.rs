@@ -14,7 +14,8 @@ impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
     pub fn next_deadline(&mut self) -> Option<Instant> {
         let timeout = self.settings.application_timeout;
-        let watched = self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(timeout));
+        let watched =
+            self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.progress, timeout));
         let held_back = self.held_back.iter().filter_map(|id| self.apps.get(id)).filter(|app| !app.lagging);
         let health = self.health_queries.values().map(|query| query.deadline);
         let life = match self.life {
@@ -74,7 +75,7 @@ impl Daemon {
         let mut late = Vec::new();
         for &id in &self.watched {
             let Some(app) = self.apps.get_mut(&id) else { continue };
-            match app.overdue(self.now, timeout) {
+            match app.overdue(self.now, self.progress, timeout) {
                 None => {}
                 Some(Overdue::Inspect) => {
                     self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });

@@ -2,6 +2,7 @@
 //! Listing the tracepoints of all applications, or their fields. All are asked at once; who can't answer is
 //! left out.
 
+use lttng_protocol::Writer;
 use lttng_protocol::client::{Event, EventField, FieldType};
 
 use super::{Context, Progress};
@@ -31,26 +32,30 @@ impl ListApplications {
         if apps.iter().any(unfinished) && !context.expired() {
             return Progress::Pending;
         }
-        let mut events = Vec::new();
-        let mut fields = Vec::new();
+        // Encoded at once: with many applications the list is long.
+        let mut writer = Writer::default();
+        let mut count: u32 = 0;
         for app in apps.iter() {
             let Some(app) = context.daemon.apps.get_mut(app) else { continue };
             let pid = app.credentials.pid;
             let Some(entries) = app.take_listing(*id) else { continue };
             let event = |name: &str, loglevel| Event { loglevel, pid, ..Event::tracepoint(name) };
-            events.extend(entries.tracepoints.iter().map(|entry| event(&entry.name, entry.loglevel)));
-            fields.extend(entries.fields.iter().map(|entry| EventField {
-                field_type: field_type(entry.field_type),
-                nowrite: entry.nowrite,
-                name: entry.field_name.clone(),
-                event: event(&entry.event_name, entry.loglevel),
-            }));
+            for entry in &entries.tracepoints {
+                event(&entry.name, entry.loglevel).encode(&mut writer);
+            }
+            for entry in &entries.fields {
+                let field = EventField {
+                    field_type: field_type(entry.field_type),
+                    nowrite: entry.nowrite,
+                    name: entry.field_name.clone(),
+                    event: event(&entry.event_name, entry.loglevel),
+                };
+                field.encode(&mut writer);
+            }
+            let listed = entries.tracepoints.len().max(entries.fields.len());
+            count = count.saturating_add(u32::try_from(listed).unwrap_or(u32::MAX));
         }
-        let reply = context.success();
-        Progress::Done(match kind {
-            ListingKind::Tracepoints => reply.with_list(&events, Event::encode),
-            ListingKind::Fields => reply.with_list(&fields, EventField::encode),
-        })
+        Progress::Done(context.success().with_count(count).with_payload(writer.into_bytes()))
     }
 }
 

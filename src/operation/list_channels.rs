@@ -16,19 +16,23 @@ use crate::output::ConsumerKind;
 pub struct ListChannels {
     session: SessionId,
     asked: bool,
+    /// What applications that are gone had lost when the others were asked about.
+    gone: BTreeMap<ChannelId, u64>,
 }
 
 impl ListChannels {
     /// Lists this session's user space channels.
     pub fn new(session: SessionId) -> Self {
-        ListChannels { session, asked: false }
+        ListChannels { session, asked: false, gone: BTreeMap::new() }
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         if !self.asked {
             self.asked = true;
+            let gone = context.daemon.losses_of_the_gone.get(&self.session);
+            self.gone = gone.cloned().unwrap_or_default();
             if !context.daemon.at_rest.contains_key(&self.session) {
-                let keys = context.daemon.uncounted_keys(self.session);
+                let keys = context.daemon.data_keys_if(self.session, |buffers| !buffers.counted);
                 ask_losses(context, self.session, keys);
             }
         }
@@ -40,8 +44,7 @@ impl ListChannels {
         };
         let now = losses(jobs);
         let known = context.daemon.at_rest.get(&self.session).map_or(&now, |at_rest| &at_rest.losses);
-        let none = BTreeMap::new();
-        let gone = context.daemon.losses_of_the_gone.get(&self.session).unwrap_or(&none);
+        let gone = &self.gone;
         let of = |losses: &BTreeMap<ChannelId, u64>, id| losses.get(&id).copied().unwrap_or(0);
         let losses = |id: ChannelId| of(known, id).saturating_add(of(gone, id));
         let listed: Vec<client::Channel> =

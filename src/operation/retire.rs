@@ -4,6 +4,8 @@
 //! What the application left in them is written, its losses are added to those of the session, and its metadata
 //! ends. There is no client: the application is gone, and nobody waits.
 
+use std::collections::BTreeMap;
+
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::consumer::UstRequest;
 
@@ -11,12 +13,15 @@ use super::removal::Removal;
 use super::{Context, Progress, list_channels};
 use crate::consumer::Tail;
 use crate::daemon::shared_memory_folder;
+use crate::model::ChannelId;
 use crate::ust::buffers::BuffersKey;
 
 /// Giving up one application's buffers.
 #[derive(Debug)]
 pub struct Retire {
     key: BuffersKey,
+    /// The session was stopped before, and what was found then includes these buffers.
+    in_findings: bool,
     phase: Phase,
 }
 
@@ -34,9 +39,26 @@ enum Phase {
 }
 
 impl Retire {
-    /// Gives up these buffers.
-    pub fn new(key: BuffersKey) -> Self {
-        Retire { key, phase: Phase::Begin }
+    /// Gives up these buffers. `in_findings` says that their losses are part of what is known of the session at rest.
+    pub fn new(key: BuffersKey, in_findings: bool) -> Self {
+        Retire { key, in_findings, phase: Phase::Begin }
+    }
+
+    /// The losses are now those of an application that is gone, and nobody else's.
+    fn move_losses(&self, context: &mut Context<'_>, lost: &BTreeMap<ChannelId, u64>) {
+        let daemon = &mut *context.daemon;
+        let gone = daemon.losses_of_the_gone.entry(self.key.session).or_default();
+        let mut at_rest = daemon.at_rest.get_mut(&self.key.session).filter(|_| self.in_findings);
+        for (&channel, &count) in lost {
+            let of_channel = gone.entry(channel).or_default();
+            *of_channel = of_channel.saturating_add(count);
+            if let Some(found) = at_rest.as_mut().and_then(|at_rest| at_rest.losses.get_mut(&channel)) {
+                *found = found.saturating_sub(count);
+            }
+        }
+        if let Some(buffers) = daemon.buffers.get_mut(&self.key) {
+            buffers.counted = true;
+        }
     }
 
     /// The buffers are given up: the consumer daemon frees them.
@@ -80,11 +102,7 @@ impl Retire {
                     None if !context.expired() => return Progress::Pending,
                     jobs => {
                         let lost = jobs.map(list_channels::losses).unwrap_or_default();
-                        let total = context.daemon.losses_of_the_gone.entry(self.key.session).or_default();
-                        for (channel, count) in lost {
-                            let of_channel = total.entry(channel).or_default();
-                            *of_channel = of_channel.saturating_add(count);
-                        }
+                        self.move_losses(context, &lost);
                         Phase::Metadata
                     }
                 },

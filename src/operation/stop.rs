@@ -109,7 +109,8 @@ impl Stop {
                     }
                     jobs => {
                         self.at_rest.drained = jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
-                        let keys = context.daemon.uncounted_keys(self.session);
+                        // Those being given up are counted when they are.
+                        let keys = context.daemon.data_keys_if(self.session, |buffers| !buffers.retired);
                         list_channels::ask_losses(context, self.session, keys);
                         Phase::Count
                     }

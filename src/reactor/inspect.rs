@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Why a process does not answer: a look at /proc. These files are the kernel's own, nobody can hold them up.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
 use crate::output::ProcessState;
 
@@ -9,52 +10,63 @@ use crate::output::ProcessState;
 const CGROUP2: &str = "/sys/fs/cgroup";
 const FREEZER: &str = "/sys/fs/cgroup/freezer";
 
+/// Bytes read of a file: more than any of these files has before what is looked for.
+const ENOUGH: usize = 4096;
+
 /// The state of a process.
 pub fn inspect(pid: i32) -> ProcessState {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return ProcessState::Gone };
-    match state_letter(&stat) {
+    let Some(status) = read(&format!("/proc/{pid}/status")) else { return ProcessState::Gone };
+    match state(&status) {
         Some('T' | 't') => ProcessState::Suspended,
         Some('Z' | 'X' | 'x') | None => ProcessState::Gone,
-        Some(_) if is_frozen(pid) || is_held_by_debugger(pid) => ProcessState::Suspended,
+        Some(_) if has_tracer(&status) && is_held(pid) => ProcessState::Suspended,
+        Some(_) if is_frozen(pid) => ProcessState::Suspended,
         Some(_) => ProcessState::Running,
     }
 }
 
-/// The state follows the name, which is in parentheses and may itself hold parentheses.
-fn state_letter(stat: &str) -> Option<char> {
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.trim_start().chars().next()
+/// The beginning of a file, in one go.
+fn read(path: &str) -> Option<String> {
+    let mut bytes = vec![0; ENOUGH];
+    let count = File::open(path).and_then(|mut file| file.read(&mut bytes)).ok()?;
+    bytes.truncate(count);
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// A debugger may hold any thread of the process, not only the first one.
-fn is_held_by_debugger(pid: i32) -> bool {
-    let traced = fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| has_tracer(&status));
-    let threads = || fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    traced
-        && threads().any(|thread| {
-            let stat = fs::read_to_string(thread.path().join("stat"));
-            stat.is_ok_and(|stat| state_letter(&stat) == Some('t'))
-        })
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+fn state(status: &str) -> Option<char> {
+    field(status, "State")?.chars().next()
 }
 
 fn has_tracer(status: &str) -> bool {
-    let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
-    tracer.is_some_and(|tracer| tracer.trim() != "0")
+    field(status, "TracerPid").is_some_and(|tracer| tracer != "0")
+}
+
+/// A debugger may hold any thread of the process, not only the first one.
+fn is_held(pid: i32) -> bool {
+    let mut threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    threads.any(|thread| {
+        let status = read(&format!("/proc/{pid}/task/{}/status", thread.file_name().display()));
+        status.is_some_and(|status| state(&status) == Some('t'))
+    })
 }
 
 fn is_frozen(pid: i32) -> bool {
-    let Ok(groups) = fs::read_to_string(format!("/proc/{pid}/cgroup")) else { return false };
+    let Some(groups) = read(&format!("/proc/{pid}/cgroup")) else { return false };
     groups.lines().any(|line| {
         let mut parts = line.splitn(3, ':');
         let (_, Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
         if controllers.is_empty() {
-            let events = fs::read_to_string(format!("{CGROUP2}{path}/cgroup.events"));
-            events.is_ok_and(|events| events.lines().any(|line| line == "frozen 1"))
+            let events = read(&format!("{CGROUP2}{path}/cgroup.events"));
+            events.is_some_and(|events| events.lines().any(|line| line == "frozen 1"))
         } else if controllers.split(',').any(|controller| controller == "freezer") {
-            let state = fs::read_to_string(format!("{FREEZER}{path}/freezer.state"));
-            state.is_ok_and(|state| state.trim() != "THAWED")
+            let state = read(&format!("{FREEZER}{path}/freezer.state"));
+            state.is_some_and(|state| state.trim() != "THAWED")
         } else {
             false
         }
@@ -68,10 +80,9 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn the_state_follows_the_last_parenthesis() {
-        assert_eq!(state_letter("12 (a) T (b)) S 1 2"), Some('S'));
-        assert_eq!(state_letter("12 (name) t 1"), Some('t'));
-        assert_eq!(state_letter("nonsense"), None);
+    fn the_state_is_a_letter() {
+        assert_eq!(state("Name:\tState: x\nState:\tT (stopped)\n"), Some('T'));
+        assert_eq!(state("nonsense"), None);
     }
 
     #[test]

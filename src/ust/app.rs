@@ -14,12 +14,15 @@ use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointFiel
 use super::buffers::{BuffersKey, Owner};
 use super::listing::{self, Entries, Listing, ListingKind};
 use super::mirror::{Request, SessionMirror};
+use crate::inbox::Inbox;
 use crate::model::{BufferingScheme, SessionId};
 use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
 use crate::sys::socket::Credentials;
 
-/// Unanswered for this long, an application's process is looked at.
+/// Unanswered for this long, while no other application answers either, an application's process is looked at.
 const SUSPICION: Duration = Duration::from_millis(20);
+/// Unanswered for this long, it is looked at although others answer: they may all be waiting for the CPU.
+const PATIENCE: Duration = Duration::from_millis(100);
 /// How often a suspended process is looked at.
 const SUSPENDED_CHECK: Duration = Duration::from_millis(250);
 /// How often one that is merely slow is looked at.
@@ -134,9 +137,9 @@ pub struct App {
     /// Listings under way.
     pub listings: BTreeMap<ListingId, Listing>,
     /// Bytes of an incomplete notify request.
-    pub notify_input: Vec<u8>,
+    pub notify_input: Inbox,
     expected: VecDeque<Expected>,
-    input: Vec<u8>,
+    input: Inbox,
     reply: Option<Reply>,
     watch: Option<Watch>,
 }
@@ -163,9 +166,9 @@ impl App {
             release_by,
             lagging: false,
             listings: BTreeMap::new(),
-            notify_input: Vec::new(),
+            notify_input: Inbox::default(),
             expected: VecDeque::new(),
-            input: Vec::new(),
+            input: Inbox::default(),
             reply: None,
             watch: None,
         }
@@ -207,7 +210,7 @@ impl App {
 
     /// Takes bytes from the command connection; call [`App::next_answer`] afterwards.
     pub fn received(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.input.push(bytes);
     }
 
     /// The next complete answer among the bytes received.
@@ -218,8 +221,8 @@ impl App {
         let reply = match self.reply.take() {
             Some(reply) => reply,
             None => {
-                let Some(bytes) = self.take_input(Reply::LEN) else { return Ok(None) };
-                Reply::decode(&bytes).map_err(|_| Nonsense("malformed reply"))?
+                let Some(reply) = self.input.take(Reply::LEN, Reply::decode) else { return Ok(None) };
+                reply.map_err(|_| Nonsense("malformed reply"))?
             }
         };
         let Some(oldest) = self.expected.front() else { return Err(Nonsense("reply to no command")) };
@@ -229,15 +232,19 @@ impl App {
         let cause = oldest.cause;
         let has_field = matches!(cause, Cause::Listing(_, ListingKind::Fields, listing::Step::Entry));
         let field = if has_field && reply.code == code::OK {
-            let Some(bytes) = self.take_input(TracepointField::LEN) else {
+            let Some(field) = self.input.take(TracepointField::LEN, TracepointField::decode) else {
                 self.reply = Some(reply);
                 return Ok(None);
             };
-            Some(TracepointField::decode(&bytes).map_err(|_| Nonsense("malformed field"))?)
+            Some(field.map_err(|_| Nonsense("malformed field"))?)
         } else {
             None
         };
         self.expected.pop_front();
+        if self.expected.is_empty() {
+            // Most applications owe nothing most of the time.
+            self.expected = VecDeque::new();
+        }
         self.watch = (!self.expected.is_empty()).then(|| Watch { since: now, check: after(now, SUSPICION) });
         Ok(Some(Answer { cause, reply, field }))
     }
@@ -279,26 +286,33 @@ impl App {
         !self.expected.is_empty()
     }
 
-    /// When [`App::overdue`] must be asked.
-    pub fn next_check(&self, timeout: Option<Duration>) -> Option<Instant> {
+    /// When [`App::overdue`] must be asked. `progress` is when any application has last answered.
+    pub fn next_check(&self, progress: Instant, timeout: Option<Duration>) -> Option<Instant> {
         let watch = self.watch?;
+        let check = self.check(watch, progress);
         let end = timeout.filter(|_| !self.lagging).map(|timeout| after(watch.since, timeout));
-        Some(end.map_or(watch.check, |end| end.min(watch.check)))
+        Some(end.map_or(check, |end| end.min(check)))
     }
 
     /// What to do about the oldest unanswered command at this time. `timeout` is what a process that could
     /// answer is given; none is for ever.
-    pub fn overdue(&mut self, now: Instant, timeout: Option<Duration>) -> Option<Overdue> {
-        let lagging = self.lagging;
-        let watch = self.watch.as_mut()?;
-        if !lagging && timeout.is_some_and(|timeout| now >= after(watch.since, timeout)) {
+    pub fn overdue(&mut self, now: Instant, progress: Instant, timeout: Option<Duration>) -> Option<Overdue> {
+        let watch = self.watch?;
+        if !self.lagging && timeout.is_some_and(|timeout| now >= after(watch.since, timeout)) {
             return Some(Overdue::GiveUp);
         }
-        if now < watch.check {
+        if now < self.check(watch, progress) {
             return None;
         }
-        watch.check = after(now, if lagging { SUSPENDED_CHECK } else { SLOW_CHECK });
+        let pause = if self.lagging { SUSPENDED_CHECK } else { SLOW_CHECK };
+        self.watch = Some(Watch { check: after(now, pause), ..watch });
         Some(Overdue::Inspect)
+    }
+
+    /// A crowd of applications that all have something to do answers one after the other: as long as some do, the
+    /// others are given more time before anybody looks.
+    fn check(&self, watch: Watch, progress: Instant) -> Instant {
+        watch.check.max(after(progress, SUSPICION).min(after(watch.since, PATIENCE)))
     }
 
     /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.
@@ -312,10 +326,6 @@ impl App {
         watch.since = now;
         watch.check = after(now, if suspended { SUSPENDED_CHECK } else { SUSPICION });
         true
-    }
-
-    fn take_input(&mut self, length: usize) -> Option<Vec<u8>> {
-        (self.input.len() >= length).then(|| self.input.drain(..length).collect())
     }
 }
 

@@ -130,8 +130,10 @@ pub struct Buffers {
     pub consumer: ConsumerKind,
     /// What caused them.
     pub cause: Cause,
-    /// Its only user is gone, and its losses are counted for good.
+    /// Its only user is gone: it is being given up.
     pub retired: bool,
+    /// What it lost is among the losses of the gone.
+    pub counted: bool,
     /// What the channels hold.
     pub registry: Registry,
     header: Header,
@@ -169,6 +171,7 @@ impl Buffers {
             consumer,
             cause,
             retired: false,
+            counted: false,
             registry,
             header,
             metadata_key: keys(),

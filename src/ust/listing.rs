@@ -8,8 +8,8 @@ use lttng_protocol::ust::command::{Command, Tracepoint, TracepointField, code};
 use super::app::{Answer, Nonsense};
 
 /// Entries asked for in the first burst, and in each later one.
-const FIRST_BURST: usize = 16;
-const BURST: usize = 64;
+const FIRST_BURST: usize = 8;
+const BURST: usize = 16;
 /// Most entries taken from one application.
 const MAX_ENTRIES: usize = 100_000;
 

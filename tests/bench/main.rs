@@ -185,6 +185,7 @@ fn short_lived_applications(bench: &Bench) {
     bench.add(table::SHORT_WALL, begin.elapsed().as_secs_f64());
     assert_eq!(String::from_utf8_lossy(&crowd.stdout), format!("ended {COUNT} 0\n"));
     bench.add(table::SHORT_CPU, (settled_cpu(process) - before).as_secs_f64());
+    bench.add(table::SHORT_PEAK, peak_kib(process));
 
     bench.lttng(&["destroy"]);
     assert_eq!(trace::events(sandbox, &output).len(), COUNT + 1, "recorded events");

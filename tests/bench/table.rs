@@ -21,7 +21,7 @@ pub enum Unit {
 pub struct Figure {
     what: &'static str,
     unit: Unit,
-    /// The ratio to the stock daemon that is aimed at; for [`ALONE`] figures there is none.
+    /// The ratio to the stock daemon that is aimed at.
     goal: Option<f64>,
 }
 
@@ -43,6 +43,7 @@ pub const PEAK_MEMORY: Figure = figure("300, after all of it: peak memory", Unit
 
 pub const SHORT_CPU: Figure = figure("300 short-lived, traced: CPU time", Unit::Time, Some(0.5));
 pub const SHORT_WALL: Figure = figure("300 short-lived, traced: wall clock", Unit::Time, None);
+pub const SHORT_PEAK: Figure = figure("300 short-lived, traced: peak memory", Unit::Memory, None);
 pub const JOIN_COMMAND_TRIPS: Figure =
     figure("joining a running session: round trips, command socket", Unit::Count, None);
 pub const JOIN_NOTIFY_TRIPS: Figure =

@@ -156,7 +156,8 @@ fn what_is_refused() {
         s.lttng(&["add-context", "-u", "-c", "a", "-t", "vtid", "-t", "vpid", "-t", "vuid"]);
         s.lttng_unordered(&["list", "s"]).ok();
         // Contexts of the kernel only.
-        for name in ["pid", "tid", "ppid", "vppid", "prio", "nice", "hostname", "uid", "euid", "preemptible"] {
+        for name in ["pid", "tid", "ppid", "vppid", "prio", "nice", "hostname", "uid", "euid", "preemptible"]
+        {
             s.lttng(&["add-context", "-u", "-c", "a", "-t", name]).fails();
         }
         s.lttng(&["add-context", "-u", "-c", "a", "-t", "perf:cpu:page-fault"]).fails();
@@ -291,8 +292,12 @@ fn a_context_of_an_application_that_does_not_provide_it() {
         s.lttng(&["destroy"]).ok();
         let shown = s.run("babeltrace2", &[&trace, "--names=all", "--no-delta"]).ok();
         assert_eq!(shown.stderr, "");
-        let fields: Vec<&str> =
-            shown.stdout.lines().filter_map(|line| line.split_once("_app_some_thing_tag")).map(|parts| parts.1).collect();
+        let fields: Vec<&str> = shown
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_once("_app_some_thing_tag"))
+            .map(|parts| parts.1)
+            .collect();
         assert_eq!(fields.len(), 2, "{}", shown.stdout);
         s.note("fields", &fields.join("\n"), Order::Fixed);
         daemon.stop();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::app::App;
-use crate::support::daemon::{Daemon, eventually};
+use crate::support::daemon::Daemon;
 use crate::support::trace::{all_events, events, numbers};
 use crate::support::{Sandbox, side_by_side};
 
@@ -39,23 +39,19 @@ fn metadata_while_recording() {
         let mut app = App::start(s);
         app.tell("tick 0 5");
         app.tell("full 0 5");
-        let files = || metadata_files(Path::new(&trace));
-        eventually("there is metadata", || {
-            files().first().is_some_and(|file| fs::metadata(file).unwrap().len() > 4096)
-        });
         s.lttng(&["regenerate", "metadata"]).ok();
         s.lttng_xml(&["regenerate", "metadata"]).ok();
         app.tell("tick 5 5");
         let mut late = App::start(s);
         late.tell("tick 10 5");
         late.tell("other 1 1");
-        s.lttng(&["regenerate", "metadata", "s"]).ok();
+        s.lttng(&["regenerate", "metadata", "-s", "s"]).ok();
         s.lttng(&["stop"]).ok();
         s.lttng(&["destroy"]).ok();
         let all = events(s, &trace);
         assert_eq!(numbers(&all, "testapp:tick"), (0..15).collect::<Vec<i64>>());
         assert_eq!(all.iter().filter(|event| event.name == "testapp:full").count(), 5);
-        assert_eq!(files().len(), 1);
+        assert_eq!(metadata_files(Path::new(&trace)).len(), 1);
         daemon.stop();
     });
 }
@@ -68,7 +64,7 @@ fn a_second_state_dump() {
         s.lttng(&["start"]).ok();
         let apps = App::start_many(s, 3);
         s.lttng(&["regenerate", "statedump"]).ok();
-        s.lttng_xml(&["regenerate", "statedump", "s"]).ok();
+        s.lttng_xml(&["regenerate", "statedump", "-s", "s"]).ok();
         // The application answers the command after it has dumped its state.
         s.lttng(&["stop"]).ok();
         apps.into_iter().for_each(App::exit);
@@ -93,7 +89,7 @@ fn what_is_refused() {
         for what in ["metadata", "statedump"] {
             s.lttng(&["regenerate", what]).fails();
             s.lttng_xml(&["regenerate", what]).fails();
-            s.lttng(&["regenerate", what, "none"]).fails();
+            s.lttng(&["regenerate", what, "-s", "none"]).fails();
         }
         s.lttng(&["start"]).ok();
         s.lttng(&["stop"]).ok();

@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),
+    ("mute", &["mute.c"], &[]),
     ("peer", &["peer.c"], &[]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),

@@ -60,7 +60,10 @@ impl Element {
     pub fn texts_below(&self, name: &str) -> Vec<&str> {
         let found = self.name() == name;
         let own = (found && !self.text.is_empty()).then_some(self.text.as_str());
-        let below = self.children.iter().flat_map(|child| if found { child.all_texts() } else { child.texts_below(name) });
+        let below = self
+            .children
+            .iter()
+            .flat_map(|child| if found { child.all_texts() } else { child.texts_below(name) });
         own.into_iter().chain(below).collect()
     }
 

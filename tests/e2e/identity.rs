@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Applications of several users, and processes that become other processes.
+
+use std::fs;
+
+use crate::support::app::App;
+use crate::support::daemon::{Daemon, eventually};
+use crate::support::normalise::Order;
+use crate::support::sandbox::User;
+use crate::support::trace::{events, numbers};
+use crate::support::{Sandbox, is_root, side_by_side, skip};
+
+const FIRST: User = User { uid: 54321, gid: 54321, groups: &[] };
+const SECOND: User = User { uid: 54322, gid: 54322, groups: &[] };
+
+/// Creates session `s` with its trace in `trace` and an event rule, and starts it.
+fn start(s: &Sandbox, channel: &[&str]) -> String {
+    let trace = s.path("trace");
+    s.lttng(&["create", "s", "--output", &trace]).ok();
+    s.lttng(&[&["enable-channel", "-u"], channel, &["c"]].concat()).ok();
+    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    s.lttng(&["start"]).ok();
+    trace
+}
+
+/// Everything in the trace with its owner, but for the files of other CPUs than the first and without process
+/// ids and dates.
+fn layout(s: &Sandbox, trace: &str) -> String {
+    let found = s.run("find", &[trace, "-printf", "%P %y %m %U:%G\n"]).ok();
+    let mut lines: Vec<String> = found
+        .stdout
+        .lines()
+        .filter(|line| !line.contains("/c_") || line.contains("/c_0"))
+        .map(|line| match line.split_once("pid/emitter-") {
+            Some((before, rest)) => {
+                let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+                format!("{before}pid/emitter-N-DATE{rest}")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    lines.sort();
+    lines.join("\n")
+}
+
+#[test]
+fn each_user_has_buffers_and_the_files_are_the_session_owners() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            if !is_root() {
+                return skip("only root can act as another user");
+            }
+            let daemon = Daemon::start(s);
+            let mut early = App::start_as(s, FIRST);
+            let trace = start(s, &[buffers]);
+            let mut apps = [App::start_as(s, SECOND), App::start(s), App::start_as(s, FIRST)];
+            early.tell("tick 0 2");
+            for (number, app) in apps.iter_mut().enumerate() {
+                app.tell(&format!("tick {} 2", number * 10 + 10));
+            }
+            s.lttng_unordered(&["list", "-u"]).ok();
+            s.lttng(&["destroy"]).ok();
+            assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21, 30, 31]);
+            s.note("layout", &layout(s, &trace), Order::Fixed);
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn a_daemon_of_a_user_owns_what_it_writes() {
+    side_by_side(|s| {
+        if !is_root() {
+            return skip("only root can act as another user");
+        }
+        let daemon = Daemon::start_as(s, FIRST, &[]);
+        let trace = s.home_of(FIRST).join("trace").to_string_lossy().into_owned();
+        s.lttng_as(FIRST, &["create", "s", "--output", &trace]).ok();
+        s.lttng_as(FIRST, &["enable-channel", "-u", "c"]).ok();
+        s.lttng_as(FIRST, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        s.lttng_as(FIRST, &["start"]).ok();
+        let mut own = App::start_as(s, FIRST);
+        own.tell("tick 0 2");
+        let mut foreign = App::start_as(s, SECOND);
+        foreign.tell("tick 10 2");
+        s.lttng_as(FIRST, &["destroy"]).ok();
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1]);
+        s.note("layout", &layout(s, &trace), Order::Fixed);
+        daemon.stop();
+    });
+}
+
+/// The library that lets the child of a `fork` register on its own.
+const FORK_LIBRARY: &[&str] = &["LD_PRELOAD=liblttng-ust-fork.so"];
+
+/// Runs `forker` with and without the fork library and records what arrives.
+fn become_another(s: &Sandbox, args: &[&str], want: &[i64], finished: impl Fn(&Sandbox) -> bool) {
+    let daemon = Daemon::start(s);
+    for (number, environment) in [&[][..], FORK_LIBRARY].into_iter().enumerate() {
+        let trace = s.path(&format!("trace-{number}"));
+        s.lttng(&["create", "s", "--output", &trace]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
+        s.lttng(&["add-context", "-u", "-t", "procname"]).ok();
+        s.lttng(&["start"]).ok();
+        let forker = s.program("forker");
+        s.run("env", &[environment, &[&*forker.to_string_lossy()], args].concat()).ok();
+        eventually("it is done", || finished(s));
+        s.lttng(&["destroy"]).ok();
+        let all = events(s, &trace);
+        assert_eq!(numbers(&all, "testapp:tick"), want, "{environment:?}");
+        let names: Vec<String> = all.iter().map(|event| format!("{:?}", event.context.last())).collect();
+        s.note("names", &names.join("\n"), Order::Fixed);
+    }
+    eventually("nobody is left", || !s.run("lttng", &["list", "-u"]).ok().stdout.contains("PID: "));
+    daemon.stop();
+}
+
+#[test]
+fn fork() {
+    side_by_side(|s| become_another(s, &["fork"], &[0, 1, 2, 100, 101, 102, 200, 201, 202], |_| true));
+}
+
+#[test]
+fn exec() {
+    side_by_side(|s| {
+        let burst = s.program("burst");
+        become_another(s, &["exec", &burst.to_string_lossy()], &[0, 1, 2, 100, 101, 102], |_| true);
+    });
+}
+
+#[test]
+fn to_the_background() {
+    side_by_side(|s| {
+        let file = s.path("done");
+        become_another(s, &["daemon", &file], &[0, 1, 2, 100, 101, 102], |_| {
+            let done = fs::read_to_string(&file).is_ok_and(|text| text == "done\n");
+            if done {
+                fs::remove_file(&file).unwrap();
+            }
+            done
+        });
+    });
+}
+
+#[test]
+fn a_child_of_a_fork_has_buffers_of_its_own() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let trace = start(s, &["--buffers-pid"]);
+        let forker = s.program("forker");
+        s.run("env", &[FORK_LIBRARY, &[&*forker.to_string_lossy(), "fork"]].concat()).ok();
+        s.lttng(&["destroy"]).ok();
+        let want = [0, 1, 2, 100, 101, 102, 200, 201, 202];
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), want);
+        assert_eq!(fs::read_dir(format!("{trace}/ust/pid")).unwrap().count(), 2);
+        daemon.stop();
+    });
+}
