@@ -62,6 +62,11 @@ impl Connection {
         Connection { descriptor, kind, queue: VecDeque::new(), queued: 0, read_first: None, close_by: None }
     }
 
+    /// Whether it is a stream of bytes.
+    pub fn is_stream(&self) -> bool {
+        self.kind == Kind::Stream
+    }
+
     /// The descriptor.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.descriptor.as_fd()

@@ -56,6 +56,8 @@ pub struct Reactor {
     programs: BTreeMap<ConsumerKind, ConsumerProgram>,
     /// Sources that may have more to read, although the kernel will not say so again.
     readable: BTreeSet<ConnId>,
+    /// Connections whose peer will send nothing more: they are read to their end.
+    ending: BTreeSet<ConnId>,
     /// Connections with something new to write.
     unflushed: BTreeSet<ConnId>,
     /// Listening sockets that had to be left alone, and until when.
@@ -82,6 +84,7 @@ impl Reactor {
             sources: BTreeMap::new(),
             programs,
             readable: BTreeSet::new(),
+            ending: BTreeSet::new(),
             unflushed: BTreeSet::new(),
             postponed: BTreeSet::new(),
             accept_again: None,
@@ -131,6 +134,9 @@ impl Reactor {
                 let conn = ConnId(event.token().0 as u64);
                 if is_readable(event) {
                     turn.insert(conn);
+                }
+                if event.is_read_closed() || event.is_error() {
+                    self.ending.insert(conn);
                 }
                 if event.is_writable() {
                     self.unflushed.insert(conn);
@@ -220,7 +226,13 @@ impl Reactor {
                 Ok(0) => return self.lose(conn),
                 Ok(count) => {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
+                    // Less than there was room for is all there was, unless descriptors cut it short. More will be
+                    // announced; only the end, if it was announced already, will not be again.
+                    let all = count < BUFFER && descriptors.is_empty() && connection.is_stream();
                     self.daemon.received(conn, bytes, descriptors);
+                    if all && !self.ending.contains(&conn) {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -291,6 +303,7 @@ impl Reactor {
             let _ = self.poll.registry().deregister(&mut SourceFd(&raw));
         }
         self.readable.remove(&conn);
+        self.ending.remove(&conn);
         self.unflushed.remove(&conn);
     }
 
