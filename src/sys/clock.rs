@@ -39,18 +39,16 @@ fn local(seconds: i64) -> libc::tm {
     broken_down
 }
 
+/// Date and time of day with `between` between them.
+fn digits(t: &libc::tm, between: char) -> String {
+    let (year, month) = (t.tm_year.saturating_add(1900), t.tm_mon.saturating_add(1));
+    let (day, hour, minute, second) = (t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+    format!("{year:04}{month:02}{day:02}{between}{hour:02}{minute:02}{second:02}")
+}
+
 /// `YYYYmmdd-HHMMSS` in local time, as in names of sessions and folders.
 pub fn name_date(seconds: i64) -> String {
-    let t = local(seconds);
-    format!(
-        "{:04}{:02}{:02}-{:02}{:02}{:02}",
-        t.tm_year.saturating_add(1900),
-        t.tm_mon.saturating_add(1),
-        t.tm_mday,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec
-    )
+    digits(&local(seconds), '-')
 }
 
 /// `YYYYmmddTHHMMSS+hhmm` in local time, as in metadata and chunk names.
@@ -58,17 +56,7 @@ pub fn iso_date(seconds: i64) -> String {
     let t = local(seconds);
     let minutes = t.tm_gmtoff / 60;
     let sign = if minutes < 0 { '-' } else { '+' };
-    format!(
-        "{:04}{:02}{:02}T{:02}{:02}{:02}{sign}{:02}{:02}",
-        t.tm_year.saturating_add(1900),
-        t.tm_mon.saturating_add(1),
-        t.tm_mday,
-        t.tm_hour,
-        t.tm_min,
-        t.tm_sec,
-        minutes.abs() / 60,
-        minutes.abs() % 60
-    )
+    format!("{}{sign}{:02}{:02}", digits(&t, 'T'), minutes.abs() / 60, minutes.abs() % 60)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use crate::support::trace::{Event, Value, events, numbers};
 use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Every built-in context of user space.
-const BUILT_IN: &[&str] = &[
+pub const BUILT_IN: &[&str] = &[
     "vpid",
     "vtid",
     "procname",

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use crate::processes::layout;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
@@ -21,26 +22,6 @@ fn start(s: &Sandbox, channel: &[&str]) -> String {
     s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
     s.lttng(&["start"]).ok();
     trace
-}
-
-/// Everything in the trace with its owner, but for the files of other CPUs than the first and without process
-/// ids and dates.
-fn layout(s: &Sandbox, trace: &str) -> String {
-    let found = s.run("find", &[trace, "-printf", "%P %y %m %U:%G\n"]).ok();
-    let mut lines: Vec<String> = found
-        .stdout
-        .lines()
-        .filter(|line| !line.contains("/c_") || line.contains("/c_0"))
-        .map(|line| match line.split_once("pid/emitter-") {
-            Some((before, rest)) => {
-                let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-                format!("{before}pid/emitter-N-DATE{rest}")
-            }
-            None => line.to_owned(),
-        })
-        .collect();
-    lines.sort();
-    lines.join("\n")
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::contexts::BUILT_IN;
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
@@ -100,28 +101,7 @@ fn every_type_of_field() {
 fn every_context() {
     side_by_side(|s| {
         let daemon = Daemon::start(s);
-        let contexts = [
-            "vpid",
-            "vtid",
-            "procname",
-            "pthread_id",
-            "ip",
-            "cgroup_ns",
-            "ipc_ns",
-            "mnt_ns",
-            "net_ns",
-            "pid_ns",
-            "time_ns",
-            "user_ns",
-            "uts_ns",
-            "vuid",
-            "veuid",
-            "vsuid",
-            "vgid",
-            "vegid",
-            "vsgid",
-            "$app.some:thing",
-        ];
+        let contexts = [BUILT_IN, &["$app.some:thing"]].concat();
         let trace = record_values(s, "--buffers-uid", &contexts);
         s.note("metadata", &text(s, &trace), Order::Fixed);
         daemon.stop();

@@ -17,8 +17,8 @@ fn session(s: &Sandbox, options: &[&str]) -> String {
     trace
 }
 
-/// The directories of a trace and the files for CPU 0, sorted, without process ids and dates.
-fn layout(s: &Sandbox, trace: &str) -> String {
+/// The directories of a trace and the files for CPU 0, with their owners, sorted, without process ids and dates.
+pub fn layout(s: &Sandbox, trace: &str) -> String {
     let found = s.run("find", &[trace, "-printf", "%P %y %m %U:%G\n"]).ok();
     let mut lines: Vec<String> = found
         .stdout
