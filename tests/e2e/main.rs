@@ -17,5 +17,6 @@ mod misbehaving;
 mod processes;
 mod record;
 mod regenerate;
+mod shm;
 mod support;
 mod trackers;
