@@ -371,16 +371,18 @@ impl Drop for Lock {
     }
 }
 
+/// The write lock on a whole file, however long it is.
+const WHOLE_FILE: libc::flock = libc::flock {
+    l_type: libc::F_WRLCK as libc::c_short,
+    l_whence: libc::SEEK_SET as libc::c_short,
+    l_start: 0,
+    l_len: 0,
+    l_pid: 0,
+};
+
 /// Takes the write lock on the whole file on behalf of the open file. False: somebody has it.
 fn lock_record(file: &File) -> io::Result<bool> {
-    let whole = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
-    };
-    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole)) {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&WHOLE_FILE)) {
         Ok(_) => Ok(true),
         Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES) => Ok(false),
         // File systems without record locks: flock alone has to do.

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use log::LevelFilter;
 use lttng_sessiond::daemon::{Daemon, Settings};
@@ -23,7 +23,7 @@ use lttng_sessiond::options::{self, Invocation, Options};
 use lttng_sessiond::output::{ConsumerKind, Listener};
 use lttng_sessiond::reactor::Reactor;
 use lttng_sessiond::reactor::children::ConsumerProgram;
-use lttng_sessiond::sys::{random, signal};
+use lttng_sessiond::sys::{clock, random, signal};
 use lttng_sessiond::users;
 use lttng_sessiond::wait_shm::{SHM_DIRECTORY, WaitWord};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -129,7 +129,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let daemon = Daemon::new(settings(options, &programs, quota)?, Instant::now(), wall_clock());
+    let daemon = Daemon::new(settings(options, &programs, quota)?, Instant::now(), clock::wall());
     let mut reactor = Reactor::new(daemon, signal::listen()?, programs)?;
     reactor.connect_helper(helper.socket)?;
     for (listener, socket) in listeners {
@@ -250,9 +250,4 @@ fn wait_for_helper(pid: Pid) {
     {
         std::thread::sleep(Duration::from_millis(2));
     }
-}
-
-fn wall_clock() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX)
 }

@@ -24,9 +24,7 @@ impl Daemon {
     ) -> Result<(), ErrorCode> {
         let page = self.settings.page_size;
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
-        if wanted.name.starts_with('.') || wanted.name.contains('/') {
-            return Err(ErrorCode::InvalidChannelName);
-        }
+        check_name(&wanted.name)?;
         let ust = session.ust.get_or_insert_with(UstDomain::default);
         match ust.find_mut(&wanted.name) {
             Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
@@ -73,9 +71,7 @@ impl Daemon {
         if ust.find(name).is_some() {
             return Ok(());
         }
-        if name.starts_with('.') || name.contains('/') {
-            return Err(ErrorCode::InvalidChannelName);
-        }
+        check_name(name)?;
         if session.started {
             return Err(ErrorCode::TraceAlreadyStarted);
         }
@@ -85,6 +81,14 @@ impl Daemon {
         add_channel(ust, name, Attributes::default_for(scheme, page));
         Ok(())
     }
+}
+
+/// The name becomes part of file names.
+fn check_name(name: &str) -> Result<(), ErrorCode> {
+    if name.starts_with('.') || name.contains('/') {
+        return Err(ErrorCode::InvalidChannelName);
+    }
+    Ok(())
 }
 
 fn add_channel(ust: &mut UstDomain, name: &str, attributes: Attributes) {

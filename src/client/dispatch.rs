@@ -169,7 +169,7 @@ impl Daemon {
                 hold(Work::Start(Start::new(id)))
             }
             Body::StopTrace => {
-                self.check_stop(id)?;
+                self.check_active(id, ErrorCode::TraceAlreadyStopped)?;
                 hold(Work::Stop(Stop::new(id)))
             }
             Body::DestroySession => hold(Work::Destroy(Destroy::new(id))),
@@ -183,7 +183,7 @@ impl Daemon {
                 Ok(Done::Nothing)
             }
             Body::RegenerateMetadata => {
-                self.check_regenerate(id)?;
+                self.check_active(id, ErrorCode::SessionNotStarted)?;
                 if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {
                     return Err(ErrorCode::PerPidSession);
                 }
@@ -191,7 +191,7 @@ impl Daemon {
                 Ok(Done::Nothing)
             }
             Body::RegenerateStatedump => {
-                self.check_regenerate(id)?;
+                self.check_active(id, ErrorCode::SessionNotStarted)?;
                 self.regenerate_statedump(id);
                 Ok(self.brought_to_applications(id))
             }
@@ -266,17 +266,11 @@ impl Daemon {
         }
     }
 
-    fn check_regenerate(&self, id: SessionId) -> Result<(), ErrorCode> {
+    /// The session must record; `otherwise` is what the client is told if it does not.
+    fn check_active(&self, id: SessionId, otherwise: ErrorCode) -> Result<(), ErrorCode> {
         match self.model.get(id) {
             Some(session) if session.active => Ok(()),
-            _ => Err(ErrorCode::SessionNotStarted),
-        }
-    }
-
-    fn check_stop(&self, id: SessionId) -> Result<(), ErrorCode> {
-        match self.model.get(id) {
-            Some(session) if session.active => Ok(()),
-            _ => Err(ErrorCode::TraceAlreadyStopped),
+            _ => Err(otherwise),
         }
     }
 

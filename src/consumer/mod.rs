@@ -23,6 +23,7 @@ pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
 use metadata::MetadataTalk;
 
 use crate::output::{ConnId, ConsumerKind, Output, Outputs, SharedFd};
+use crate::sys::clock::after;
 
 /// How long a consumer daemon may take from its start until it has connected.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -139,7 +140,7 @@ impl<T> Consumer<T> {
 
     /// Starts it.
     pub fn start(&mut self, now: Instant, outputs: &mut Outputs) {
-        self.state = State::Starting { deadline: deadline(now) };
+        self.state = State::Starting { deadline: after(now, START_TIMEOUT) };
         outputs.push(Output::SpawnConsumer(self.kind));
     }
 
@@ -195,7 +196,7 @@ impl<T> Consumer<T> {
         now: Instant,
         outputs: &mut Outputs,
     ) {
-        self.state = State::Greeting { deadline: deadline(now) };
+        self.state = State::Greeting { deadline: after(now, START_TIMEOUT) };
         self.command = Some(command);
         self.metadata = Some(MetadataTalk::new(metadata));
         self.monitor = Some(monitor);
@@ -317,8 +318,4 @@ impl<T> Consumer<T> {
             Tail::Text(text) => outputs.send(conn, text),
         }
     }
-}
-
-fn deadline(now: Instant) -> Instant {
-    now.checked_add(START_TIMEOUT).unwrap_or(now)
 }

@@ -125,7 +125,6 @@ impl Daemon {
         self.held_back.insert(id);
         self.roles.insert(command, Role::Application(id));
         self.roles.insert(notify, Role::Notify(id));
-        self.notify_of.insert(notify, id);
         self.outputs.push(Output::ReadFirst { conn: notify, first: command });
         self.touch(id);
     }
@@ -197,7 +196,6 @@ impl Daemon {
     pub(super) fn remove_application(&mut self, id: AppId, why: &str) {
         let Some(app) = self.apps.remove(&id) else { return };
         log::debug!("Application {} is gone: {why}", app.credentials.pid);
-        self.notify_of.remove(&app.notify);
         self.close(app.notify);
         self.watched.remove(&id);
         self.held_back.remove(&id);
@@ -281,8 +279,7 @@ impl Daemon {
         let Some(app) = self.apps.get_mut(&id) else { return false };
         let mirror = app.mirrors.entry(session).or_default();
         mirror.waiting = waiting;
-        let idle = SessionMirror::default();
-        if *mirror == idle {
+        if *mirror == none {
             app.mirrors.remove(&session);
             self.untraced(id, key);
         }

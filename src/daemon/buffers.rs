@@ -3,6 +3,7 @@
 //! to the consumer daemon soon after it was produced.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
@@ -112,16 +113,23 @@ impl Daemon {
             }
             self.copy_metadata(key);
             let now = self.now;
-            // With buffers for each application, it would be kept busy for good: their metadata waits for the end.
-            let shared = matches!(key.owner, Owner::User(_));
-            let due = self.buffers.get_mut(&key).filter(|_| shared).and_then(|it| it.push_due(now));
-            let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
-            let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
-            // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
-            if due.is_some_and(|due| now >= due) && quiet && !self.held.contains_key(&key.session) {
+            if self.next_push(key).is_some_and(|due| now >= due) {
                 self.push_metadata(key);
             }
         }
+    }
+
+    /// When metadata is to be pushed without being asked for, if nothing keeps it back: an operation or a consumer
+    /// daemon that has something to do is followed by another look.
+    pub(super) fn next_push(&mut self, key: BuffersKey) -> Option<Instant> {
+        // The delay begins to run here, also for what is kept back.
+        let due = self.buffers.get_mut(&key)?.push_due(self.now)?;
+        // With buffers for each application, it would be kept busy for good: their metadata waits for the end.
+        let shared = matches!(key.owner, Owner::User(_));
+        // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
+        let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
+        let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
+        (shared && quiet && !self.held.contains_key(&key.session)).then_some(due)
     }
 
     /// Continues the copy of the metadata beside buffers that outlive a crash.
@@ -163,27 +171,28 @@ impl Daemon {
         }
     }
 
+    /// Has the folders made: those of the trace files, and those of buffers that are to outlive a crash.
+    fn make_folders(&mut self, key: BuffersKey) {
+        let Some(session) = self.model.get(key.session) else { return };
+        let Some(buffers) = self.buffers.get_mut(&key) else { return };
+        let owner = (session.uid, session.gid);
+        let trace = format!("{}/ust/{}/index", session.directory(), buffers.cause.path);
+        let kept = shared_memory_folder(session, &buffers.cause.path);
+        if kept.is_some() {
+            buffers.keep_copy();
+        }
+        for path in [Some(trace), kept].into_iter().flatten() {
+            let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
+            self.path_operation(owner, operation, PathPurpose::Buffers(key));
+        }
+    }
+
     fn ask_need(&mut self, key: BuffersKey, need: Need) {
         let Some(session) = self.model.get(key.session) else { return };
         let Some(buffers) = self.buffers.get(&key) else { return };
-        if need == Need::Directory {
-            let path = format!("{}/ust/{}/index", session.directory(), buffers.cause.path);
-            let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
-            let owner = (session.uid, session.gid);
-            let kept = shared_memory_folder(session, &buffers.cause.path);
-            self.path_operation(owner, operation, PathPurpose::Buffers(key));
-            if let Some(path) = kept {
-                let path = PathBuf::from(path);
-                let operation = PathOperation::MakeDirectories { path, mode: FOLDER_MODE };
-                self.path_operation(owner, operation, PathPurpose::Buffers(key));
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.keep_copy();
-                }
-            }
-            return;
-        }
         let channel_key = |id| buffers.channel(id).map(|channel| channel.key).unwrap_or_default();
         let (request, purpose) = match need {
+            Need::Directory => return self.make_folders(key),
             Need::Channel(id) => {
                 let Some(ask) = ask_data_channel(session, key, buffers, id) else { return };
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Channel(key, id))
@@ -196,7 +205,7 @@ impl Daemon {
                 let ask = ask_metadata_channel(session, key, buffers, page);
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Metadata(key))
             }
-            Need::SetUpMetadata | Need::Directory => {
+            Need::SetUpMetadata => {
                 (UstRequest::SetupMetadata { key: buffers.metadata_key }, Purpose::SetUpMetadata(key))
             }
         };

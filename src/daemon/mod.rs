@@ -23,6 +23,7 @@ use crate::consumer::Consumer;
 use crate::model::{ChannelId, Model, SessionId};
 use crate::operation::{AtRest, Operation, OperationId};
 use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs};
+use crate::sys::clock;
 use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId};
 use crate::ust::buffers::{Buffers, BuffersKey};
@@ -151,7 +152,6 @@ pub struct Daemon {
     pub(crate) counters: Counters,
     roles: BTreeMap<ConnId, Role>,
     unregistered: BTreeMap<ConnId, PendingApplication>,
-    notify_of: BTreeMap<ConnId, AppId>,
     /// Applications for which something may have to be done.
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
@@ -191,7 +191,6 @@ impl Daemon {
             counters: Counters::default(),
             roles: BTreeMap::new(),
             unregistered: BTreeMap::new(),
-            notify_of: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
             progress: now,
@@ -269,13 +268,12 @@ impl Daemon {
     /// Input: a peer is gone, or can't be talked to. The reactor has closed the connection.
     pub fn closed(&mut self, conn: ConnId) {
         match self.roles.remove(&conn) {
-            None | Some(Role::ConsumerMonitor) => {}
+            // The command connection stays in use, as the application will not make another.
+            None | Some(Role::ConsumerMonitor | Role::Notify(_)) => {}
             Some(Role::Health) => drop(self.health_queries.remove(&conn)),
             Some(Role::Client) => self.client_closed(conn),
             Some(Role::Unregistered) => drop(self.unregistered.remove(&conn)),
             Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
-            // The command connection stays in use, as the application will not make another.
-            Some(Role::Notify(_)) => drop(self.notify_of.remove(&conn)),
             Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
                 self.consumer_lost(kind, "it closed a connection")
             }
@@ -325,7 +323,7 @@ impl Daemon {
 
     /// The point in time `duration` from now.
     pub(crate) fn after(&self, duration: Duration) -> Instant {
-        self.now.checked_add(duration).unwrap_or(self.now)
+        clock::after(self.now, duration)
     }
 
     /// Closes a connection and forgets it.

@@ -62,7 +62,7 @@ impl Daemon {
                 Reply::Channel { code, id, header: HeaderType::Large }
             }
             Request::Enum(description) => {
-                let buffers = self.registry_of(id, description.session).map(|(buffers, _)| buffers);
+                let buffers = self.registry_of(id, description.session);
                 let result =
                     buffers.ok_or(UNKNOWN).and_then(|buffers| buffers.registry.register_enum(description));
                 let (code, id) = split(result);
@@ -73,7 +73,7 @@ impl Daemon {
 
     fn registry_channel(&mut self, id: AppId, session: u32, channel: u32) -> Option<(&mut Buffers, u32)> {
         let channel = self.channel_known_as(id, session, channel)?;
-        let (buffers, _) = self.registry_of(id, session)?;
+        let buffers = self.registry_of(id, session)?;
         let number = buffers.channel(channel)?.number;
         Some((buffers, number))
     }
@@ -84,11 +84,11 @@ impl Daemon {
         app.mirrors.get(&session)?.channel_by_handle(channel)
     }
 
-    fn registry_of(&mut self, id: AppId, session: u32) -> Option<(&mut Buffers, SessionId)> {
+    fn registry_of(&mut self, id: AppId, session: u32) -> Option<&mut Buffers> {
         let app = self.apps.get(&id)?;
         let session = session_known_as(app, session)?;
         let key = app.buffers_key(session, self.model.get(session)?.scheme());
-        Some((self.buffers.get_mut(&key)?, session))
+        self.buffers.get_mut(&key)
     }
 }
 

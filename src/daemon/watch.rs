@@ -8,11 +8,13 @@ use super::{Daemon, Life};
 use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
-use crate::ust::buffers::Owner;
+use crate::ust::buffers::BuffersKey;
 
 impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
     pub fn next_deadline(&mut self) -> Option<Instant> {
+        let keys: Vec<BuffersKey> = self.buffers.keys().copied().collect();
+        let push = keys.into_iter().filter_map(|key| self.next_push(key)).min();
         let timeout = self.settings.application_timeout;
         let watched =
             self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.progress, timeout));
@@ -22,13 +24,6 @@ impl Daemon {
             Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
             Life::Serving | Life::Over => None,
         };
-        let pushes = self.buffers.iter_mut().filter_map(|(key, buffers)| {
-            // What keeps a push back, a busy consumer daemon or an operation, is followed by another look.
-            let quiet = self.consumers.get(&buffers.consumer).is_some_and(|consumer| consumer.is_quiet());
-            let shared = matches!(key.owner, Owner::User(_));
-            let free = shared && quiet && !self.held.contains_key(&key.session);
-            buffers.push_due(self.now).filter(|_| free)
-        });
         watched
             .chain(held_back.map(|app| app.release_by))
             .chain(self.unregistered.values().map(|pending| pending.deadline))
@@ -36,7 +31,7 @@ impl Daemon {
             .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
             .chain(self.operations.values().map(|operation| operation.next_look()))
             .chain(health)
-            .chain(pushes)
+            .chain(push)
             .chain(life)
             .min()
     }

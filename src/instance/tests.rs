@@ -323,16 +323,7 @@ fn the_lock_of_the_original_is_respected_and_it_respects_ours() {
     let options = folder.options(1000);
     fs::create_dir(&options.rundir).unwrap();
     fs::write(&options.lockfile, "").unwrap();
-    let record = |file: &File| {
-        let whole = libc::flock {
-            l_type: libc::F_WRLCK as libc::c_short,
-            l_whence: libc::SEEK_SET as libc::c_short,
-            l_start: 0,
-            l_len: 0,
-            l_pid: 0,
-        };
-        fcntl(file, FcntlArg::F_SETLK(&whole))
-    };
+    let record = |file: &File| fcntl(file, FcntlArg::F_SETLK(&WHOLE_FILE));
     let open = || OpenOptions::new().write(true).open(&options.lockfile).unwrap();
     // The file is opened by the other process itself: copies of a descriptor share a flock.
     let original = stay(|| {

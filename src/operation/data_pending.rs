@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use lttng_protocol::consumer::UstRequest;
 
 use super::{Context, Progress};
-use crate::consumer::Tail;
 use crate::model::SessionId;
 
 /// How long a yes is held back.
@@ -47,17 +46,13 @@ impl DataPending {
             let patient_until = *self.patient_until.get_or_insert(context.daemon.after(PATIENCE));
             self.phase = match self.phase {
                 Phase::Ask => {
-                    for kind in context.daemon.ready_consumers() {
-                        let request = UstRequest::DataPending { session_id: self.session.0 };
-                        context.ask_consumer(kind, request, Tail::None, 0);
-                    }
+                    context.ask_consumers(&UstRequest::DataPending { session_id: self.session.0 });
                     Phase::Asked
                 }
                 Phase::Asked => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
                     Some(jobs) if jobs.data_pending && now < patient_until => {
-                        context.look_again_after(PAUSE);
-                        Phase::Wait(context.daemon.after(PAUSE))
+                        Phase::Wait(context.look_again_after(PAUSE))
                     }
                     // A consumer daemon that does not answer has nothing pending that would ever come.
                     jobs => {

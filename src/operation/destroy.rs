@@ -84,8 +84,7 @@ impl Destroy {
                     None if !context.expired() => return Progress::Pending,
                     Some(jobs) if jobs.failures.contains(&Status::CHUNK_EXISTS_LOCAL.0) => {
                         let pause = *pause;
-                        context.look_again_after(pause);
-                        Phase::Wait { pause, until: context.daemon.after(pause) }
+                        Phase::Wait { pause, until: context.look_again_after(pause) }
                     }
                     _ => self.release(context),
                 },
@@ -133,16 +132,13 @@ impl Destroy {
             context.ask_consumer(kind, request, Tail::None, 0);
         }
         let closed = context.daemon.wall.max(0).cast_unsigned();
-        for kind in context.daemon.ready_consumers() {
-            let request = UstRequest::CloseTraceChunk(CloseTraceChunk {
-                relayd_id: None,
-                session_id: self.session.0,
-                chunk_id,
-                closed,
-                command: None,
-            });
-            context.ask_consumer(kind, request, Tail::None, 0);
-        }
+        context.ask_consumers(&UstRequest::CloseTraceChunk(CloseTraceChunk {
+            relayd_id: None,
+            session_id: self.session.0,
+            chunk_id,
+            closed,
+            command: None,
+        }));
         Phase::Rotate
     }
 
@@ -150,9 +146,7 @@ impl Destroy {
         let chunk = context.daemon.model.get(self.session).and_then(|session| session.chunk);
         if let Some(chunk_id) = chunk {
             let request = TraceChunkExists { relayd_id: None, session_id: self.session.0, chunk_id };
-            for kind in context.daemon.ready_consumers() {
-                context.ask_consumer(kind, UstRequest::TraceChunkExists(request.clone()), Tail::None, 0);
-            }
+            context.ask_consumers(&UstRequest::TraceChunkExists(request));
         }
         Phase::Exists { pause }
     }
@@ -160,8 +154,7 @@ impl Destroy {
     fn release(&self, context: &mut Context<'_>) -> Phase {
         // Answers to an unfinished step are of no interest any more.
         *context.jobs = super::Jobs::default();
-        context.daemon.touch_all_applications();
-        Phase::Applications(context.daemon.apps.keys().copied().collect())
+        Phase::Applications(context.touch_all_applications())
     }
 
     fn close_metadata(&self, context: &mut Context<'_>) -> Phase {

@@ -178,6 +178,13 @@ impl Context<'_> {
         }
     }
 
+    /// Asks every consumer daemon in service.
+    fn ask_consumers(&mut self, request: &UstRequest) {
+        for kind in self.daemon.ready_consumers() {
+            self.ask_consumer(kind, request.clone(), Tail::None, 0);
+        }
+    }
+
     /// Asks the helper, in the name of the session's owner.
     pub fn path_operation(&mut self, owner: (u32, u32), operation: PathOperation) {
         let purpose = crate::daemon::PathPurpose::Operation(self.id);
@@ -190,9 +197,15 @@ impl Context<'_> {
         (self.jobs.outstanding == 0).then(|| std::mem::take(self.jobs))
     }
 
-    /// Has the operation looked at again after `delay`.
-    pub fn look_again_after(&mut self, delay: Duration) {
-        *self.look = Some(self.daemon.after(delay));
+    /// Has the operation looked at again after `delay`; returns when that is.
+    pub fn look_again_after(&mut self, delay: Duration) -> Instant {
+        *self.look.insert(self.daemon.after(delay))
+    }
+
+    /// Has every application looked at, and names them: those that [`Context::unsettled`] is to wait for.
+    fn touch_all_applications(&mut self) -> Vec<AppId> {
+        self.daemon.touch_all_applications();
+        self.daemon.apps.keys().copied().collect()
     }
 
     /// A reply with this code.

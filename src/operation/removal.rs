@@ -51,8 +51,7 @@ impl Removal {
                 Phase::Tried => match context.answered() {
                     None if !context.expired() => return false,
                     Some(jobs) if jobs.failures.contains(&libc::ENOTEMPTY) && self.pause <= LONGEST_PAUSE => {
-                        context.look_again_after(self.pause);
-                        let until = context.daemon.after(self.pause);
+                        let until = context.look_again_after(self.pause);
                         self.pause = self.pause.saturating_mul(2);
                         Phase::Wait(until)
                     }

@@ -145,8 +145,7 @@ impl Start {
             session.active = true;
             session.started = true;
         }
-        context.daemon.touch_all_applications();
-        Phase::Applications(context.daemon.apps.keys().copied().collect())
+        Phase::Applications(context.touch_all_applications())
     }
 
     fn fail(&self, context: &mut Context<'_>, code: ErrorCode) -> Progress {

@@ -82,8 +82,7 @@ impl Stop {
                     if let Some(session) = context.daemon.model.get_mut(self.session) {
                         session.active = false;
                     }
-                    context.daemon.touch_all_applications();
-                    Phase::Applications(context.daemon.apps.keys().copied().collect())
+                    Phase::Applications(context.touch_all_applications())
                 }
                 Phase::Applications(apps) => {
                     if context.unsettled(apps, self.session) && !context.expired() {
@@ -104,8 +103,7 @@ impl Stop {
                 Phase::Drain { until } => match context.answered() {
                     None if !context.expired() => return None,
                     Some(jobs) if jobs.data_pending && context.daemon.now < *until => {
-                        context.look_again_after(DRAIN_PAUSE);
-                        Phase::Wait { until: *until, next: context.daemon.after(DRAIN_PAUSE) }
+                        Phase::Wait { until: *until, next: context.look_again_after(DRAIN_PAUSE) }
                     }
                     jobs => {
                         self.at_rest.drained = jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
@@ -143,10 +141,7 @@ impl Stop {
     }
 
     fn ask_drained(&self, context: &mut Context<'_>) {
-        for kind in context.daemon.ready_consumers() {
-            let request = UstRequest::DataPending { session_id: self.session.0 };
-            context.ask_consumer(kind, request, Tail::None, 0);
-        }
+        context.ask_consumers(&UstRequest::DataPending { session_id: self.session.0 });
     }
 
     /// Pushes what there is to push, and has the helper look whether it has arrived. True when there is nothing left

@@ -24,10 +24,7 @@ impl Synchronise {
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         let apps = match &mut self.apps {
             Some(apps) => apps,
-            None => {
-                context.daemon.touch_all_applications();
-                self.apps.insert(context.daemon.apps.keys().copied().collect())
-            }
+            None => self.apps.insert(context.touch_all_applications()),
         };
         if context.unsettled(apps, self.session) && !context.expired() {
             return Progress::Pending;

@@ -108,13 +108,12 @@ impl Connection {
     /// message.
     fn send_some(&self) -> io::Result<usize> {
         let Some(first) = self.queue.front() else { return Ok(0) };
-        let unsent = |segment: &'_ Segment| segment.sent;
         let alone = self.kind == Kind::Messages || !first.descriptors.is_empty();
         let count = if alone { 1 } else { MAX_SLICES };
         let together = self.queue.iter().take(count).enumerate();
         let slices: Vec<IoSlice<'_>> = together
             .take_while(|(at, segment)| *at == 0 || segment.descriptors.is_empty())
-            .map(|(_, segment)| IoSlice::new(segment.bytes.get(unsent(segment)..).unwrap_or_default()))
+            .map(|(_, segment)| IoSlice::new(segment.bytes.get(segment.sent..).unwrap_or_default()))
             .collect();
         // Once the first byte is gone, the descriptors are too.
         let descriptors: Vec<BorrowedFd<'_>> = match first.sent {

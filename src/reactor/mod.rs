@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -24,6 +24,7 @@ use self::children::{ConsumerConnections, ConsumerProgram};
 use self::connection::{Connection, Flushed, Kind};
 use crate::daemon::Daemon;
 use crate::output::{ConnId, ConsumerKind, Listener, Output};
+use crate::sys::clock;
 use crate::sys::socket::peer_credentials;
 
 /// Bytes read at once.
@@ -109,7 +110,7 @@ impl Reactor {
     /// # Errors
     /// What the system says.
     pub fn connect_helper(&mut self, socket: OwnedFd) -> io::Result<()> {
-        let conn = self.add(Source::Connection(Connection::new(socket, Kind::Messages)))?;
+        let conn = self.add_connection(socket, Kind::Messages)?;
         self.daemon.helper_connected(conn);
         Ok(())
     }
@@ -126,8 +127,7 @@ impl Reactor {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 result => result?,
             }
-            let wall = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-            self.daemon.time(Instant::now(), i64::try_from(wall).unwrap_or(i64::MAX));
+            self.daemon.time(Instant::now(), clock::wall());
             self.expire();
             let mut turn = std::mem::take(&mut self.readable);
             for event in &events {

@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The trace clock's relation to the wall clock, and dates in local time.
+//! Points in time, the trace clock's relation to the wall clock, and dates in local time.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
 
 /// Samples taken to find the clock's offset; the tightest one counts.
 const SAMPLES: usize = 10;
+
+/// The point in time `duration` after `instant`; `instant` itself if there is no such point.
+pub fn after(instant: Instant, duration: Duration) -> Instant {
+    instant.checked_add(duration).unwrap_or(instant)
+}
+
+/// Seconds since the Epoch.
+pub fn wall() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
 
 fn nanoseconds(clock: ClockId) -> Option<i64> {
     let time = clock_gettime(clock).ok()?;

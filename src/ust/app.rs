@@ -17,6 +17,7 @@ use super::mirror::{Request, SessionMirror};
 use crate::inbox::Inbox;
 use crate::model::{BufferingScheme, SessionId};
 use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
+use crate::sys::clock::after;
 use crate::sys::socket::Credentials;
 
 /// Unanswered for this long, while no other application answers either, an application's process is looked at.
@@ -327,8 +328,4 @@ impl App {
         watch.check = after(now, if suspended { SUSPENDED_CHECK } else { SUSPICION });
         true
     }
-}
-
-fn after(instant: Instant, duration: Duration) -> Instant {
-    instant.checked_add(duration).unwrap_or(instant)
 }

@@ -18,6 +18,7 @@ use crate::consumer::ChannelBuffers;
 use crate::helper::FileStart;
 use crate::model::{ChannelId, SessionId};
 use crate::output::ConsumerKind;
+use crate::sys::clock::after;
 
 /// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
 const PUSH_DELAY: Duration = Duration::from_millis(700);
@@ -369,11 +370,6 @@ impl Buffers {
         self.version
     }
 
-    /// Bytes of metadata that the consumer daemon has taken.
-    pub fn delivered(&self) -> usize {
-        self.delivered
-    }
-
     /// The trace's UUID.
     pub fn uuid(&self) -> [u8; 16] {
         self.header.uuid
@@ -413,7 +409,7 @@ impl Buffers {
         if !self.has_undelivered() || self.pushing.is_some() || !settled {
             return None;
         }
-        let at = *self.push_at.get_or_insert_with(|| now.checked_add(PUSH_DELAY).unwrap_or(now));
+        let at = *self.push_at.get_or_insert_with(|| after(now, PUSH_DELAY));
         Some(at)
     }
 

@@ -9,11 +9,6 @@ use crate::client::{self, Request};
 use crate::script;
 use crate::world::{ClientId, USER, World};
 
-fn prepare(world: &mut World) {
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
-}
-
 #[test]
 fn a_request_in_single_bytes() {
     let mut world = World::new();
@@ -75,7 +70,7 @@ const LENGTHS: [(u32, usize); 7] = [(0, 256), (3, 256), (5, 0), (6, 256), (32, 1
 #[test]
 fn payloads_that_are_too_long() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session("s");
     for (command, offset) in LENGTHS {
         for length in [70_000u32, 1_500_000, 4 << 20, (4 << 20) + 1, u32::MAX] {
             let Request { mut header, .. } = client::bare(command, "s", 2);
@@ -166,7 +161,7 @@ fn a_client_that_leaves_right_after_its_request() {
 #[test]
 fn requests_that_have_to_wait_are_done_although_their_clients_leave() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session("s");
     let app = world.start_application();
     world.apps[app].hung = true;
     let started = world.send(&client::start("s"));
@@ -187,7 +182,7 @@ fn requests_that_have_to_wait_are_done_although_their_clients_leave() {
 #[test]
 fn commands_on_one_session_go_one_after_the_other() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session("s");
     let app = world.start_application();
     world.apps[app].hung = true;
     let requests = [
@@ -222,7 +217,7 @@ fn commands_on_one_session_go_one_after_the_other() {
 #[test]
 fn other_users_see_and_touch_nothing() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session("s");
     let as_other = |world: &mut World, request: &Request| {
         let id = world.connect(USER + 1);
         world.say(world.clients[id.0].conn, &request.bytes());

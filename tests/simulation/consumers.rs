@@ -132,8 +132,7 @@ fn asking_for_metadata_before_every_answer() {
 fn asking_for_metadata_when_nothing_else_happens() {
     let mut world = World::new();
     world.start_application();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     world.ask_metadata(ConsumerKind::Ust64);
     world.pump();
     world.must(&client::start("s"));
@@ -215,8 +214,7 @@ fn what_is_asked_after_its_death() {
     let mut world = World::new();
     let app = world.start_application();
     for name in ["a", "b", "c"] {
-        world.must(&client::create(name));
-        world.must(&client::enable_event(name, "", client::rule("app:*")));
+        world.create_session(name);
     }
     world.must(&client::start("a"));
     world.must(&client::start("b"));
@@ -240,8 +238,7 @@ fn what_is_asked_after_its_death() {
 #[test]
 fn an_application_that_comes_after_its_death_runs_at_once() {
     let mut world = World::new();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     world.must(&client::start("s"));
     world.kill_consumer(ConsumerKind::Ust64);
     world.pump();
@@ -257,8 +254,7 @@ fn one_consumer_daemon_of_two_dies() {
     for bits in [32, 64] {
         world.launch_as(crate::world::USER, bits);
     }
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     world.must(&client::start("s"));
     world.kill_consumer(ConsumerKind::Ust32);
     world.pump();
@@ -273,8 +269,7 @@ fn one_consumer_daemon_of_two_dies() {
 fn a_channel_that_is_not_handed_over_is_destroyed() {
     let mut world = World::new();
     world.start_application();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     // Two to greet it, then the trace chunk in two steps and the channel.
     world.consumer().trouble = Some(Trouble::Refuse(3 + 2 + 2, 117));
     world.must(&client::start("s"));

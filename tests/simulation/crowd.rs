@@ -11,9 +11,7 @@ const CROWD: usize = 1000;
 #[test]
 fn a_thousand_applications_before_and_a_thousand_after_the_start() {
     let mut world = World::new();
-    world.must(&client::create("s"));
-    world.must(&client::enable_channel("s", "c"));
-    world.must(&client::enable_event("s", "c", client::rule("app:*")));
+    world.create_session_with_channel("s");
     for _ in 0..CROWD {
         world.launch();
     }
@@ -40,9 +38,7 @@ fn a_thousand_applications_before_and_a_thousand_after_the_start() {
 #[test]
 fn a_thousand_applications_that_come_and_go_leave_nothing() {
     let mut world = World::new();
-    world.must(&client::create("s"));
-    world.must(&client::enable_channel("s", "c"));
-    world.must(&client::enable_event("s", "c", client::rule("app:*")));
+    world.create_session_with_channel("s");
     world.must(&client::start("s"));
     for _ in 0..CROWD {
         let app = world.start_application();
@@ -54,9 +50,10 @@ fn a_thousand_applications_that_come_and_go_leave_nothing() {
     let text = world.consumer().metadata_of(0);
     assert_eq!(text.matches("app:one").count(), 1, "equal events are described once");
     let state = format!("{:?}", world.daemon);
-    for map in ["apps: {}", "notify_of: {}", "unregistered: {}", "watched: {}", "dirty: {}"] {
+    for map in ["apps: {}", "unregistered: {}", "watched: {}", "dirty: {}"] {
         assert!(state.contains(map), "{map}");
     }
+    assert!(!state.contains("Notify("), "a notify connection is left");
     world.must(&client::destroy("s"));
     world.end_of_everything();
 }

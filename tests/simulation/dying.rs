@@ -147,8 +147,7 @@ fn registering_in_ways_that_no_application_does() {
 #[test]
 fn the_same_process_registers_again_before_its_end_is_noticed() {
     let mut world = World::new();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     let old = world.start_application();
     world.must(&client::start("s"));
     let new = world.launch_again(old);
@@ -165,8 +164,7 @@ fn the_same_process_registers_again_before_its_end_is_noticed() {
 #[test]
 fn a_notify_connection_alone_can_be_lost() {
     let mut world = World::new();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     let app = world.start_application();
     let notify = world.apps[app].notify;
     world.hang_up(notify);

@@ -98,8 +98,7 @@ fn asked_twice_it_leaves_at_once() {
     let mut world = World::new();
     world.consumer().trouble = Some(consumer::Trouble::Hang(9));
     world.start_application();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     world.send(&client::start("s"));
     world.pump();
     world.daemon.end();
@@ -115,8 +114,7 @@ fn sessions_are_destroyed_before_the_end() {
     let mut world = World::new();
     let app = world.start_application();
     for name in ["a", "b"] {
-        world.must(&client::create(name));
-        world.must(&client::enable_event(name, "", client::rule("app:*")));
+        world.create_session(name);
         world.must(&client::start(name));
     }
     world.daemon.end();

@@ -65,8 +65,7 @@ fn a_folder_that_cant_be_made_fails_the_start_and_only_that() {
     let mut world = World::new();
     world.helper.trouble = Some(Trouble::Refuse(1, libc::EACCES));
     let app = world.start_application();
-    world.must(&client::create("s"));
-    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.create_session("s");
     assert_eq!(world.ask(&client::start("s")), ErrorCode::CreateDirFail);
     assert!(!world.apps[app].records());
     // The next attempt is made anew.

@@ -12,12 +12,6 @@ use crate::world::World;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-fn prepare(world: &mut World) {
-    world.must(&client::create("s"));
-    world.must(&client::enable_channel("s", "c"));
-    world.must(&client::enable_event("s", "c", client::rule("app:*")));
-}
-
 /// Runs a command and returns how long it took.
 fn time(world: &mut World, request: &client::Request) -> Duration {
     let before = world.age();
@@ -28,7 +22,7 @@ fn time(world: &mut World, request: &client::Request) -> Duration {
 #[test]
 fn a_suspended_application_costs_one_look_and_catches_up() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let (awake, asleep) = (world.start_application(), world.start_application());
     world.suspend(asleep);
 
@@ -65,7 +59,7 @@ fn a_suspended_application_costs_one_look_and_catches_up() {
 #[test]
 fn suspended_at_its_first_command_it_is_released_when_it_wakes_up() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     world.must(&client::start("s"));
     let app = world.launch();
     world.suspend(app);
@@ -81,7 +75,7 @@ fn suspended_at_its_first_command_it_is_released_when_it_wakes_up() {
 #[test]
 fn one_that_could_answer_is_given_five_seconds() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let (well, hung) = (world.start_application(), world.start_application());
     world.apps[hung].hung = true;
     let taken = time(&mut world, &client::start("s"));
@@ -97,7 +91,7 @@ fn one_that_could_answer_is_given_five_seconds() {
 #[test]
 fn slow_is_not_dead() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let app = world.start_application();
     world.apps[app].hung = true;
     let started = world.send(&client::start("s"));
@@ -113,7 +107,7 @@ fn slow_is_not_dead() {
 #[test]
 fn suspended_while_somebody_waits_for_it() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let app = world.start_application();
     world.apps[app].hung = true;
     let started = world.send(&client::start("s"));
@@ -133,7 +127,7 @@ fn suspended_while_somebody_waits_for_it() {
 #[test]
 fn continued_but_hung_it_is_given_up() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let app = world.start_application();
     world.suspend(app);
     world.must(&client::start("s"));
@@ -148,7 +142,7 @@ fn continued_but_hung_it_is_given_up() {
 #[test]
 fn dozens_of_suspended_applications_cost_no_more_than_one() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     for index in 0..100 {
         world.start_application();
         if index % 2 == 0 {
@@ -177,7 +171,7 @@ fn dozens_of_suspended_applications_cost_no_more_than_one() {
 #[test]
 fn nobody_looks_at_applications_that_answer() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     for _ in 0..10 {
         world.start_application();
     }
@@ -193,7 +187,7 @@ fn nobody_looks_at_applications_that_answer() {
 fn waking_up_after_everything_was_destroyed() {
     for (at, seed) in (1..16).flat_map(|at| (1..6).map(move |seed| (at, seed))) {
         let mut world = World::new();
-        prepare(&mut world);
+        world.create_session_with_channel("s");
         world.must(&client::enable_event("s", "c", client::filtered("other:*", "number == 1")));
         world.must(&client::start("s"));
         let app = world.launch();

@@ -11,13 +11,6 @@ use crate::client;
 use crate::script;
 use crate::world::{USER, World};
 
-/// A session with one channel that records `app:*`.
-fn prepare(world: &mut World) {
-    world.must(&client::create("s"));
-    world.must(&client::enable_channel("s", "c"));
-    world.must(&client::enable_event("s", "c", client::rule("app:*")));
-}
-
 fn records_one_rule() -> Holding {
     let rules = [(("app:*".to_owned(), String::new(), Vec::new()), true)].into();
     Holding { recording: true, channels: [("c".to_owned(), (true, rules))].into() }
@@ -26,7 +19,7 @@ fn records_one_rule() -> Holding {
 #[test]
 fn an_application_joins_a_running_session_in_four_bursts() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     let first = world.start_application();
     world.must(&client::start("s"));
     assert_eq!(world.apps[first].holdings(), [(Some(0), records_one_rule())].into());
@@ -49,7 +42,7 @@ fn an_application_joins_a_running_session_in_four_bursts() {
 #[test]
 fn the_metadata_describes_what_was_registered() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     world.start_application();
     world.must(&client::start("s"));
     world.pass(Duration::from_secs(1));
@@ -92,7 +85,7 @@ fn a_whole_life_of_a_session_in_pieces_and_disorder() {
 #[test]
 fn users_and_word_sizes_have_buffers_of_their_own() {
     let mut world = World::with_consumers(&ConsumerKind::ALL);
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     for (uid, bits) in [(USER, 64), (USER, 32), (USER + 1, 64), (USER + 1, 64)] {
         world.launch_as(uid, bits);
     }
@@ -107,7 +100,7 @@ fn users_and_word_sizes_have_buffers_of_their_own() {
 #[test]
 fn applications_without_a_consumer_daemon_run_on() {
     let mut world = World::new();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     world.must(&client::start("s"));
     let app = world.launch_as(USER, 32);
     world.pump();
@@ -141,8 +134,7 @@ fn sessions_do_not_touch_one_another() {
     let mut world = World::new();
     let app = world.start_application();
     for name in ["a", "b"] {
-        world.must(&client::create(name));
-        world.must(&client::enable_event(name, "", client::rule("app:*")));
+        world.create_session(name);
         world.must(&client::start(name));
     }
     world.must(&client::stop("a"));
@@ -159,7 +151,7 @@ fn sessions_do_not_touch_one_another() {
 fn a_name_can_be_used_again_while_the_old_session_ends() {
     let mut world = World::new();
     let app = world.start_application();
-    prepare(&mut world);
+    world.create_session_with_channel("s");
     world.must(&client::start("s"));
     world.suspend(app);
     let destroyed = world.send(&client::destroy("s"));
@@ -181,7 +173,7 @@ fn an_application_that_joins_while_its_session_ends_keeps_nothing() {
         for what in [client::destroy("s"), client::stop("s")] {
             let mut world = World::new();
             world.shuffle(turn as u64 + 1);
-            prepare(&mut world);
+            world.create_session_with_channel("s");
             world.start_application();
             world.must(&client::start("s"));
             let app = world.launch();

@@ -20,7 +20,7 @@ use lttng_sessiond::output::{ConnId, ConsumerKind, Listener, Output, ProcessStat
 use lttng_sessiond::sys::socket::Credentials;
 
 use crate::application::Application;
-use crate::client::{Client, Request};
+use crate::client::{self, Client, Request};
 use crate::consumer::{Consumer, Trouble};
 use crate::helper::Helper;
 use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
@@ -275,6 +275,21 @@ impl World {
         let reply = self.ask_fully(request);
         assert_eq!(reply.code, ErrorCode::Ok, "command {}", request.header.command);
         reply
+    }
+
+    /// A session that is to record `app:*` in the default channel.
+    #[track_caller]
+    pub fn create_session(&mut self, name: &str) {
+        self.must(&client::create(name));
+        self.must(&client::enable_event(name, "", client::rule("app:*")));
+    }
+
+    /// A session that is to record `app:*` in a channel `c`.
+    #[track_caller]
+    pub fn create_session_with_channel(&mut self, name: &str) {
+        self.must(&client::create(name));
+        self.must(&client::enable_channel(name, "c"));
+        self.must(&client::enable_event(name, "c", client::rule("app:*")));
     }
 
     // Time.
@@ -619,7 +634,6 @@ impl World {
             "held",
             "clients",
             "unregistered",
-            "notify_of",
             "dirty",
             "watched",
         ] {
@@ -627,6 +641,9 @@ impl World {
         }
         for list in ["waiting: []", "under_way: {}", "stillborn: []"] {
             assert!(state.contains(list), "not {list}: {state}");
+        }
+        for role in ["Application(", "Notify("] {
+            assert!(!state.contains(role), "an application's connection is left: {state}");
         }
         for (conn, link) in &self.links {
             assert!(
