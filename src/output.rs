@@ -55,6 +55,12 @@ pub enum Listener {
     ConsumerError(ConsumerKind),
 }
 
+/// Makes a long message piece by piece while it is sent, so that it is never there as a whole.
+pub trait Supply: std::fmt::Debug {
+    /// The next bytes, at least one; none at the end.
+    fn next_piece(&mut self) -> Option<Vec<u8>>;
+}
+
 /// Something for the reactor to do.
 #[derive(Debug)]
 pub enum Output {
@@ -66,6 +72,13 @@ pub enum Output {
         bytes: Vec<u8>,
         /// Usually none. Bytes with descriptors never share a message with what was sent before.
         descriptors: Vec<SharedFd>,
+    },
+    /// Send bytes that are made when there is room for them.
+    Supply {
+        /// To whom.
+        to: ConnId,
+        /// Where they come from.
+        supply: Box<dyn Supply>,
     },
     /// Close at once, dropping what was not sent yet.
     Close(ConnId),
@@ -114,16 +127,29 @@ pub enum ProcessState {
     Gone,
 }
 
+/// Bytes to be sent above which nothing more is planned before they are on their way.
+const LARGE: usize = 64 << 10;
+
 /// Outputs not carried out yet.
 #[derive(Debug, Default)]
 pub struct Outputs {
     queue: Vec<Output>,
+    /// Bytes to be sent.
+    bytes: usize,
 }
 
 impl Outputs {
     /// Adds one.
     pub fn push(&mut self, output: Output) {
+        if let Output::Send { bytes, .. } = &output {
+            self.bytes = self.bytes.saturating_add(bytes.len());
+        }
         self.queue.push(output);
+    }
+
+    /// Whether they should be carried out before there are more.
+    pub fn are_large(&self) -> bool {
+        self.bytes >= LARGE
     }
 
     /// Sends plain bytes. Successive ones for a peer become one message.
@@ -135,6 +161,7 @@ impl Outputs {
             && *last == to
         {
             queued.extend_from_slice(&bytes);
+            self.bytes = self.bytes.saturating_add(bytes.len());
             return;
         }
         self.push(Output::Send { to, bytes, descriptors: Vec::new() });
@@ -147,6 +174,7 @@ impl Outputs {
 
     /// Takes all of them.
     pub fn take(&mut self) -> Vec<Output> {
+        self.bytes = 0;
         std::mem::take(&mut self.queue)
     }
 }

@@ -21,7 +21,7 @@ use lttng_protocol::client::{ErrorCode, Header, MAX_FDS, Reply};
 pub use dispatch::Request;
 
 use crate::daemon::Daemon;
-use crate::output::ConnId;
+use crate::output::{ConnId, Output, Supply};
 use crate::sys::socket::Credentials;
 
 /// Most bytes of a variable part that are read, if only to be thrown away.
@@ -207,13 +207,27 @@ impl Daemon {
 
     /// Replies and ends the connection. A client that is gone by now gets nothing.
     pub(crate) fn reply(&mut self, conn: ConnId, reply: &Reply) {
+        self.reply_in_pieces(conn, reply, None);
+    }
+
+    /// Replies with a payload that goes on for so many bytes, which are made while they are sent.
+    pub(crate) fn reply_in_pieces(
+        &mut self,
+        conn: ConnId,
+        reply: &Reply,
+        pieces: Option<(usize, Box<dyn Supply>)>,
+    ) {
         if self.clients.remove(&conn).is_none() {
             return;
         }
         if reply.code != ErrorCode::Ok {
             log::debug!("Command {} failed with {:?}", reply.command, reply.code);
         }
-        self.outputs.send(conn, reply.encode());
+        let more = pieces.as_ref().map_or(0, |(length, _)| *length);
+        self.outputs.send(conn, reply.encode_begin(more));
+        if let Some((_, supply)) = pieces {
+            self.outputs.push(Output::Supply { to: conn, supply });
+        }
         self.close_when_sent(conn);
     }
 }

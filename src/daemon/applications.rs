@@ -120,7 +120,7 @@ impl Daemon {
         let release_by = self.after(RELEASE_TIMEOUT);
         let mut app = App::new(conns, credentials, registration, self.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.now, &mut self.outputs);
-        self.apps.insert(id, app);
+        self.apps.insert(id, Box::new(app));
         self.watched.insert(id);
         self.held_back.insert(id);
         self.roles.insert(command, Role::Application(id));
@@ -159,7 +159,7 @@ impl Daemon {
     }
 
     fn application_answered(&mut self, id: AppId, answer: &Answer) -> Result<(), Nonsense> {
-        self.progress = self.now;
+        self.attention.answered(self.now);
         let Some(app) = self.apps.get_mut(&id) else { return Ok(()) };
         let (now, pid) = (self.now, app.credentials.pid);
         match answer.cause {
@@ -207,17 +207,12 @@ impl Daemon {
         }
     }
 
-    /// Starts a listing in every application that can answer.
-    pub(crate) fn list_applications(&mut self, kind: ListingKind) -> (ListingId, Vec<AppId>) {
-        let id = ListingId(super::next(&mut self.counters.listing));
-        let able = self.apps.iter_mut().filter(|(_, app)| !app.lagging);
-        let mut apps = Vec::new();
-        for (&app_id, app) in able {
-            app.list(id, kind, self.now, &mut self.outputs);
-            apps.push(app_id);
-        }
-        self.watched.extend(apps.iter().copied());
-        (id, apps)
+    /// Starts a listing in an application. Returns whether it is there and can answer.
+    pub(crate) fn list_application(&mut self, id: AppId, listing: ListingId, kind: ListingKind) -> bool {
+        let Some(app) = self.apps.get_mut(&id).filter(|app| !app.lagging) else { return false };
+        app.list(listing, kind, self.now, &mut self.outputs);
+        self.watched.insert(id);
+        true
     }
 
     /// Asks an application for all that the planner finds missing, and lets its `main` run once it has
@@ -277,7 +272,7 @@ impl Daemon {
             self.ask_application(id, key, request);
         }
         let Some(app) = self.apps.get_mut(&id) else { return false };
-        let mirror = app.mirrors.entry(session).or_default();
+        let mirror = app.mirrors.or_default(session);
         mirror.waiting = waiting;
         if *mirror == none {
             app.mirrors.remove(&session);
@@ -311,7 +306,7 @@ impl Daemon {
             return;
         };
         let Some(app) = self.apps.get_mut(&id) else { return };
-        app.mirrors.entry(key.session).or_default().sent(request);
+        app.mirrors.or_default(key.session).sent(request);
         app.send(outgoing, Cause::Session(key.session, request), self.now, &mut self.outputs);
         if let (Request::AddStream(channel, number), Owner::Application(_)) = (request, key.owner)
             && let Some(buffers) = self.buffers.get_mut(&key)

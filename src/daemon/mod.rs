@@ -25,7 +25,7 @@ use crate::operation::{AtRest, Operation, OperationId};
 use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
-use crate::ust::app::{App, AppId};
+use crate::ust::app::{App, AppId, Attention, ListingId};
 use crate::ust::buffers::{Buffers, BuffersKey};
 pub use applications::PendingApplication;
 pub(crate) use buffers::{FOLDER_MODE, shared_memory_folder};
@@ -112,7 +112,7 @@ pub(crate) struct Counters {
     consumer_key: u64,
     application_session: u64,
     operation: u64,
-    pub(crate) listing: u64,
+    listing: u64,
 }
 
 fn next(counter: &mut u64) -> u64 {
@@ -123,6 +123,10 @@ fn next(counter: &mut u64) -> u64 {
 impl Counters {
     pub(crate) fn operation(&mut self) -> OperationId {
         OperationId(next(&mut self.operation))
+    }
+
+    pub(crate) fn listing(&mut self) -> ListingId {
+        ListingId(next(&mut self.listing))
     }
 }
 
@@ -135,7 +139,8 @@ pub struct Daemon {
     pub(crate) wall: i64,
     pub(crate) outputs: Outputs,
     pub(crate) model: Model,
-    pub(crate) apps: BTreeMap<AppId, App>,
+    // In boxes: the leaves of a map that only grows at its end are half empty.
+    pub(crate) apps: BTreeMap<AppId, Box<App>>,
     pub(crate) buffers: BTreeMap<BuffersKey, Buffers>,
     pub(crate) consumers: BTreeMap<ConsumerKind, Consumer<Purpose>>,
     pub(crate) operations: BTreeMap<OperationId, Operation>,
@@ -156,8 +161,8 @@ pub struct Daemon {
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
     watched: BTreeSet<AppId>,
-    /// When an application has last answered.
-    progress: Instant,
+    /// When processes of silent applications are looked at.
+    attention: Attention,
     /// Applications whose `main` is held back.
     held_back: BTreeSet<AppId>,
     /// Something happened that operations or waiting clients may have been waiting for.
@@ -193,7 +198,7 @@ impl Daemon {
             unregistered: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
-            progress: now,
+            attention: Attention::new(now),
             held_back: BTreeSet::new(),
             changed: false,
             health: 0,
@@ -296,12 +301,15 @@ impl Daemon {
         self.changed = true;
     }
 
-    /// Lets everything act that has something to do, until nothing has.
+    /// Lets everything act that has something to do, until nothing has, or until there is much to be sent: then it
+    /// must be called again once the outputs were taken, as always after outputs.
     pub fn settle(&mut self) {
         self.expire();
         for _ in 0..MAX_ROUNDS {
             self.changed = false;
-            while let Some(app) = self.dirty.pop_first() {
+            while !self.outputs.are_large()
+                && let Some(app) = self.dirty.pop_first()
+            {
                 self.synchronise(app);
             }
             self.serve_buffers();
@@ -309,7 +317,7 @@ impl Daemon {
             self.run_operations();
             self.retry_waiting_clients();
             self.go_on_ending();
-            if !self.changed && self.dirty.is_empty() {
+            if self.outputs.are_large() || (!self.changed && self.dirty.is_empty()) {
                 return;
             }
         }

@@ -17,7 +17,7 @@ impl Daemon {
         let push = keys.into_iter().filter_map(|key| self.next_push(key)).min();
         let timeout = self.settings.application_timeout;
         let watched =
-            self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.progress, timeout));
+            self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.attention, timeout));
         let held_back = self.held_back.iter().filter_map(|id| self.apps.get(id)).filter(|app| !app.lagging);
         let health = self.health_queries.values().map(|query| query.deadline);
         let life = match self.life {
@@ -39,6 +39,9 @@ impl Daemon {
     /// Input: what was found of a process that [`Output::Inspect`] asked about.
     pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
         let id = AppId(conn);
+        if state == ProcessState::Suspended {
+            self.attention.found(self.now);
+        }
         let Some(app) = self.apps.get_mut(&id) else { return };
         if app.inspected(state, self.now) {
             let pid = app.credentials.pid;
@@ -68,18 +71,26 @@ impl Daemon {
         let held_back: Vec<AppId> = self.held_back.iter().filter(late).copied().collect();
         self.dirty.extend(held_back);
         let mut late = Vec::new();
+        let mut silent = Vec::new();
         for &id in &self.watched {
-            let Some(app) = self.apps.get_mut(&id) else { continue };
-            match app.overdue(self.now, self.progress, timeout) {
+            let Some(app) = self.apps.get(&id) else { continue };
+            match app.overdue(self.now, self.attention, timeout) {
                 None => {}
-                Some(Overdue::Inspect) => {
-                    self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
-                }
+                Some(Overdue::Inspect(since)) => silent.push((since, id)),
                 Some(Overdue::GiveUp) => {
                     log::warn!("Application {} did not answer in time", app.credentials.pid);
                     late.push(id);
                 }
             }
+        }
+        if self.attention.is_crowd(self.now) {
+            silent = silent.into_iter().min().into_iter().collect();
+        }
+        for (_, id) in silent {
+            let Some(app) = self.apps.get_mut(&id) else { continue };
+            app.inspecting(self.now);
+            self.attention.look(self.now);
+            self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
         }
         for id in late {
             self.drop_application(id, "it did not answer in time");

@@ -35,7 +35,7 @@ use crate::consumer::{Outcome, Tail};
 use crate::daemon::{Daemon, Purpose};
 use crate::helper::Operation as PathOperation;
 use crate::model::SessionId;
-use crate::output::{ConnId, ConsumerKind};
+use crate::output::{ConnId, ConsumerKind, Supply};
 use crate::ust::app::AppId;
 
 /// How long an operation may take. Consumer daemons have no deadline of their own.
@@ -113,6 +113,8 @@ pub enum Progress {
     Pending,
     /// It is over; this is for the client.
     Done(Reply),
+    /// It is over; this is for the client, with a payload of so many bytes that is made while it is sent.
+    DoneInPieces(Reply, usize, Box<dyn Supply>),
 }
 
 /// Who is told what came of an operation. The header of the reply is made when the request arrives.
@@ -272,17 +274,20 @@ impl Daemon {
                 expired,
                 look: &mut operation.look,
             };
-            match operation.work.step(&mut context) {
-                Progress::Pending => drop(self.operations.insert(id, operation)),
-                Progress::Done(reply) => {
-                    self.changed = true;
-                    if let Some(session) = operation.session {
-                        self.held.remove(&session);
-                    }
-                    if let Some(conn) = operation.to.conn {
-                        self.reply(conn, &reply);
-                    }
+            let (reply, pieces) = match operation.work.step(&mut context) {
+                Progress::Pending => {
+                    self.operations.insert(id, operation);
+                    continue;
                 }
+                Progress::Done(reply) => (reply, None),
+                Progress::DoneInPieces(reply, length, supply) => (reply, Some((length, supply))),
+            };
+            self.changed = true;
+            if let Some(session) = operation.session {
+                self.held.remove(&session);
+            }
+            if let Some(conn) = operation.to.conn {
+                self.reply_in_pieces(conn, &reply, pieces);
             }
         }
     }

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use crate::output::{ConnId, SharedFd};
+use crate::output::{ConnId, SharedFd, Supply};
 use crate::sys::socket;
 
 /// Slices given to the kernel in one message.
@@ -50,6 +50,8 @@ pub struct Connection {
     kind: Kind,
     queue: VecDeque<Segment>,
     queued: usize,
+    /// What follows the queue.
+    supply: Option<Box<dyn Supply>>,
     /// Read everything from this one first.
     pub read_first: Option<ConnId>,
     /// To be closed when all is sent, or at this time.
@@ -59,7 +61,15 @@ pub struct Connection {
 impl Connection {
     /// Takes over a non-blocking descriptor.
     pub fn new(descriptor: OwnedFd, kind: Kind) -> Self {
-        Connection { descriptor, kind, queue: VecDeque::new(), queued: 0, read_first: None, close_by: None }
+        Connection {
+            descriptor,
+            kind,
+            queue: VecDeque::new(),
+            queued: 0,
+            supply: None,
+            read_first: None,
+            close_by: None,
+        }
     }
 
     /// Whether it is a stream of bytes.
@@ -89,9 +99,25 @@ impl Connection {
         self.queue.push_back(Segment { bytes, sent: 0, descriptors });
     }
 
+    /// Has what `supply` makes sent after all that is queued. Nothing may be queued afterwards.
+    pub fn queue_supply(&mut self, supply: Box<dyn Supply>) {
+        self.supply = Some(supply);
+    }
+
+    /// Fills the queue with the next piece if there is nothing in it. Returns whether there is.
+    fn refill(&mut self) -> bool {
+        if self.queue.is_empty() {
+            match self.supply.as_mut().and_then(|supply| supply.next_piece()) {
+                Some(bytes) => self.queue(bytes, Vec::new()),
+                None => self.supply = None,
+            }
+        }
+        !self.queue.is_empty()
+    }
+
     /// Writes as much as the peer takes.
     pub fn flush(&mut self) -> Flushed {
-        while !self.queue.is_empty() {
+        while self.refill() {
             match self.send_some() {
                 Ok(sent) => self.advance(sent),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -101,6 +127,8 @@ impl Connection {
                 Err(_) => return Flushed::Broken,
             }
         }
+        // Most peers are sent nothing most of the time.
+        self.queue = VecDeque::new();
         Flushed::Everything
     }
 

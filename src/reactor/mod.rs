@@ -38,7 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a peer may take to fetch its last bytes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Events taken from the kernel at once.
-const EVENTS: usize = 256;
+const EVENTS: usize = 16;
 
 /// What stands behind a token.
 #[derive(Debug)]
@@ -329,6 +329,12 @@ impl Reactor {
             Output::Send { to, bytes, descriptors } => {
                 if let Some(Source::Connection(connection)) = self.sources.get_mut(&to) {
                     connection.queue(bytes, descriptors);
+                    self.unflushed.insert(to);
+                }
+            }
+            Output::Supply { to, supply } => {
+                if let Some(Source::Connection(connection)) = self.sources.get_mut(&to) {
+                    connection.queue_supply(supply);
                     self.unflushed.insert(to);
                 }
             }

@@ -5,7 +5,7 @@
 //! all that is needed to understand a reply. Whether the application is slow or unable to answer is decided
 //! by looking at its process, never by guessing from the time alone ([`App::overdue`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::ust::Registration;
@@ -17,6 +17,7 @@ use super::mirror::{Request, SessionMirror};
 use crate::inbox::Inbox;
 use crate::model::{BufferingScheme, SessionId};
 use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
+use crate::small_map::SmallMap;
 use crate::sys::clock::after;
 use crate::sys::socket::Credentials;
 
@@ -24,8 +25,9 @@ use crate::sys::socket::Credentials;
 const SUSPICION: Duration = Duration::from_millis(20);
 /// Unanswered for this long, it is looked at although others answer: they may all be waiting for the CPU.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How often a suspended process is looked at.
-const SUSPENDED_CHECK: Duration = Duration::from_millis(250);
+/// How often a suspended process is looked at. It shows by answering that it goes on; this is for one that does
+/// not even then.
+const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
 /// How often one that is merely slow is looked at.
 const SLOW_CHECK: Duration = Duration::from_millis(100);
 
@@ -101,11 +103,56 @@ struct Watch {
     check: Instant,
 }
 
+impl Watch {
+    fn next_check(&self, attention: Attention) -> Instant {
+        let quiet = after(attention.progress, SUSPICION);
+        self.check.max(quiet.min(after(self.since, PATIENCE).max(attention.next)))
+    }
+}
+
+/// When processes are looked at. A look costs as much as dozens of messages, so a crowd of applications that all
+/// wait for the CPU must not have each of them looked at: as long as some answer, only the one that has waited
+/// longest is, and the next one after a while, or at once if that one turns out to be suspended.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// When an application has last answered.
+    progress: Instant,
+    /// When the next one is looked at if some answer.
+    next: Instant,
+}
+
+impl Attention {
+    /// For a daemon that begins now.
+    pub fn new(now: Instant) -> Self {
+        Attention { progress: now, next: now }
+    }
+
+    /// An application has answered.
+    pub fn answered(&mut self, now: Instant) {
+        self.progress = now;
+    }
+
+    /// Whether some applications answer.
+    pub fn is_crowd(&self, now: Instant) -> bool {
+        now < after(self.progress, SUSPICION)
+    }
+
+    /// A process is looked at.
+    pub fn look(&mut self, now: Instant) {
+        self.next = after(now, SUSPICION);
+    }
+
+    /// It was suspended: others may be, too.
+    pub fn found(&mut self, now: Instant) {
+        self.next = now;
+    }
+}
+
 /// What to do about an application that does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Overdue {
-    /// Look at its process.
-    Inspect,
+    /// Look at its process, which has been silent since then.
+    Inspect(Instant),
     /// It had its time.
     GiveUp,
 }
@@ -126,9 +173,9 @@ pub struct App {
     /// Version of its tracer, once known.
     pub tracer: Option<TracerVersion>,
     /// What it has of the sessions.
-    pub mirrors: BTreeMap<SessionId, SessionMirror>,
+    pub mirrors: SmallMap<SessionId, SessionMirror>,
     /// How often buffers of its own were made for it, for each session.
-    pub buffer_sets: BTreeMap<SessionId, u32>,
+    pub buffer_sets: SmallMap<SessionId, u32>,
     /// Its `main` was allowed to run.
     pub released: bool,
     /// When its `main` is allowed to run at the latest.
@@ -136,7 +183,7 @@ pub struct App {
     /// It can't answer at the moment: nobody waits for it, nothing new is asked of it.
     pub lagging: bool,
     /// Listings under way.
-    pub listings: BTreeMap<ListingId, Listing>,
+    pub listings: SmallMap<ListingId, Listing>,
     /// Bytes of an incomplete notify request.
     pub notify_input: Inbox,
     expected: VecDeque<Expected>,
@@ -161,12 +208,12 @@ impl App {
             registration,
             registered,
             tracer: None,
-            mirrors: BTreeMap::new(),
-            buffer_sets: BTreeMap::new(),
+            mirrors: SmallMap::default(),
+            buffer_sets: SmallMap::default(),
             released: false,
             release_by,
             lagging: false,
-            listings: BTreeMap::new(),
+            listings: SmallMap::default(),
             notify_input: Inbox::default(),
             expected: VecDeque::new(),
             input: Inbox::default(),
@@ -287,33 +334,30 @@ impl App {
         !self.expected.is_empty()
     }
 
-    /// When [`App::overdue`] must be asked. `progress` is when any application has last answered.
-    pub fn next_check(&self, progress: Instant, timeout: Option<Duration>) -> Option<Instant> {
+    /// When [`App::overdue`] must be asked.
+    pub fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
         let watch = self.watch?;
-        let check = self.check(watch, progress);
+        let check = watch.next_check(attention);
         let end = timeout.filter(|_| !self.lagging).map(|timeout| after(watch.since, timeout));
         Some(end.map_or(check, |end| end.min(check)))
     }
 
     /// What to do about the oldest unanswered command at this time. `timeout` is what a process that could
     /// answer is given; none is for ever.
-    pub fn overdue(&mut self, now: Instant, progress: Instant, timeout: Option<Duration>) -> Option<Overdue> {
+    pub fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
         let watch = self.watch?;
         if !self.lagging && timeout.is_some_and(|timeout| now >= after(watch.since, timeout)) {
             return Some(Overdue::GiveUp);
         }
-        if now < self.check(watch, progress) {
-            return None;
-        }
-        let pause = if self.lagging { SUSPENDED_CHECK } else { SLOW_CHECK };
-        self.watch = Some(Watch { check: after(now, pause), ..watch });
-        Some(Overdue::Inspect)
+        (now >= watch.next_check(attention)).then_some(Overdue::Inspect(watch.since))
     }
 
-    /// A crowd of applications that all have something to do answers one after the other: as long as some do, the
-    /// others are given more time before anybody looks.
-    fn check(&self, watch: Watch, progress: Instant) -> Instant {
-        watch.check.max(after(progress, SUSPICION).min(after(watch.since, PATIENCE)))
+    /// Its process is being looked at: not again for a while.
+    pub fn inspecting(&mut self, now: Instant) {
+        let pause = if self.lagging { SUSPENDED_CHECK } else { SLOW_CHECK };
+        if let Some(watch) = &mut self.watch {
+            watch.check = after(now, pause);
+        }
     }
 
     /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.

@@ -69,7 +69,7 @@ pub struct Listing {
 }
 
 /// What an application listed, in its own order.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Entries {
     /// Tracepoints.
     pub tracepoints: Vec<Tracepoint>,

@@ -6,9 +6,8 @@
 //! carries out its commands in order, so a switch (enabled or not) counts as made once it is sent; an object
 //! counts as there only once the application has told its handle, because handles can't be guessed.
 
-use std::collections::BTreeMap;
-
 use crate::model::{ChannelId, RuleId};
+use crate::small_map::SmallMap;
 
 /// One request to an application about one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +97,7 @@ pub struct ChannelMirror {
     /// A stream was refused: the application takes no more commands on this channel.
     pub broken: bool,
     /// Its rules.
-    pub rules: BTreeMap<RuleId, RuleMirror>,
+    pub rules: SmallMap<RuleId, RuleMirror>,
 }
 
 impl Default for ChannelMirror {
@@ -108,7 +107,7 @@ impl Default for ChannelMirror {
             streams_sent: false,
             enabled: true,
             broken: false,
-            rules: BTreeMap::new(),
+            rules: SmallMap::default(),
         }
     }
 }
@@ -125,7 +124,7 @@ pub struct SessionMirror {
     /// The application failed to start it; tried again after the next stop.
     pub start_refused: bool,
     /// Its channels.
-    pub channels: BTreeMap<ChannelId, ChannelMirror>,
+    pub channels: SmallMap<ChannelId, ChannelMirror>,
     /// Requests sent whose answer is outstanding.
     pub outstanding: usize,
     /// The last plan was not the whole way: an answer or a buffer must come first.
@@ -203,10 +202,10 @@ impl SessionMirror {
     }
 
     fn channel(&mut self, id: ChannelId) -> &mut ChannelMirror {
-        self.channels.entry(id).or_default()
+        self.channels.or_default(id)
     }
 
     fn rule(&mut self, channel: ChannelId, id: RuleId) -> &mut RuleMirror {
-        self.channel(channel).rules.entry(id).or_default()
+        self.channel(channel).rules.or_default(id)
     }
 }

@@ -74,7 +74,7 @@ fn release(mirror: &SessionMirror, plan: &mut Plan) {
         return;
     }
     stop(mirror, plan);
-    for (&id, channel) in &mirror.channels {
+    for (&id, channel) in mirror.channels.iter() {
         let held = channel.rules.iter().filter(|(_, rule)| rule.slot.handle().is_some());
         plan.requests.extend(held.map(|(&rule, _)| Request::ReleaseRule(id, rule)));
         if channel.slot.handle().is_some() {

@@ -380,6 +380,11 @@ impl World {
                 link.down.push_back(Segment { bytes, descriptors });
                 self.busy.insert(to);
             }
+            Output::Supply { to, mut supply } => {
+                while let Some(bytes) = supply.next_piece() {
+                    self.carry_out(Output::Send { to, bytes, descriptors: Vec::new() });
+                }
+            }
             Output::Close(conn) => self.cut(conn),
             Output::CloseWhenSent(conn) => {
                 if let Some(link) = self.links.get_mut(&conn) {

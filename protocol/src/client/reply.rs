@@ -104,10 +104,17 @@ impl Reply {
 
     /// All bytes of the reply.
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_begin(0)
+    }
+
+    /// The bytes of the reply, whose payload goes on for `more` bytes after them.
+    pub fn encode_begin(&self, more: usize) -> Vec<u8> {
         let header_len = if self.header.is_some() { 4 } else { 0 };
         let mut writer = Writer::with_capacity(self.payload.len().saturating_add(Reply::LEN + 4));
         writer.u32(self.command).u32(self.code.number()).u32(self.pid).u32(header_len);
-        writer.u32(u32::try_from(self.payload.len()).unwrap_or(u32::MAX)).u32(self.fd_count);
+        writer
+            .u32(u32::try_from(self.payload.len().saturating_add(more)).unwrap_or(u32::MAX))
+            .u32(self.fd_count);
         if let Some(header) = self.header {
             writer.u32(header);
         }
