@@ -13,7 +13,7 @@ use crate::codec::{ErrorKind, Reader, Result, Writer};
 const NAME_LEN: usize = 255;
 /// Bytes of a host name, NUL included, that relay daemons before 2.11 take.
 const SHORT_HOSTNAME_LEN: usize = 64;
-/// Bytes of a host name, NUL included: `LTTNG_HOST_NAME_MAX`, and its NUL.
+/// Bytes of a host name, NUL included, that the original keeps. Linux has names of at most 64.
 const HOSTNAME_LEN: usize = 256;
 /// Bytes of a base path, NUL included: `LTTNG_PATH_MAX`.
 const BASE_PATH_LEN: usize = 4096;
