@@ -49,7 +49,7 @@ impl std::error::Error for Error {}
 /// Result of a decoder.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Reads native-endian values one after another.
+/// Reads values one after another: native-endian ones, big-endian ones where the name ends in `_be`.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
@@ -68,6 +68,15 @@ macro_rules! read_number {
     )*};
 }
 
+macro_rules! read_network_number {
+    ($($name:ident: $type:ty),*) => {$(
+        #[doc = concat!("Reads a big-endian `", stringify!($type), "`.")]
+        pub fn $name(&mut self) -> Result<$type> {
+            self.array().map(<$type>::from_be_bytes)
+        }
+    )*};
+}
+
 impl<'a> Reader<'a> {
     /// Starts at the beginning of `bytes`; `what` names the message in errors.
     pub fn new(what: &'static str, bytes: &'a [u8]) -> Self {
@@ -75,6 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     read_number!(u8: u8, i8: i8, u16: u16, u32: u32, i32: i32, u64: u64, i64: i64);
+    read_network_number!(u32_be: u32, u64_be: u64);
 
     /// An error of this message at the current offset.
     pub fn error(&self, kind: ErrorKind) -> Error {
@@ -159,7 +169,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends native-endian values.
+/// Appends values: native-endian ones, big-endian ones where the name ends in `_be`.
 #[derive(Debug, Default, Clone)]
 pub struct Writer {
     bytes: Vec<u8>,
@@ -175,6 +185,15 @@ macro_rules! write_number {
     )*};
 }
 
+macro_rules! write_network_number {
+    ($($name:ident: $type:ty),*) => {$(
+        #[doc = concat!("Appends a big-endian `", stringify!($type), "`.")]
+        pub fn $name(&mut self, value: $type) -> &mut Self {
+            self.bytes(&value.to_be_bytes())
+        }
+    )*};
+}
+
 impl Writer {
     /// An empty writer with room for `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
@@ -182,6 +201,7 @@ impl Writer {
     }
 
     write_number!(u8: u8, i8: i8, u16: u16, u32: u32, i32: i32, u64: u64, i64: i64);
+    write_network_number!(u32_be: u32, u64_be: u64);
 
     /// Number of bytes written so far.
     pub fn len(&self) -> usize {
@@ -248,6 +268,16 @@ mod tests {
         assert_eq!((reader.u64(), reader.i64()), (Ok(6), Ok(-7)));
         assert_eq!(reader.finish(), Ok(()));
         assert_eq!(reader.u8(), Err(Error { what: "test", offset: 28, kind: ErrorKind::Truncated }));
+    }
+
+    #[test]
+    fn network_numbers_are_big_endian() {
+        let mut writer = Writer::default();
+        writer.u32_be(0x0102_0304).u64_be(5);
+        let bytes = writer.into_bytes();
+        assert_eq!(bytes, [1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 0, 5]);
+        let mut reader = Reader::new("test", &bytes);
+        assert_eq!((reader.u32_be(), reader.u64_be()), (Ok(0x0102_0304), Ok(5)));
     }
 
     #[test]

@@ -6,13 +6,15 @@
 //! `unsafe`. Every decoder is total: whatever the bytes, it returns a value or an [`Error`] that says what
 //! was being read and where; it never panics and never allocates more than the input's size warrants.
 //!
-//! Integers are in the byte order of the machine: both ends of every socket are on the same host.
+//! Integers are in the byte order of the machine, since both ends of a socket are on the same host; a relay
+//! daemon need not be, so that protocol is big-endian.
 #![forbid(unsafe_code)]
 
 pub mod client;
 pub mod codec;
 pub mod consumer;
 pub mod filter;
+pub mod relayd;
 pub mod ust;
 
 pub use codec::{Error, Reader, Writer};

@@ -92,6 +92,18 @@ impl Reply {
         Reply { header: Some(state.number() as u32), ..self }
     }
 
+    /// Sets the payload of SNAPSHOT_ADD_OUTPUT: the output's number.
+    #[must_use]
+    pub fn with_snapshot_output(self, id: u32) -> Reply {
+        self.with_payload(id.to_ne_bytes().to_vec())
+    }
+
+    /// Sets the payload of ROTATE_SESSION: the number of the chunk that is being archived.
+    #[must_use]
+    pub fn with_rotation(self, id: u64) -> Reply {
+        self.with_payload(id.to_ne_bytes().to_vec())
+    }
+
     /// Sets count and payload from the elements of a listing; `encode` appends one element.
     #[must_use]
     pub fn with_list<T>(self, elements: &[T], encode: impl Fn(&T, &mut Writer)) -> Reply {

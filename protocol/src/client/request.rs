@@ -14,8 +14,10 @@ use super::error::ErrorCode;
 use super::event::{Event, EventType};
 use super::header::{DESCRIPTOR_LIMIT, Header, PARAMETERS_LEN, PATH_LIMIT};
 use super::session::SessionDescriptor;
+use super::snapshot::SnapshotOutput;
 use super::text::{self, PATH_LEN, SYMBOL_LEN};
 use super::tracker::TrackerValue;
+use super::uri::Uri;
 use crate::codec::{self, Reader, Writer};
 
 /// What a command carries. Commands that carry nothing have an empty variant.
@@ -28,6 +30,8 @@ pub enum Body {
         /// The context.
         context: Context,
     },
+    /// CLEAR_SESSION.
+    ClearSession,
     /// CREATE_SESSION_EXT.
     CreateSession {
         /// The client's home directory, absolute; sent when the daemon must choose the output directory.
@@ -77,6 +81,35 @@ pub enum Body {
     ListTracepoints,
     /// SESSION_LIST_ROTATION_SCHEDULES.
     ListRotationSchedules,
+    /// ROTATE_SESSION.
+    RotateSession,
+    /// ROTATION_GET_INFO.
+    RotationInfo {
+        /// Number of the chunk, as ROTATE_SESSION answered it.
+        id: u64,
+    },
+    /// ROTATION_SET_SCHEDULE.
+    SetRotationSchedule {
+        /// The [`ScheduleKind`](super::ScheduleKind)'s number as sent.
+        kind: u8,
+        /// Whether it is set, not removed.
+        set: bool,
+        /// Bytes or microseconds. To remove a schedule, it must be the schedule's.
+        value: u64,
+    },
+    /// SET_CONSUMER_URI.
+    SetConsumerUri {
+        /// One or two.
+        uris: Vec<Uri>,
+    },
+    /// SNAPSHOT_ADD_OUTPUT.
+    SnapshotAddOutput(Box<SnapshotOutput>),
+    /// SNAPSHOT_DEL_OUTPUT: number or name of the output; the rest is ignored.
+    SnapshotDelOutput(Box<SnapshotOutput>),
+    /// SNAPSHOT_LIST_OUTPUT.
+    SnapshotListOutput,
+    /// SNAPSHOT_RECORD: what replaces the outputs' own values. A flag "wait" before it is ignored.
+    SnapshotRecord(Box<SnapshotOutput>),
     /// SET_SESSION_SHM_PATH.
     SetShmPath {
         /// Directory of the shared memory files, not validated. At most 4095 bytes.
@@ -138,9 +171,9 @@ pub enum Body {
 /// | ADD_CONTEXT, ENABLE_EVENT, DISABLE_EVENT, triggers, error query | 152 |
 /// | ENABLE_EVENT, only one of filter and bytecode | 97 |
 /// | DISABLE_EVENT, fields set that it does not use | 11 |
-/// | ENABLE_CHANNEL, trackers, paths | 97 |
+/// | ENABLE_CHANNEL, trackers, paths, snapshot outputs | 97 |
 /// | CREATE_SESSION_EXT | 18 when bytes are missing, else 97 |
-/// | SET_CONSUMER_URI | 97 when too long, 18 when bytes are missing |
+/// | SET_CONSUMER_URI | 18 when bytes are missing, else 97: no URI, more than two, an unknown kind of one |
 pub fn decode_body(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
     let command = header.command().ok_or(ErrorCode::Und)?;
     if header.payload_len() > header.payload_limit() {
@@ -211,10 +244,53 @@ fn decode_plain(command: Command, header: &Header, payload: &[u8]) -> codec::Res
             let mut parameters = header.parameters();
             Body::TrackerSetPolicy { attribute: parameters.i32()?, policy: parameters.i32()? }
         }
-        other => return Ok(Body::Other(other)),
+        other => decode_output(other, header, &mut reader)?,
     };
     reader.finish()?;
     Ok(body)
+}
+
+/// The commands about outputs, snapshots and rotations.
+fn decode_output(command: Command, header: &Header, payload: &mut Reader<'_>) -> codec::Result<Body> {
+    let mut parameters = header.parameters();
+    Ok(match command {
+        Command::ClearSession => Body::ClearSession,
+        Command::RotateSession => Body::RotateSession,
+        Command::RotationGetInfo => Body::RotationInfo { id: parameters.u64()? },
+        Command::RotationSetSchedule => Body::SetRotationSchedule {
+            kind: parameters.u8()?,
+            set: parameters.u8()? == 1,
+            value: parameters.u64()?,
+        },
+        Command::SetConsumerUri => Body::SetConsumerUri { uris: decode_uris(payload)? },
+        Command::SnapshotAddOutput => Body::SnapshotAddOutput(snapshot_output(&mut parameters)?),
+        Command::SnapshotDelOutput => Body::SnapshotDelOutput(snapshot_output(&mut parameters)?),
+        Command::SnapshotListOutput => Body::SnapshotListOutput,
+        Command::SnapshotRecord => {
+            parameters.skip(WAIT_LEN)?;
+            Body::SnapshotRecord(snapshot_output(&mut parameters)?)
+        }
+        other => {
+            payload.skip(payload.remaining())?;
+            Body::Other(other)
+        }
+    })
+}
+
+/// Size of the flag before SNAPSHOT_RECORD's output.
+const WAIT_LEN: usize = 4;
+
+fn snapshot_output(parameters: &mut Reader<'_>) -> codec::Result<Box<SnapshotOutput>> {
+    SnapshotOutput::decode(parameters).map(Box::new)
+}
+
+/// Reads URIs, at least one. The header's limit allows no more than two.
+fn decode_uris(reader: &mut Reader<'_>) -> codec::Result<Vec<Uri>> {
+    let mut uris = vec![Uri::decode(reader)?];
+    while reader.remaining() > 0 {
+        uris.push(Uri::decode(reader)?);
+    }
+    Ok(uris)
 }
 
 fn decode_create(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
@@ -274,6 +350,7 @@ impl Body {
     pub fn command(&self) -> Command {
         match self {
             Body::AddContext { .. } => Command::AddContext,
+            Body::ClearSession => Command::ClearSession,
             Body::CreateSession { .. } => Command::CreateSessionExt,
             Body::DataPending => Command::DataPending,
             Body::DestroySession => Command::DestroySession,
@@ -288,6 +365,14 @@ impl Body {
             Body::ListTracepointFields => Command::ListTracepointFields,
             Body::ListTracepoints => Command::ListTracepoints,
             Body::ListRotationSchedules => Command::SessionListRotationSchedules,
+            Body::RotateSession => Command::RotateSession,
+            Body::RotationInfo { .. } => Command::RotationGetInfo,
+            Body::SetRotationSchedule { .. } => Command::RotationSetSchedule,
+            Body::SetConsumerUri { .. } => Command::SetConsumerUri,
+            Body::SnapshotAddOutput(_) => Command::SnapshotAddOutput,
+            Body::SnapshotDelOutput(_) => Command::SnapshotDelOutput,
+            Body::SnapshotListOutput => Command::SnapshotListOutput,
+            Body::SnapshotRecord(_) => Command::SnapshotRecord,
             Body::SetShmPath { .. } => Command::SetShmPath,
             Body::StartTrace => Command::StartTrace,
             Body::StopTrace => Command::StopTrace,
@@ -346,19 +431,7 @@ impl Body {
             Body::TrackerPolicy { attribute } | Body::TrackerSet { attribute } => {
                 parameters.i32(*attribute);
             }
-            Body::DataPending
-            | Body::DestroySession
-            | Body::ListChannels
-            | Body::ListDomains
-            | Body::ListSessions
-            | Body::ListTracepointFields
-            | Body::ListTracepoints
-            | Body::ListRotationSchedules
-            | Body::RegenerateMetadata
-            | Body::RegenerateStatedump
-            | Body::StartTrace
-            | Body::StopTrace
-            | Body::Other(_) => {}
+            other => other.encode_output(&mut parameters, &mut payload),
         }
         parameters.pad_to(PARAMETERS_LEN);
         let header = Header {
@@ -369,6 +442,27 @@ impl Body {
             ..Header::new(self.command(), session_name)
         };
         (header, payload.into_bytes())
+    }
+
+    /// The commands about outputs, snapshots and rotations. All others that come here carry nothing.
+    fn encode_output(&self, parameters: &mut Writer, payload: &mut Writer) {
+        match self {
+            Body::RotationInfo { id } => {
+                parameters.u64(*id);
+            }
+            Body::SetRotationSchedule { kind, set, value } => {
+                parameters.u8(*kind).u8((*set).into()).u64(*value);
+            }
+            Body::SetConsumerUri { uris } => {
+                parameters.u32(u32::try_from(uris.len()).unwrap_or(u32::MAX));
+                for uri in uris {
+                    uri.encode(payload);
+                }
+            }
+            Body::SnapshotAddOutput(output) | Body::SnapshotDelOutput(output) => output.encode(parameters),
+            Body::SnapshotRecord(output) => output.encode(parameters.zeros(WAIT_LEN)),
+            _ => {}
+        }
     }
 
     fn announced_fds(&self) -> u32 {

@@ -46,6 +46,34 @@ impl RotationSchedules {
     }
 }
 
+/// What makes a session rotate by itself. `enum lttng_rotation_schedule_type`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScheduleKind {
+    /// 0: the bytes recorded.
+    Size,
+    /// 1: the time, in microseconds.
+    Periodic,
+}
+
+impl ScheduleKind {
+    /// The kind with this number.
+    pub fn from_number(number: u8) -> Option<ScheduleKind> {
+        match number {
+            0 => Some(ScheduleKind::Size),
+            1 => Some(ScheduleKind::Periodic),
+            _ => None,
+        }
+    }
+
+    /// The number on the wire.
+    pub fn number(self) -> u8 {
+        match self {
+            ScheduleKind::Size => 0,
+            ScheduleKind::Periodic => 1,
+        }
+    }
+}
+
 /// State of a rotation. `enum lttng_rotation_state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(i32)]

@@ -45,6 +45,19 @@ pub struct NetworkOutput {
     pub data: Uri,
 }
 
+impl NetworkOutput {
+    /// The relay daemon of this machine, which a descriptor without addresses means.
+    pub fn local() -> NetworkOutput {
+        let uri = |stream: StreamType| Uri {
+            destination: Destination::Ipv4("127.0.0.1".to_owned()),
+            stream,
+            port: stream.default_port(),
+            subdir: String::new(),
+        };
+        NetworkOutput { control: uri(StreamType::Control), data: uri(StreamType::Data) }
+    }
+}
+
 /// A serialized session descriptor, as CREATE_SESSION_EXT sends and answers it.
 ///
 /// | Offset | Type | Field |

@@ -29,6 +29,16 @@ pub enum StreamType {
     Data,
 }
 
+impl StreamType {
+    /// The port of a relay daemon when none is given.
+    pub fn default_port(self) -> u16 {
+        match self {
+            StreamType::Control => 5342,
+            StreamType::Data => 5343,
+        }
+    }
+}
+
 /// `struct lttng_uri`, 8210 bytes.
 ///
 /// | Offset | Size | Field |
@@ -63,6 +73,20 @@ impl Uri {
             stream: StreamType::Control,
             port: 0,
             subdir: String::new(),
+        }
+    }
+
+    /// The port to connect to.
+    pub fn effective_port(&self) -> u16 {
+        if self.port == 0 { self.stream.default_port() } else { self.port }
+    }
+
+    /// The URL that listings show: `tcp4://ADDRESS:PORT/SUBDIR`, `tcp6://[ADDRESS]:PORT/SUBDIR`, or a bare path.
+    pub fn to_url(&self) -> String {
+        match &self.destination {
+            Destination::Ipv4(address) => format!("tcp4://{address}:{}/{}", self.port, self.subdir),
+            Destination::Ipv6(address) => format!("tcp6://[{address}]:{}/{}", self.port, self.subdir),
+            Destination::Path(path) => path.clone(),
         }
     }
 

@@ -68,7 +68,8 @@ pub struct AskChannel {
     pub kind: ChannelKind,
     /// The session daemon's number of the session.
     pub session_id: u64,
-    /// Folder of the stream files, relative to the chunk's `ust` folder.
+    /// Folder of the stream files, relative to the chunk's `ust` folder; for a relay daemon before 2.11 the whole one,
+    /// see [`legacy_stream_folder`](crate::relayd::legacy_stream_folder).
     pub pathname: String,
     /// Name of the channel, `metadata` for metadata.
     pub name: String,
@@ -190,9 +191,9 @@ pub struct RelaySocket {
     pub relayd_id: u64,
     /// Which of the two.
     pub kind: RelaySocketKind,
-    /// Version agreed with the relay daemon.
+    /// Version agreed with the relay daemon; for the data connection, on which none is said, the session daemon's own.
     pub major: u32,
-    /// Version agreed with the relay daemon.
+    /// Like `major`.
     pub minor: u32,
     /// The session daemon's number of the session.
     pub session_id: u64,
@@ -235,7 +236,8 @@ impl RelaySocket {
 /// Writes what a channel holds into the current chunk. Answered when all is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnapshotChannel {
-    /// Folder of the stream files, relative to the chunk's domain folder.
+    /// Folder of the stream files, relative to the chunk's domain folder; for a relay daemon before 2.11 the whole
+    /// one, see [`legacy_stream_folder`](crate::relayd::legacy_stream_folder).
     pub pathname: String,
     /// Whether it is the metadata channel, for which the consumer daemon then asks for text.
     pub metadata: bool,

@@ -235,7 +235,8 @@ impl ChannelHead {
 
 /// Head of CLOSE_TRACE_CHUNK's reply: u32 code, u32 length of the path that follows, NUL included.
 ///
-/// The path means something only with a relay daemon; a kernel consumer daemon sends stale memory for a local
+/// The path means something only with a relay daemon, and is then its own ([`decode_path`](crate::relayd::decode_path)
+/// reads it); a kernel consumer daemon sends stale memory for a local
 /// chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CloseReply {
