@@ -228,6 +228,23 @@ fn a_32_bit_consumer_daemon_that_cannot_be_started() {
 }
 
 #[test]
+fn the_32_bit_consumer_daemon_may_be_given_by_the_environment() {
+    let Some(foreign) = Foreign::bits_32() else { return };
+    side_by_side(|s| {
+        let [path, libraries] = foreign.consumer_paths();
+        let environment: [(&str, &str); 2] =
+            [("LTTNG_CONSUMERD32_BIN", &path), ("LTTNG_CONSUMERD32_LIBDIR", &libraries)];
+        let mut daemon = Daemon::launch(s, &environment, &["--no-kernel"]);
+        daemon.expect("ready");
+        let trace = record(s, "--buffers-uid", &[]);
+        App::start_foreign(s, &foreign, "emitter").tell("tick 0 5");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 2, 3, 4]);
+        daemon.stop();
+    });
+}
+
+#[test]
 fn the_32_bit_consumer_daemon_dies() {
     let Some(foreign) = Foreign::bits_32() else { return };
     side_by_side(|s| {

@@ -62,9 +62,14 @@ impl Foreign {
         if self.kind != BITS_32 {
             return Vec::new();
         }
+        let [program, libraries] = self.consumer_paths();
+        vec![format!("--consumerd32-path={program}"), format!("--consumerd32-libdir={libraries}")]
+    }
+
+    /// The 32-bit consumer daemon, and the folder with its libraries.
+    pub fn consumer_paths(&self) -> [String; 2] {
         let run = self.folder.join("run");
-        let run = run.display();
-        vec![format!("--consumerd32-path={run}/lttng-consumerd"), format!("--consumerd32-libdir={run}")]
+        [run.join("lttng-consumerd"), run].map(|path| path.display().to_string())
     }
 }
 
