@@ -363,31 +363,64 @@ fn applications_with_both_protocols_in_one_session() {
 #[test]
 fn contexts_of_an_application_with_the_older_protocol() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        // It has all but one of the contexts of 2.13.
-        let contexts: Vec<&str> = BUILT_IN.iter().copied().filter(|name| *name != "time_ns").collect();
-        let contexts = [contexts, vec!["$app.some:thing"]].concat();
-        let trace = record(s, "--buffers-uid", &contexts);
-        s.run(&s.foreign_program(&foreign, "values").to_string_lossy(), &[]).ok();
-        s.lttng(&["destroy"]).ok();
-        note_trace(s, &trace);
-        daemon.stop();
-    });
+    for buffers in SCHEMES {
+        side_by_side(|s| {
+            let daemon = Daemon::start(s);
+            // It knows all but one of the contexts of 2.13.
+            let contexts: Vec<&str> = BUILT_IN.iter().copied().filter(|name| *name != "time_ns").collect();
+            let contexts = [&*contexts, &["$app.some:thing"]].concat();
+            let trace = record(s, buffers, &contexts);
+            s.run(&s.foreign_program(&foreign, "values").to_string_lossy(), &[]).ok();
+            s.lttng(&["destroy"]).ok();
+            note_trace(s, &trace);
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn a_context_that_an_application_does_not_know() {
+    let Some(foreign) = Foreign::ust_2_12() else { return };
+    for buffers in SCHEMES {
+        ours_only("it forgets the contexts after that one and the event rules", |s| {
+            let daemon = Daemon::start(s);
+            let trace = record(s, buffers, &["vpid", "time_ns", "procname"]);
+            let mut app = App::start_foreign(s, &foreign, "emitter");
+            app.tell("tick 0 5");
+            s.lttng(&["destroy"]).ok();
+            let events = events(s, &trace);
+            assert_eq!(numbers(&events, "testapp:tick"), [0, 1, 2, 3, 4]);
+            for event in events {
+                let names: Vec<&str> = event.context.iter().map(|(name, _)| name.as_str()).collect();
+                assert_eq!(names, ["cpu_id", "vpid", "procname"]);
+            }
+            daemon.stop();
+        });
+    }
 }
 
 #[test]
 fn contexts_that_both_protocols_know_differently() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    for context in ["ip", "time_ns", "$app.some:thing"] {
+    let cases = [
+        ("ip", false),
+        ("ip", true),
+        ("$app.some:thing", false),
+        ("$app.some:thing", true),
+        ("time_ns", false),
+    ];
+    for (context, old_first) in cases {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = record(s, "--buffers-uid", &[context]);
+            let start = |old: bool| {
+                if old { App::start_foreign(s, &foreign, "emitter") } else { App::start(s) }
+            };
             // The first application says what the channel is like, the other one can't join it.
-            let mut new = App::start(s);
-            new.tell("tick 0 5");
-            let mut old = App::start_foreign(s, &foreign, "emitter");
-            old.tell("tick 5 5");
+            let mut first = start(old_first);
+            first.tell("tick 0 5");
+            let mut second = start(!old_first);
+            second.tell("tick 5 5");
             s.lttng(&["destroy"]).ok();
             let (_, events) = note_trace(s, &trace);
             assert_eq!(numbers(&events, "testapp:tick"), [0, 1, 2, 3, 4]);
