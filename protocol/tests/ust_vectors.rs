@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Bytes that the daemon of lttng-tools 2.13.9 and applications with lttng-ust 2.13.5 exchanged, on x86-64:
-//! each is decoded, compared with what is known of it, and encoded again to the same bytes.
+//! Bytes that the daemon of lttng-tools 2.13.9 and applications with lttng-ust 2.13.5 exchanged, on x86-64 (those in
+//! `foreign`: 32-bit ones, and ones with lttng-ust 2.12.1): each is decoded, compared with what is known of it, and encoded again to the same bytes.
 #![cfg(target_endian = "little")]
 // Helpers outside of `#[test]` functions: a failure here is the failure of a test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -14,7 +14,9 @@ use lttng_protocol::ust::command::{
     TracerVersion, code, decode_exclusion_payload, exclusion_payload,
 };
 use lttng_protocol::ust::event_notifier::{CounterConfiguration, EventNotifier};
-use lttng_protocol::ust::field::{Encoding, Field, FieldKind, Float, Integer, modernize_contexts};
+use lttng_protocol::ust::field::{
+    Basic, Encoding, Field, FieldKind, Float, Integer, LegacyEnum, modernize_contexts,
+};
 use lttng_protocol::ust::notify::{self, EnumEntry, EnumValue, HeaderType, RegisterEvent, Request};
 use lttng_protocol::ust::registration::{Alignments, ByteOrder, Registration, SocketKind};
 
@@ -373,4 +375,78 @@ fn names_that_are_not_text() {
     bytes[12] = 0xFF;
     let Ok(Request::Event(event)) = Request::decode(&bytes) else { panic!() };
     assert_eq!(event.name, "\u{FFFD}ec_prov:inst1");
+}
+
+#[test]
+fn registrations_of_foreign_applications() {
+    for (name, major, minor, bits) in [("abi8", 8, 1, 64), ("i386", 9, 0, 32)] {
+        let bytes = vector(&format!("foreign/{name}-reg-cmd.bin"));
+        let registration = Registration::decode(&bytes).unwrap();
+        assert_eq!((registration.major, registration.minor), (major, minor), "{name}");
+        assert_eq!(registration.bits_per_long, bits, "{name}");
+        let Alignments { uint8, uint16, uint32, uint64, long } = registration.alignments;
+        assert_eq!([uint8, uint16, uint32, uint64, long], [8; 5], "{name}");
+        assert_eq!(registration.encode(), bytes, "{name}");
+    }
+}
+
+fn integer(size: u32, signed: bool, base: u32) -> Integer {
+    Integer { size, signed, reverse_byte_order: false, base, encoding: Encoding::NONE, alignment: 8 }
+}
+
+#[test]
+fn events_in_the_older_protocol() {
+    let enums = event("foreign/abi8-event-valuesapp_enums.req.bin");
+    assert_eq!(enums.model_emf_uri.as_deref(), Some("http://example.com/enums?a=1&b=2"));
+    let of_kind = |name: &str, container, id| {
+        FieldKind::LegacyEnum(Box::new(LegacyEnum { name: name.to_owned(), container, id }))
+    };
+    let kinds: Vec<FieldKind> = enums.fields.into_iter().map(|field| field.kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            of_kind("valuesapp_signs", integer(32, true, 10), 1),
+            of_kind("valuesapp_signs", integer(8, true, 10), 1),
+            of_kind("valuesapp_large", integer(64, false, 10), 2),
+        ]
+    );
+    let Request::Enum(signs) = request("foreign/abi8-enum-valuesapp_signs.req.bin") else { panic!() };
+    assert_eq!((signs.entries.len(), signs.entries[3].auto), (8, true));
+
+    // Length and elements are one descriptor.
+    let lists = event("foreign/abi8-event-valuesapp_lists.req.bin");
+    assert_eq!(lists.fields.len(), 12);
+    let FieldKind::LegacyArray { element, length: 3 } = &lists.fields[1].kind else { panic!() };
+    assert_eq!(**element, Basic::Integer(integer(16, true, 10)));
+    let FieldKind::LegacySequence { length, element } = &lists.fields[6].kind else { panic!() };
+    assert_eq!(**length, Basic::Integer(integer(64, false, 10)));
+    assert_eq!(**element, Basic::Integer(integer(16, true, 10)));
+}
+
+#[test]
+fn contexts_in_the_older_protocol() {
+    let channel = |name: &str| {
+        let Request::Channel(channel) = request(name) else { panic!("{name}") };
+        modernize_contexts(&channel.fields).unwrap()
+    };
+    let (old, new) = (channel("foreign/abi8-channel.req.bin"), channel("foreign/i386-channel.req.bin"));
+    // `vpid` and `procname` are the same.
+    assert_eq!(old[..3], new[..3]);
+    let numbers = |fields: &[Field]| -> Vec<FieldKind> {
+        fields[3..5].iter().map(|field| field.kind.clone()).collect()
+    };
+    let kinds = |of: [Integer; 2]| of.map(FieldKind::Integer).to_vec();
+    assert_eq!(numbers(&old), kinds([integer(64, false, 16), integer(64, false, 10)]));
+    assert_eq!(numbers(&new), kinds([integer(32, false, 10), integer(32, false, 10)]));
+    // What says which type an application's context has now stays as it was; the rest becomes the same.
+    assert!(matches!(old[5].kind, FieldKind::LegacyEnum(_)));
+    assert!(matches!(new[5].kind, FieldKind::Enum { .. }));
+    assert_eq!(old[6..], new[7..]);
+}
+
+#[test]
+fn a_32_bit_application_has_shorter_lengths() {
+    let lists = event("foreign/i386-event-valuesapp_lists.req.bin");
+    let length = lists.fields.iter().find(|field| field.name == "_sequence_length").unwrap();
+    assert_eq!(length.kind, FieldKind::Integer(integer(32, false, 10)));
 }

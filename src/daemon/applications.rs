@@ -11,7 +11,7 @@ use lttng_protocol::ust::registration::{Registration, SocketKind};
 
 use super::{Daemon, Role};
 use crate::model::{ChannelId, RuleId, Session, SessionId};
-use crate::output::{ConnId, Output};
+use crate::output::{ConnId, ConsumerKind, Output};
 use crate::sys::socket::Credentials;
 use crate::ust::app::{Answer, App, AppId, Cause, ListingId, Nonsense, Outgoing};
 use crate::ust::buffers::{BuffersKey, Owner};
@@ -117,6 +117,11 @@ impl Daemon {
             credentials.uid,
             registration.bits_per_long
         );
+        // It can be listed. Whoever wonders why it is not recorded finds the reason here.
+        let kind = ConsumerKind::for_bits(registration.bits_per_long);
+        if !self.consumers.contains_key(&kind) {
+            log::warn!("Application {} can't be recorded: there is no {}", credentials.pid, kind.name());
+        }
         let release_by = self.after(RELEASE_TIMEOUT);
         let mut app = App::new(conns, credentials, registration, self.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.now, &mut self.outputs);

@@ -9,6 +9,7 @@ mod commands;
 mod contexts;
 mod errors;
 mod footprint;
+mod foreign;
 mod hostile;
 mod identity;
 mod lifecycle;

@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use nix::sys::signal::Signal;
 
 use super::daemon::{Lines, eventually};
+use super::foreign::Foreign;
 use super::process::Process;
 use super::sandbox::{Sandbox, User};
 
@@ -36,6 +37,11 @@ impl App {
         let mut command = sandbox.command(sandbox.program(name));
         command.args(args);
         Self::spawn(sandbox, command)
+    }
+
+    /// Starts such a program that was compiled for foreign libraries.
+    pub fn start_foreign(sandbox: &Sandbox, foreign: &Foreign, name: &str) -> Self {
+        Self::spawn(sandbox, sandbox.command(sandbox.foreign_program(foreign, name)))
     }
 
     /// Starts a `peer` that holds `count` connections to `path` on which it has sent `bytes`.

@@ -27,8 +27,25 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
 
 /// The compiled program `name`. Compiles all of them when a source is newer than the cache.
 pub fn program(name: &str) -> PathBuf {
+    compiled("", PROGRAMS, &[]).join(name)
+}
+
+/// The program `name`, compiled for foreign libraries with these further options of the compiler: `NAME-KIND`.
+pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
+    let wanted: Vec<_> = PROGRAMS.iter().copied().filter(|(program, _, _)| *program == name).collect();
+    assert!(!wanted.is_empty(), "no program {name}");
+    // Programs of all kinds are beside each other in a sandbox, so that the name says the kind.
+    compiled(&format!("-{kind}"), &wanted, options).join(format!("{name}-{kind}"))
+}
+
+/// The folder with these programs, compiled with these options.
+///
+/// `suffix` is that of their names.
+fn compiled(suffix: &str, programs: &[(&str, &[&str], &[&str])], options: &[String]) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps");
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{:016x}", fingerprint(&sources)));
+    let fingerprint = fingerprint(&sources, options);
+    let only = if let [(name, _, _)] = programs { format!("-{name}") } else { String::new() };
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{fingerprint:016x}{only}{suffix}"));
     fs::create_dir_all(&cache).unwrap();
     // Tests run in several processes and threads: one compiles, the others wait for it.
     let lock = Flock::lock(File::create(cache.join("lock")).unwrap(), FlockArg::LockExclusive)
@@ -36,10 +53,11 @@ pub fn program(name: &str) -> PathBuf {
         .unwrap();
     let done = cache.join("done");
     if !done.exists() {
-        for (program, files, libraries) in PROGRAMS {
+        for (program, files, libraries) in programs {
             let output = Command::new("gcc")
                 .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-I."])
-                .args(["-o".as_ref(), cache.join(program).as_os_str()])
+                .args(options)
+                .args(["-o".as_ref(), cache.join(format!("{program}{suffix}")).as_os_str()])
                 .args(*files)
                 .args(*libraries)
                 .current_dir(&sources)
@@ -51,13 +69,20 @@ pub fn program(name: &str) -> PathBuf {
         File::create(&done).unwrap();
     }
     drop(lock);
-    cache.join(name)
+    cache
 }
 
-fn fingerprint(sources: &Path) -> u64 {
-    let mut names: Vec<PathBuf> = fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path()).collect();
+fn fingerprint(sources: &Path, options: &[String]) -> u64 {
+    let mut names = Vec::new();
+    let mut folders = vec![sources.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() { folders.push(path) } else { names.push(path) }
+        }
+    }
     names.sort();
     let mut hasher = DefaultHasher::new();
+    options.hash(&mut hasher);
     for name in names {
         name.hash(&mut hasher);
         fs::read(&name).unwrap().hash(&mut hasher);

@@ -19,6 +19,7 @@
 pub mod app;
 pub mod build;
 pub mod daemon;
+pub mod foreign;
 pub mod normalise;
 pub mod process;
 pub mod sandbox;

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use super::foreign::Foreign;
 use super::normalise::{Order, Step};
 use super::{Which, build, is_root};
 
@@ -185,6 +186,11 @@ impl Sandbox {
     /// A copy of a compiled program of `tests/apps` where every user may run it.
     pub fn program(&self, name: &str) -> PathBuf {
         self.share(&build::program(name))
+    }
+
+    /// A copy of a program that was compiled for foreign libraries.
+    pub fn foreign_program(&self, foreign: &Foreign, name: &str) -> PathBuf {
+        self.share(&foreign.program(name))
     }
 
     /// A copy of the daemon's binary where every user may run it.

@@ -142,7 +142,8 @@ impl<'a> Parser<'a> {
         while !self.skip(" }") {
             self.skip(",");
             self.expect(" ");
-            let name = self.until(" = ").to_owned();
+            // A variant holds a value without a name.
+            let name = if self.rest.starts_with('{') { "" } else { self.until(" = ") }.to_owned();
             fields.push((name, self.value()));
         }
         fields
@@ -199,10 +200,10 @@ mod tests {
     fn every_kind_of_field_is_read() {
         let event = parse(
             "[12.000000034] host p:e: { cpu_id = 1 }, { vpid = 7 }, { s = \"a \\\"b\\\", { }\", \
-             l = [ [0] = 1, [1] = -2 ], none = [ ], e = ( \"A\" : container = 3 ), f = 0.5 }",
+             l = [ [0] = 1, [1] = -2 ], none = [ ], e = ( \"A\" : container = 3 ), f = 0.5, v = { { } } }",
         );
         assert_eq!((event.name.as_str(), event.time), ("p:e", 12_000_000_034));
         assert_eq!(event.context.len(), 2);
-        assert_eq!(event.line(), "p:e s=\"a \\\"b\\\", { }\" l=[1,-2] none=[] e=\"A\":3 f=0.5");
+        assert_eq!(event.line(), "p:e s=\"a \\\"b\\\", { }\" l=[1,-2] none=[] e=\"A\":3 f=0.5 v={={}}");
     }
 }
