@@ -17,10 +17,10 @@ impl Daemon {
         let listed: Vec<ListedSession> = visible
             .map(|session| ListedSession {
                 name: session.name.clone(),
-                path: session.directory().to_owned(),
+                path: session.output.listed(),
                 active: session.active,
-                snapshot_mode: false,
-                live_timer: 0,
+                snapshot_mode: session.is_snapshot(),
+                live_timer: session.live_timer(),
                 created: session.created.max(0).cast_unsigned(),
             })
             .collect();

@@ -2,11 +2,11 @@
 //! Creating sessions: their names, and where their data goes.
 
 use lttng_protocol::Writer;
-use lttng_protocol::client::{ErrorCode, SessionDescriptor, SessionKind, SessionOutput};
+use lttng_protocol::client::{ErrorCode, NetworkOutput, SessionDescriptor, SessionOutput, Uri};
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
-use crate::model::{Output, Session, SessionId};
+use crate::model::{Output, Session, SessionId, SessionKind, SnapshotOutput};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 
@@ -16,7 +16,7 @@ const MAX_NAMES: u32 = 10_000;
 const PATH_MAX: usize = 4096;
 
 impl Daemon {
-    /// Creates a session. A recording one with a local output only: the others have no code yet.
+    /// Creates a session.
     pub(super) fn create_session(
         &mut self,
         credentials: &Credentials,
@@ -34,44 +34,28 @@ impl Daemon {
             Some(name) => name,
             None => self.free_name(&date).ok_or(ErrorCode::SessionFail)?,
         };
-        let SessionKind::Regular = descriptor.kind else { return Err(ErrorCode::Und) };
-        let path = match descriptor.output {
-            SessionOutput::Local(Some(path)) => path,
-            SessionOutput::Local(None) => {
-                let home = home.ok_or(ErrorCode::SetUrl)?;
-                let suffix = if generated_name { String::new() } else { format!("-{date}") };
-                format!("{home}/lttng-traces/{name}{suffix}")
+        let suffix = if generated_name { String::new() } else { format!("-{date}") };
+        let (output, answered) = match descriptor.output {
+            SessionOutput::None => (Output::None, SessionOutput::None),
+            SessionOutput::Local(path) => {
+                let path = match path {
+                    Some(path) => path,
+                    None => default_path(home, &format!("{name}{suffix}"))?,
+                };
+                let answered = SessionOutput::Local(Some(path.clone()));
+                (Output::None.with(&[Uri::path(&path)])?, answered)
             }
-            SessionOutput::None | SessionOutput::Network(_) => return Err(ErrorCode::Und),
+            SessionOutput::Network(given) => {
+                let given = given.map_or_else(NetworkOutput::local, |given| *given);
+                let output = Output::None.with(&[given.control, given.data])?;
+                let network = output.network().map(Box::new);
+                (output, SessionOutput::Network(network))
+            }
         };
-        if path.len() >= PATH_MAX {
-            return Err(ErrorCode::SetUrl);
-        }
-        if !path.starts_with('/') || path.contains("../") {
-            return Err(ErrorCode::Invalid);
-        }
-        let answer = SessionDescriptor {
-            kind: SessionKind::Regular,
-            name: Some(name.clone()),
-            output: SessionOutput::Local(Some(path.clone())),
-        };
-        let &Credentials { uid, gid, .. } = credentials;
+        let answer = SessionDescriptor { kind: descriptor.kind, name: Some(name.clone()), output: answered };
+        let new = NewSession { name, generated_name, kind: descriptor.kind, output };
         let created = self.wall;
-        self.model.add(|id| Session {
-            id,
-            name,
-            generated_name,
-            uid,
-            gid,
-            created,
-            output: Output::Local(path),
-            shm_path: None,
-            ust: None,
-            active: false,
-            started: false,
-            chunk: None,
-            destroyed: false,
-        });
+        self.model.add(|id| new.session(id, credentials, created));
         let mut writer = Writer::default();
         answer.encode(&mut writer);
         Ok(Done::Payload(writer.into_bytes()))
@@ -96,4 +80,50 @@ impl Daemon {
         let mut free = candidates.filter(|name| self.model.find(name).is_none());
         free.next()
     }
+}
+
+/// What a client's request says of a session.
+struct NewSession {
+    name: String,
+    generated_name: bool,
+    kind: SessionKind,
+    output: Output,
+}
+
+impl NewSession {
+    fn session(self, id: SessionId, credentials: &Credentials, created: i64) -> Session {
+        let NewSession { name, generated_name, kind, output } = self;
+        let &Credentials { uid, gid, .. } = credentials;
+        // The output of a snapshot session is its first output for snapshots.
+        let (output, snapshot) =
+            if kind == SessionKind::Snapshot { (Output::None, output) } else { (output, Output::None) };
+        let first =
+            |output| SnapshotOutput { id: 1, name: SnapshotOutput::default_name(1), max_size: 0, output };
+        let snapshot_outputs = Some(snapshot).filter(|output| *output != Output::None).map(first);
+        Session {
+            id,
+            name,
+            generated_name,
+            uid,
+            gid,
+            created,
+            kind,
+            output,
+            relayd_id: None,
+            snapshot_outputs: snapshot_outputs.into_iter().collect(),
+            shm_path: None,
+            ust: None,
+            active: false,
+            started: false,
+            chunk: None,
+            next_chunk: 0,
+            destroyed: false,
+        }
+    }
+}
+
+/// Where a session records to when its client does not say.
+fn default_path(home: Option<String>, name: &str) -> Result<String, ErrorCode> {
+    let path = format!("{}/lttng-traces/{name}", home.ok_or(ErrorCode::SetUrl)?);
+    if path.len() < PATH_MAX { Ok(path) } else { Err(ErrorCode::SetUrl) }
 }

@@ -34,13 +34,14 @@ impl Daemon {
     pub(super) fn make_buffers(&mut self, id: AppId, session: SessionId) {
         let Some(app) = self.apps.get(&id) else { return };
         let Credentials { pid, uid, gid } = app.credentials;
-        let wants = |session: &&Session| session.active && session.follows(pid, uid, gid);
+        let ready = |session: &Session| session.chunk.is_some() || !session.has_output();
+        let wants = |session: &&Session| session.active && ready(session) && session.follows(pid, uid, gid);
         let Some(session) = self.model.get(session).filter(wants) else { return };
         let bits = app.registration.bits_per_long;
         let key = app.buffers_key(session.id, session.scheme());
         let kind = ConsumerKind::for_bits(bits);
         let served = self.consumers.get(&kind).is_some_and(|consumer| consumer.state() == State::Ready);
-        let (Some(tracer), true, true) = (app.tracer, served, session.chunk.is_some()) else { return };
+        let (Some(tracer), true) = (app.tracer, served) else { return };
         if self.buffers.contains_key(&key) {
             return;
         }
@@ -176,12 +177,18 @@ impl Daemon {
         let Some(session) = self.model.get(key.session) else { return };
         let Some(buffers) = self.buffers.get_mut(&key) else { return };
         let owner = (session.uid, session.gid);
-        let trace = format!("{}/ust/{}/index", session.directory(), buffers.cause.path);
+        let chunk = session.chunk.as_ref().filter(|_| session.directory().is_some());
+        let trace = chunk.map(|chunk| format!("{}/ust/{}/index", chunk.folder, buffers.cause.path));
         let kept = shared_memory_folder(session, &buffers.cause.path);
         if kept.is_some() {
             buffers.keep_copy();
         }
-        for path in [Some(trace), kept].into_iter().flatten() {
+        if trace.is_none() {
+            // Nothing is recorded to this machine.
+            buffers.directory_made(true);
+            self.changed = true;
+        }
+        for path in [trace, kept].into_iter().flatten() {
             let operation = PathOperation::MakeDirectories { path: PathBuf::from(path), mode: FOLDER_MODE };
             self.path_operation(owner, operation, PathPurpose::Buffers(key));
         }
@@ -256,8 +263,8 @@ fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, p
         overwrite: -1,
         switch_timer: 0,
         read_timer: 0,
-        live_timer: 0,
-        is_live: false,
+        live_timer: session.live_timer(),
+        is_live: session.live_timer() > 0,
         monitor_timer: 0,
         kind: ChannelKind::Metadata,
         session_id: key.session.0,
@@ -265,15 +272,15 @@ fn ask_metadata_channel(session: &Session, key: BuffersKey, buffers: &Buffers, p
         name: "metadata".to_owned(),
         uid: session.uid,
         gid: session.gid,
-        relayd_id: None,
+        relayd_id: session.relayd_id,
         key: buffers.metadata_key,
-        chunk_id: session.chunk,
+        chunk_id: session.chunk.as_ref().map(|chunk| chunk.id),
         uuid: buffers.uuid(),
         channel_id: u32::MAX,
         tracefile_size: 0,
         tracefile_count: 0,
         session_id_per_pid: buffers.cause.application_session,
-        monitor: true,
+        monitor: session.has_output(),
         app_uid: buffers.cause.uid,
         blocking_timeout: 0,
         root_shm_path: String::new(),

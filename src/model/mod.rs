@@ -6,11 +6,14 @@
 pub mod channel;
 pub mod rule;
 pub mod session;
+pub mod snapshot;
 pub mod tracker;
 
 pub use channel::{Attributes, Channel, ChannelId};
+pub use lttng_protocol::client::{Output, SessionKind};
 pub use rule::{EventRule, Filter, RuleId};
-pub use session::{BufferingScheme, Output, Session, SessionId, UstDomain};
+pub use session::{BufferingScheme, Chunk, Session, SessionId, UstDomain};
+pub use snapshot::SnapshotOutput;
 pub use tracker::Trackers;
 
 use std::collections::BTreeMap;

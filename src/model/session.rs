@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Recording sessions.
 
+use lttng_protocol::client::{Output, SessionKind};
+
 use super::channel::{Channel, ChannelId};
+use super::snapshot::SnapshotOutput;
 use super::tracker::Trackers;
 
 /// Number of a session for the daemon's life; consumer daemons know sessions by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
-/// Where a session's data goes.
+/// A trace chunk: one generation of a session's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// A directory on this machine, absolute.
-    Local(String),
+pub struct Chunk {
+    /// Its number in the session.
+    pub id: u64,
+    /// Seconds since the Epoch when it was made.
+    pub created: i64,
+    /// Where its files are now, absolute; empty when they are on another machine.
+    pub folder: String,
 }
 
 /// A recording session.
@@ -30,8 +37,14 @@ pub struct Session {
     pub gid: u32,
     /// Seconds since the Epoch at creation.
     pub created: i64,
-    /// Where the data goes.
+    /// What it is for.
+    pub kind: SessionKind,
+    /// Where it records to; nowhere for snapshot sessions, whose data stays in the buffers.
     pub output: Output,
+    /// Number by which consumer daemons know the connections to the relay daemon, once they have them.
+    pub relayd_id: Option<u64>,
+    /// Where its snapshots go.
+    pub snapshot_outputs: Vec<SnapshotOutput>,
     /// Folder of the buffers, if they are to outlive a crash.
     pub shm_path: Option<String>,
     /// User space part, once a command named that domain.
@@ -40,8 +53,10 @@ pub struct Session {
     pub active: bool,
     /// Was started at least once: from then on its channels are fixed.
     pub started: bool,
-    /// Number of the trace chunk that the consumer daemons write to, once there is one.
-    pub chunk: Option<u64>,
+    /// The trace chunk that the consumer daemons write to, once there is one.
+    pub chunk: Option<Chunk>,
+    /// Number of the next chunk.
+    pub next_chunk: u64,
     /// Destroyed: clients do not see it any more, its end is under way.
     pub destroyed: bool,
 }
@@ -75,10 +90,30 @@ impl Session {
         self.ust.as_ref().map(|ust| ust.scheme).unwrap_or_default()
     }
 
-    /// The directory of the data.
-    pub fn directory(&self) -> &str {
-        let Output::Local(path) = &self.output;
-        path
+    /// Whether it records to somewhere all the time.
+    pub fn has_output(&self) -> bool {
+        self.output != Output::None
+    }
+
+    /// The directory of the data, if it is on this machine.
+    pub fn directory(&self) -> Option<&str> {
+        match &self.output {
+            Output::Local(path) => Some(path),
+            Output::None | Output::Network { .. } => None,
+        }
+    }
+
+    /// Whether it keeps data for snapshots.
+    pub fn is_snapshot(&self) -> bool {
+        self.kind == SessionKind::Snapshot
+    }
+
+    /// Period in microseconds in which readers of a live session are served; 0 for other sessions.
+    pub fn live_timer(&self) -> u32 {
+        match self.kind {
+            SessionKind::Live { timer } => u32::try_from(timer).unwrap_or(u32::MAX),
+            SessionKind::Regular | SessionKind::Snapshot => 0,
+        }
     }
 }
 

@@ -121,7 +121,7 @@ impl Destroy {
     fn rotate(&self, context: &mut Context<'_>) -> Phase {
         let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Close };
         session.destroyed = true;
-        let Some(chunk_id) = session.chunk else { return Phase::Rotate };
+        let Some(chunk_id) = session.chunk.as_ref().map(|chunk| chunk.id) else { return Phase::Rotate };
         for (kind, _, key) in context.daemon.data_keys(self.session) {
             let request = UstRequest::RotateChannel { metadata: false, relayd_id: None, key };
             context.ask_consumer(kind, request, Tail::None, 0);
@@ -143,8 +143,8 @@ impl Destroy {
     }
 
     fn ask_whether_done(&self, context: &mut Context<'_>, pause: Duration) -> Phase {
-        let chunk = context.daemon.model.get(self.session).and_then(|session| session.chunk);
-        if let Some(chunk_id) = chunk {
+        let chunk = context.daemon.model.get(self.session).and_then(|session| session.chunk.as_ref());
+        if let Some(chunk_id) = chunk.map(|chunk| chunk.id) {
             let request = TraceChunkExists { relayd_id: None, session_id: self.session.0, chunk_id };
             context.ask_consumers(&UstRequest::TraceChunkExists(request));
         }

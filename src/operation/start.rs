@@ -11,12 +11,9 @@ use super::{Context, Progress};
 use crate::consumer::Tail;
 use crate::daemon::{FOLDER_MODE, Purpose};
 use crate::helper::Operation as PathOperation;
-use crate::model::SessionId;
+use crate::model::{Chunk, SessionId};
 use crate::output::SharedFd;
 use crate::ust::app::AppId;
-
-/// Number of a session's first trace chunk.
-const FIRST_CHUNK: u64 = 0;
 
 /// Starting a session.
 #[derive(Debug)]
@@ -68,8 +65,11 @@ impl Start {
                         return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer);
                     }
                     Some(_) => {
+                        let created = context.daemon.wall;
                         if let Some(session) = context.daemon.model.get_mut(self.session) {
-                            session.chunk = Some(FIRST_CHUNK);
+                            let folder = session.directory().unwrap_or_default().to_owned();
+                            session.chunk = Some(Chunk { id: session.next_chunk, created, folder });
+                            session.next_chunk = session.next_chunk.saturating_add(1);
                         }
                         self.activate(context)
                     }
@@ -104,10 +104,11 @@ impl Start {
         let Some(session) = context.daemon.model.get(self.session) else {
             return Phase::Applications(Vec::new());
         };
-        if session.chunk.is_some() {
+        if session.chunk.is_some() || (session.started && !session.has_output()) {
             return Phase::Restart;
         }
-        let path = PathBuf::from(format!("{}/ust", session.directory()));
+        let Some(directory) = session.directory() else { return self.activate(context) };
+        let path = PathBuf::from(format!("{directory}/ust"));
         let owner = (session.uid, session.gid);
         context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
         Phase::Folder
@@ -116,10 +117,10 @@ impl Start {
     fn tell_chunk(&self, context: &mut Context<'_>, folder: &SharedFd) {
         let Some(session) = context.daemon.model.get(self.session) else { return };
         let chunk = CreateTraceChunk {
-            relayd_id: None,
+            relayd_id: session.relayd_id,
             override_name: String::new(),
             session_id: self.session.0,
-            chunk_id: FIRST_CHUNK,
+            chunk_id: session.next_chunk,
             created: context.daemon.wall.max(0).cast_unsigned(),
             credentials: Some((session.uid, session.gid)),
         };
@@ -152,7 +153,7 @@ impl Start {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             session.active = false;
             // Without a chunk nothing was recorded: the session is as before.
-            session.started = session.chunk.is_some();
+            session.started &= session.chunk.is_some() || !session.has_output();
         }
         context.daemon.touch_all_applications();
         context.reply(code)

@@ -148,8 +148,12 @@ impl Stop {
     /// to wait for.
     fn deliver_metadata(&self, context: &mut Context<'_>, looked_for: &mut BTreeSet<BuffersKey>) -> bool {
         let Some(session) = context.daemon.model.get(self.session) else { return true };
-        let (owner, directory) = ((session.uid, session.gid), session.directory().to_owned());
+        let owner = (session.uid, session.gid);
+        // Only what is on this machine's disk can be looked at.
+        let chunk = session.chunk.as_ref().filter(|_| session.directory().is_some());
+        let directory = chunk.map(|chunk| chunk.folder.clone());
         push_all(context, self.session);
+        let Some(directory) = directory else { return true };
         let of_session = context.daemon.buffers_of(self.session);
         let left: Vec<(BuffersKey, String, Option<usize>)> = of_session
             .filter(|(key, buffers)| buffers.has_undelivered() && !looked_for.contains(key))
