@@ -196,6 +196,10 @@ impl Daemon {
                 Ok(self.brought_to_applications(id))
             }
             Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
+            Body::SnapshotAddOutput(_)
+            | Body::SnapshotDelOutput(_)
+            | Body::SnapshotListOutput
+            | Body::SnapshotRecord(_) => self.serve_snapshot(id, body),
             Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
             Body::ListChannels
             | Body::ListEvents { .. }

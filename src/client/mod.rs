@@ -11,6 +11,7 @@ mod dispatch;
 mod event_rule;
 mod listing;
 mod session;
+mod snapshot;
 mod tracker;
 
 use std::os::fd::OwnedFd;

@@ -99,6 +99,7 @@ impl NewSession {
             if kind == SessionKind::Snapshot { (Output::None, output) } else { (output, Output::None) };
         let first =
             |output| SnapshotOutput { id: 1, name: SnapshotOutput::default_name(1), max_size: 0, output };
+        let last_snapshot_output = u32::from(snapshot != Output::None);
         let snapshot_outputs = Some(snapshot).filter(|output| *output != Output::None).map(first);
         Session {
             id,
@@ -111,6 +112,8 @@ impl NewSession {
             output,
             relayd_id: None,
             snapshot_outputs: snapshot_outputs.into_iter().collect(),
+            last_snapshot_output,
+            snapshots: 0,
             shm_path: None,
             ust: None,
             active: false,

@@ -79,7 +79,10 @@ impl Daemon {
             application_session: next(&mut self.counters.application_session),
         };
         let keys = || next(&mut self.counters.consumer_key);
-        let buffers = Buffers::new(kind, cause, header, channels, keys);
+        let mut buffers = Buffers::new(kind, cause, header, channels, keys);
+        if !session.has_output() {
+            buffers = buffers.only_for_snapshots();
+        }
         self.buffers.insert(key, buffers);
         if let Some(app) = self.apps.get_mut(&id) {
             app.buffer_sets.insert(key.session, earlier.saturating_add(1));

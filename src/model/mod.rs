@@ -13,7 +13,7 @@ pub use channel::{Attributes, Channel, ChannelId};
 pub use lttng_protocol::client::{Output, SessionKind};
 pub use rule::{EventRule, Filter, RuleId};
 pub use session::{BufferingScheme, Chunk, Session, SessionId, UstDomain};
-pub use snapshot::SnapshotOutput;
+pub use snapshot::{Room, SnapshotOutput, packets_per_stream};
 pub use tracker::Trackers;
 
 use std::collections::BTreeMap;

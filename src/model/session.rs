@@ -45,6 +45,10 @@ pub struct Session {
     pub relayd_id: Option<u64>,
     /// Where its snapshots go.
     pub snapshot_outputs: Vec<SnapshotOutput>,
+    /// Number of the last output for snapshots that was asked for, be it refused: numbers are not used twice.
+    pub last_snapshot_output: u32,
+    /// Snapshots recorded so far, which number their names.
+    pub snapshots: u64,
     /// Folder of the buffers, if they are to outlive a crash.
     pub shm_path: Option<String>,
     /// User space part, once a command named that domain.

@@ -10,6 +10,7 @@ mod data_pending;
 mod destroy;
 mod list_applications;
 mod list_channels;
+mod record_snapshot;
 mod removal;
 mod retire;
 mod start;
@@ -26,6 +27,7 @@ pub use data_pending::DataPending;
 pub use destroy::Destroy;
 pub use list_applications::ListApplications;
 pub use list_channels::ListChannels;
+pub use record_snapshot::RecordSnapshot;
 pub use retire::Retire;
 pub use start::Start;
 pub use stop::{AtRest, Stop};
@@ -74,7 +76,7 @@ impl Jobs {
     /// The helper has answered.
     pub fn path_done(&mut self, result: Result<(), i32>, descriptor: Option<OwnedFd>) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        self.descriptor = descriptor;
+        self.descriptor = descriptor.or(self.descriptor.take());
         if let Err(errno) = result {
             self.failures.push(errno);
         }
@@ -102,6 +104,8 @@ pub enum Work {
     ListChannels(ListChannels),
     /// Give up the buffers of an application that is gone.
     Retire(Retire),
+    /// Write what the buffers of a session hold.
+    RecordSnapshot(RecordSnapshot),
     /// Wait until applications have what a command changed.
     Synchronise(Synchronise),
 }
@@ -161,6 +165,7 @@ pub struct Context<'a> {
     to: &'a ReplyTo,
     id: OperationId,
     expired: bool,
+    deadline: &'a mut Instant,
     look: &'a mut Option<Instant>,
 }
 
@@ -168,6 +173,12 @@ impl Context<'_> {
     /// Whether the operation has had all its time.
     pub fn expired(&self) -> bool {
         self.expired
+    }
+
+    /// Gives the operation all its time again: it is getting on, but has much to do.
+    fn renew(&mut self) {
+        *self.deadline = self.daemon.after(TIMEOUT);
+        self.expired = false;
     }
 
     /// Asks a consumer daemon; `item` comes back with a count.
@@ -238,6 +249,7 @@ impl Work {
             Work::ListApplications(work) => work.step(context),
             Work::ListChannels(work) => work.step(context),
             Work::Retire(work) => work.step(context),
+            Work::RecordSnapshot(work) => work.step(context),
             Work::Synchronise(work) => work.step(context),
         }
     }
@@ -272,6 +284,7 @@ impl Daemon {
                 to: &operation.to,
                 id,
                 expired,
+                deadline: &mut operation.deadline,
                 look: &mut operation.look,
             };
             let (reply, pieces) = match operation.work.step(&mut context) {

@@ -88,6 +88,8 @@ pub struct BufferedChannel {
     pub number: u32,
     /// Its number at the consumer daemon.
     pub key: u64,
+    /// How many streams it was handed over with.
+    pub streams: u32,
     stage: Stage,
 }
 
@@ -135,6 +137,9 @@ pub struct Buffers {
     pub retired: bool,
     /// What it lost is among the losses of the gone.
     pub counted: bool,
+    /// Whether the consumer daemon writes what comes. Else it does so for a snapshot only: then it asks for the
+    /// metadata itself, and nothing is pushed.
+    monitored: bool,
     /// What the channels hold.
     pub registry: Registry,
     header: Header,
@@ -165,7 +170,7 @@ impl Buffers {
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
-                (id, BufferedChannel { number, key: keys(), stage: Stage::Wanted })
+                (id, BufferedChannel { number, key: keys(), streams: 0, stage: Stage::Wanted })
             })
             .collect();
         Buffers {
@@ -173,6 +178,7 @@ impl Buffers {
             cause,
             retired: false,
             counted: false,
+            monitored: true,
             registry,
             header,
             metadata_key: keys(),
@@ -188,8 +194,15 @@ impl Buffers {
         }
     }
 
+    /// These are the buffers of a session without output: what is in them is written by snapshots.
+    pub fn only_for_snapshots(mut self) -> Self {
+        self.monitored = false;
+        self
+    }
+
     /// What can be asked now; each thing is named once. The metadata channel comes after all data channels, and
-    /// only when there is text to push: as long as it is empty, the consumer daemon calls data pending.
+    /// only when there is text to push: as long as one that is monitored is empty, the consumer daemon calls data
+    /// pending.
     pub fn needs(&mut self) -> Vec<Need> {
         if self.directory == Directory::Wanted {
             self.directory = Directory::Asked(1);
@@ -214,7 +227,7 @@ impl Buffers {
         }
         let settled = self.data_channels_settled();
         match self.metadata {
-            MetadataStage::Wanted if self.metadata_wanted && settled => {
+            MetadataStage::Wanted if (self.metadata_wanted || !self.monitored) && settled => {
                 self.metadata = MetadataStage::Asked;
                 needs.push(Need::Metadata);
             }
@@ -287,6 +300,8 @@ impl Buffers {
     /// The consumer daemon handed over a channel, or not. Buffers without a stream are none.
     pub fn channel_handed_over(&mut self, id: ChannelId, buffers: Option<ChannelBuffers>) {
         if let Some(channel) = self.channels.get_mut(&id) {
+            let streams = buffers.as_ref().map_or(0, |buffers| buffers.streams.len());
+            channel.streams = u32::try_from(streams).unwrap_or(u32::MAX);
             channel.stage = match buffers.filter(|buffers| !buffers.streams.is_empty()) {
                 Some(buffers) => Stage::Ready(Rc::new(buffers)),
                 None => Stage::Failed,
@@ -361,6 +376,11 @@ impl Buffers {
         self.metadata == MetadataStage::Ready
     }
 
+    /// Whether it is known if there will be a metadata channel.
+    pub fn metadata_settled(&self) -> bool {
+        matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
+    }
+
     fn data_channels_settled(&self) -> bool {
         self.channels.values().all(|channel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed))
     }
@@ -388,9 +408,10 @@ impl Buffers {
         (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
     }
 
-    /// Whether the consumer daemon has no part in some of the text yet, and can be given it.
+    /// Whether the consumer daemon has no part in some of the text yet, and is to be given it unasked.
     pub fn has_undelivered(&self) -> bool {
-        self.metadata != MetadataStage::Failed && self.delivered < self.registry.text().len()
+        self.monitored
+            && self.metadata != MetadataStage::Failed && self.delivered < self.registry.text().len()
     }
 
     /// Whether a push can be made now.
