@@ -4,7 +4,7 @@
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `snapshot.c`.
 
 use lttng_protocol::Writer;
-use lttng_protocol::client::{self, Body, ErrorCode, OutputUrl, Uri};
+use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri};
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
@@ -44,22 +44,50 @@ impl Daemon {
     }
 }
 
-/// Adds an output. The answer is its number, which is used up by an output that is refused, too.
+/// Adds an output. The answer is its number, which is used up also by an output whose URLs are well-formed and still
+/// refused.
 fn add_output(session: &mut Session, wanted: &client::SnapshotOutput) -> Result<Vec<u8>, ErrorCode> {
     if !session.snapshot_outputs.is_empty() {
         return Err(ErrorCode::SnapshotOutputExist);
     }
-    session.last_snapshot_output = session.last_snapshot_output.saturating_add(1);
-    let id = session.last_snapshot_output;
-    session.snapshot_outputs.push(new_output(id, wanted)?);
+    let place = parse(wanted)?;
+    let id = session.last_snapshot_output.saturating_add(1);
+    session.last_snapshot_output = id;
+    session.snapshot_outputs.push(new_output(id, wanted, place)?);
     let mut writer = Writer::default();
     writer.u32(id);
     Ok(writer.into_bytes())
 }
 
-fn new_output(id: u32, wanted: &client::SnapshotOutput) -> Result<SnapshotOutput, ErrorCode> {
+/// Where the URLs of a request lead.
+enum Place {
+    Folder(String),
+    RelayDaemon(NetworkOutput),
+}
+
+/// What the URLs of a request mean. A host whose name must be looked up is refused: a look-up would keep everybody
+/// waiting.
+fn parse(wanted: &client::SnapshotOutput) -> Result<Place, ErrorCode> {
+    let url = OutputUrl::parse(&wanted.control_url, &wanted.data_url).map_err(|error| {
+        log::debug!("Output {:?}, {:?}: {error}", wanted.control_url, wanted.data_url);
+        ErrorCode::Invalid
+    })?;
+    match (url.network(), url) {
+        (_, OutputUrl::Path(path)) => Ok(Place::Folder(path)),
+        (Some(network), _) => Ok(Place::RelayDaemon(network)),
+        (None, OutputUrl::Network { control, .. }) => {
+            log::error!("The name of host {} can't be looked up: its address is needed", control.host);
+            Err(ErrorCode::Invalid)
+        }
+    }
+}
+
+fn new_output(id: u32, wanted: &client::SnapshotOutput, place: Place) -> Result<SnapshotOutput, ErrorCode> {
     let name = if wanted.name.is_empty() { SnapshotOutput::default_name(id) } else { wanted.name.clone() };
-    let output = output(&wanted.control_url, &wanted.data_url)?;
+    let output = match place {
+        Place::Folder(path) => Output::Local(path),
+        Place::RelayDaemon(network) => Output::None.with(&[network.control, network.data])?,
+    };
     Ok(SnapshotOutput { id, name, max_size: wanted.max_size.unwrap_or(0), output })
 }
 
@@ -83,7 +111,7 @@ fn target(session: &Session, wanted: &client::SnapshotOutput) -> Result<Snapshot
         return Err(ErrorCode::StartSessionOnce);
     }
     if !wanted.control_url.is_empty() {
-        return new_output(0, wanted);
+        return new_output(0, wanted, parse(wanted)?);
     }
     let mut target = session.snapshot_outputs.first().cloned().ok_or(ErrorCode::SnapshotFail)?;
     target.max_size = wanted.max_size.unwrap_or(target.max_size);
@@ -91,19 +119,6 @@ fn target(session: &Session, wanted: &client::SnapshotOutput) -> Result<Snapshot
         target.name.clone_from(&wanted.name);
     }
     Ok(target)
-}
-
-/// What URLs mean. A host whose name must be looked up is refused: a look-up would keep everybody waiting.
-fn output(control_url: &str, data_url: &str) -> Result<Output, ErrorCode> {
-    let url = OutputUrl::parse(control_url, data_url).map_err(|_| ErrorCode::Invalid)?;
-    match (url.network(), url) {
-        (_, OutputUrl::Path(path)) => Ok(Output::Local(path)),
-        (Some(network), _) => Output::None.with(&[network.control, network.data]),
-        (None, OutputUrl::Network { control, .. }) => {
-            log::error!("The name of host {} can't be looked up: its address is needed", control.host);
-            Err(ErrorCode::Invalid)
-        }
-    }
 }
 
 fn list(output: &SnapshotOutput) -> client::SnapshotOutput {

@@ -19,5 +19,6 @@ mod processes;
 mod record;
 mod regenerate;
 mod shm;
+mod snapshot;
 mod support;
 mod trackers;
