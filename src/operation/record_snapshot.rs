@@ -90,10 +90,9 @@ impl RecordSnapshot {
         loop {
             let next = match self.phase {
                 Phase::Begin => {
-                    let in_use = |buffers: &Buffers| !buffers.retired && buffers.data_keys().next().is_some();
                     let of_session = context.daemon.buffers_of(self.session);
-                    self.buffers =
-                        of_session.filter(|(_, buffers)| in_use(buffers)).map(|(&key, _)| key).collect();
+                    let in_use = of_session.filter(|(_, buffers)| !buffers.retired);
+                    self.buffers = in_use.map(|(&key, _)| key).collect();
                     Ok(Phase::Metadata)
                 }
                 Phase::Metadata if context.expired() => Err(ErrorCode::SnapshotFail),
@@ -133,11 +132,10 @@ impl RecordSnapshot {
         }
     }
 
-    /// Whether all the buffers have their metadata channel, or will never have one. Until an application has its
-    /// channels, theirs is still to come.
+    /// Whether all the buffers that can hold something have their metadata channel, or will never have one.
     fn metadata_settled(&self, context: &Context<'_>) -> bool {
-        let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
-        existing.into_iter().all(Buffers::metadata_settled)
+        let mut existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
+        existing.all(|buffers| buffers.metadata_settled() || buffers.data_keys().next().is_none())
     }
 
     /// The buffers that can be written. Those whose metadata channel could not be made hold nothing that anybody
@@ -178,7 +176,8 @@ impl RecordSnapshot {
     fn make_folders(&self, context: &mut Context<'_>, folder: &str) {
         let Some(session) = context.daemon.model.get(self.session) else { return };
         let owner = (session.uid, session.gid);
-        let paths: Vec<String> = self.readable(context).map(|(_, buffers)| buffers.cause.path.clone()).collect();
+        let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
+        let paths: Vec<String> = existing.map(|buffers| buffers.cause.path.clone()).collect();
         for path in paths {
             // Nothing is written to `index`, but the stock daemon makes it.
             let path = PathBuf::from(format!("{folder}/{path}/index"));
