@@ -37,7 +37,7 @@ impl Daemon {
                     return Err(ErrorCode::Invalid);
                 }
                 let work = RecordSnapshot::new(id, name, target.max_size, target.output);
-                Ok(Done::Work(Work::RecordSnapshot(work), Some(id)))
+                Ok(Done::Work(Work::RecordSnapshot(Box::new(work)), Some(id)))
             }
             _ => Err(ErrorCode::Und),
         }

@@ -216,7 +216,8 @@ impl Daemon {
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Metadata(key))
             }
             Need::SetUpMetadata => {
-                (UstRequest::SetupMetadata { key: buffers.metadata_key }, Purpose::SetUpMetadata(key))
+                let number = buffers.metadata_key;
+                (UstRequest::SetupMetadata { key: number }, Purpose::SetUpMetadata(key, number))
             }
         };
         let kind = buffers.consumer;

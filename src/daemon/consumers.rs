@@ -28,8 +28,8 @@ pub enum Purpose {
     Handover(BuffersKey, ChannelId),
     /// A metadata channel.
     Metadata(BuffersKey),
-    /// A metadata channel put to use.
-    SetUpMetadata(BuffersKey),
+    /// A metadata channel, of this number, put to use.
+    SetUpMetadata(BuffersKey, u64),
     /// Metadata text.
     Push(BuffersKey),
     /// Something whose outcome changes nothing.
@@ -277,15 +277,17 @@ impl Daemon {
             }
             Purpose::Metadata(key) => {
                 let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.metadata_made(made);
+                match (self.buffers.get_mut(&key), outcome) {
+                    (Some(buffers), _) => buffers.metadata_made(made),
+                    (None, Outcome::Channel(status)) if made => self.forget_channel(key, status.key),
+                    (None, _) => {}
                 }
             }
-            Purpose::SetUpMetadata(key) => {
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.metadata_set_up(succeeded);
-                }
-            }
+            Purpose::SetUpMetadata(key, channel) => match self.buffers.get_mut(&key) {
+                Some(buffers) => buffers.metadata_set_up(succeeded),
+                None if succeeded => self.end_metadata(key, channel),
+                None => {}
+            },
         }
     }
 
@@ -299,6 +301,13 @@ impl Daemon {
             Tail::None,
             Purpose::Nothing,
         );
+    }
+
+    /// A metadata channel was put to use for buffers that are gone by now.
+    fn end_metadata(&mut self, key: BuffersKey, channel: u64) {
+        let kind = ConsumerKind::for_bits(key.bits);
+        let request = UstRequest::CloseMetadata { key: channel };
+        let _ = self.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
     }
 
     fn touch_applications_of(&mut self, key: BuffersKey) {

@@ -38,7 +38,8 @@ pub fn packets_per_stream(max_size: u64, channels: &[Room]) -> Option<u64> {
     if max_size == 0 {
         return Some(0);
     }
-    let mut ends: Vec<u64> = channels.iter().map(|room| room.packets).filter(|&packets| packets > 0).collect();
+    let mut ends: Vec<u64> =
+        channels.iter().map(|room| room.packets).filter(|&packets| packets > 0).collect();
     ends.sort_unstable();
     let (mut left, mut taken) = (max_size, 0u64);
     // Up to each end, one packet more of each stream always takes the same: that of the channels that go on.

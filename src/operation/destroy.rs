@@ -14,7 +14,7 @@ use super::removal::Removal;
 use super::stop::{Stop, push_all};
 use super::{Context, Progress};
 use crate::consumer::Tail;
-use crate::daemon::shared_memory_folder;
+use crate::daemon::{Purpose, shared_memory_folder};
 use crate::model::SessionId;
 use crate::output::ConsumerKind;
 use crate::ust::app::AppId;
@@ -49,8 +49,8 @@ enum Phase {
     },
     /// The applications let go.
     Applications(Vec<AppId>),
-    /// The metadata ends.
-    Close,
+    /// The metadata of these channels ends.
+    Close(Vec<(ConsumerKind, u64)>),
     /// Folders of buffers that were to outlive a crash are removed.
     Removal(Option<Removal>),
 }
@@ -102,9 +102,12 @@ impl Destroy {
                     }
                     self.close_metadata(context)
                 }
-                Phase::Close => match context.answered() {
+                Phase::Close(ended) => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
-                    _ => self.free(context),
+                    _ => {
+                        let ended = std::mem::take(ended);
+                        self.free(context, &ended)
+                    }
                 },
                 Phase::Removal(removal) => {
                     if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
@@ -119,7 +122,9 @@ impl Destroy {
 
     /// The chunk is left and closed where it is: the session was never rotated.
     fn rotate(&self, context: &mut Context<'_>) -> Phase {
-        let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Close };
+        let Some(session) = context.daemon.model.get_mut(self.session) else {
+            return Phase::Close(Vec::new());
+        };
         session.destroyed = true;
         let Some(chunk_id) = session.chunk.as_ref().map(|chunk| chunk.id) else { return Phase::Rotate };
         for (kind, _, key) in context.daemon.data_keys(self.session) {
@@ -158,10 +163,11 @@ impl Destroy {
     }
 
     fn close_metadata(&self, context: &mut Context<'_>) -> Phase {
-        for (kind, key) in self.metadata_keys(context) {
+        let ended = self.metadata_keys(context);
+        for &(kind, key) in &ended {
             context.ask_consumer(kind, UstRequest::CloseMetadata { key }, Tail::None, 0);
         }
-        Phase::Close
+        Phase::Close(ended)
     }
 
     fn metadata_keys(&self, context: &Context<'_>) -> Vec<(ConsumerKind, u64)> {
@@ -170,7 +176,12 @@ impl Destroy {
     }
 
     /// The buffers are given up: the consumer daemon frees them.
-    fn free(&self, context: &mut Context<'_>) -> Phase {
+    fn free(&self, context: &mut Context<'_>, ended: &[(ConsumerKind, u64)]) -> Phase {
+        // Metadata channels that were put to use only now.
+        for (kind, key) in self.metadata_keys(context).into_iter().filter(|late| !ended.contains(late)) {
+            let request = UstRequest::CloseMetadata { key };
+            let _ = context.daemon.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
+        }
         let removal = context.daemon.model.get(self.session).and_then(|session| {
             let root = session.shm_path.clone()?;
             let paths = context.daemon.buffers_of(session.id).map(|(_, buffers)| &buffers.cause.path);

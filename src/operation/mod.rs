@@ -105,7 +105,7 @@ pub enum Work {
     /// Give up the buffers of an application that is gone.
     Retire(Retire),
     /// Write what the buffers of a session hold.
-    RecordSnapshot(RecordSnapshot),
+    RecordSnapshot(Box<RecordSnapshot>),
     /// Wait until applications have what a command changed.
     Synchronise(Synchronise),
 }

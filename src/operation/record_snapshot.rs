@@ -119,7 +119,6 @@ impl RecordSnapshot {
                     },
                 },
                 Phase::Close => match context.answered() {
-                    // What hangs is not waited for again.
                     None if !context.expired() => return Progress::Pending,
                     jobs => Err(self.outcome(context, jobs)),
                 },
@@ -140,7 +139,10 @@ impl RecordSnapshot {
 
     /// The buffers that can be written. Those whose metadata channel could not be made hold nothing that anybody
     /// could read.
-    fn readable<'a>(&'a self, context: &'a Context<'_>) -> impl Iterator<Item = (&'a BuffersKey, &'a Buffers)> {
+    fn readable<'a>(
+        &'a self,
+        context: &'a Context<'_>,
+    ) -> impl Iterator<Item = (&'a BuffersKey, &'a Buffers)> {
         let existing = self.buffers.iter().filter_map(|key| Some((key, context.daemon.buffers.get(key)?)));
         existing.filter(|(_, buffers)| buffers.metadata_ready())
     }
@@ -255,6 +257,10 @@ impl RecordSnapshot {
     /// Tells every consumer daemon that was told of the trace chunk that it ends.
     fn close(&mut self, context: &mut Context<'_>, code: ErrorCode) -> Phase {
         self.code = code;
+        // What hangs is not waited for again.
+        if !context.expired() {
+            context.renew();
+        }
         let request = CloseTraceChunk {
             relayd_id: self.relayd_id,
             session_id: self.session.0,

@@ -411,7 +411,8 @@ impl Buffers {
     /// Whether the consumer daemon has no part in some of the text yet, and is to be given it unasked.
     pub fn has_undelivered(&self) -> bool {
         self.monitored
-            && self.metadata != MetadataStage::Failed && self.delivered < self.registry.text().len()
+            && self.metadata != MetadataStage::Failed
+            && self.delivered < self.registry.text().len()
     }
 
     /// Whether a push can be made now.

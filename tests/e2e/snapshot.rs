@@ -305,7 +305,11 @@ fn sizes() {
             let sizes = [round - 1, round, 2 * round - 1, 2 * round, 2 * round + 4096 * possible, 1 << 40];
             for size in sizes {
                 let output = s.run("lttng", &["snapshot", "record", "--max-size", &size.to_string()]);
-                s.note("record", &format!("{}\n{}{}", output.code, output.stdout, output.stderr), Order::Fixed);
+                s.note(
+                    "record",
+                    &format!("{}\n{}{}", output.code, output.stdout, output.stderr),
+                    Order::Fixed,
+                );
             }
             s.lttng(&["snapshot", "del-output", "1"]).ok();
             let size = format!("--max-size={round}");
@@ -320,7 +324,8 @@ fn sizes() {
                 assert!(ticks.is_empty() || ticks.last() == Some(&19999), "{ticks:?}");
                 let files = ["c", "d"].map(|channel| format!("{channel}_{cpu}"));
                 let names = ["-name", &files[0], "-o", "-name", &files[1]];
-                let found = s.run("find", &[&[snapshot.as_str()], &names[..], &["-printf", "%f %s\n"]].concat()).ok();
+                let found =
+                    s.run("find", &[&[snapshot.as_str()], &names[..], &["-printf", "%f %s\n"]].concat()).ok();
                 let mut lines: Vec<&str> = found.stdout.lines().collect();
                 lines.sort_unstable();
                 notes.push_str(&format!("{} events, {lines:?}\n", ticks.len()));
@@ -385,7 +390,9 @@ fn users_and_applications() {
             s.lttng(&["snapshot", "record"]).ok();
             // The data of one that has ended goes with it, if it had buffers of its own.
             apps.remove(0).exit();
-            eventually("it leaves", || s.run("lttng", &["list", "-u"]).ok().stdout.matches("PID").count() == 3);
+            eventually("it leaves", || {
+                s.run("lttng", &["list", "-u"]).ok().stdout.matches("PID").count() == 3
+            });
             s.lttng(&["snapshot", "record"]).ok();
             s.note("layout", &layout(s, &place), Order::Fixed);
             let mut ticks = vec![0, 1, 10, 11, 20, 21, 30, 31];

@@ -24,3 +24,4 @@ mod random;
 mod record;
 mod refusing;
 mod script;
+mod snapshot;
