@@ -4,7 +4,7 @@
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `snapshot.c`.
 
 use lttng_protocol::Writer;
-use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri};
+use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri, UrlError};
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
@@ -63,15 +63,25 @@ fn add_output(session: &mut Session, wanted: &client::SnapshotOutput) -> Result<
 enum Place {
     Folder(String),
     RelayDaemon(NetworkOutput),
+    /// There is one connection of two: well-formed, and refused.
+    Nowhere,
 }
 
 /// What the URLs of a request mean. A host whose name must be looked up is refused: a look-up would keep everybody
 /// waiting.
 fn parse(wanted: &client::SnapshotOutput) -> Result<Place, ErrorCode> {
-    let url = OutputUrl::parse(&wanted.control_url, &wanted.data_url).map_err(|error| {
-        log::debug!("Output {:?}, {:?}: {error}", wanted.control_url, wanted.data_url);
-        ErrorCode::Invalid
-    })?;
+    let (control, data) = match (wanted.control_url.as_str(), wanted.data_url.as_str()) {
+        ("", data) => (data, ""),
+        both => both,
+    };
+    let url = match OutputUrl::parse(control, data) {
+        Ok(url) if !wanted.control_url.is_empty() => url,
+        Err(UrlError::Incomplete) => return Ok(Place::Nowhere),
+        other => {
+            log::debug!("Not an output: {other:?}");
+            return Err(ErrorCode::Invalid);
+        }
+    };
     match (url.network(), url) {
         (_, OutputUrl::Path(path)) => Ok(Place::Folder(path)),
         (Some(network), _) => Ok(Place::RelayDaemon(network)),
@@ -87,6 +97,7 @@ fn new_output(id: u32, wanted: &client::SnapshotOutput, place: Place) -> Result<
     let output = match place {
         Place::Folder(path) => Output::Local(path),
         Place::RelayDaemon(network) => Output::None.with(&[network.control, network.data])?,
+        Place::Nowhere => return Err(ErrorCode::Invalid),
     };
     Ok(SnapshotOutput { id, name, max_size: wanted.max_size.unwrap_or(0), output })
 }

@@ -20,5 +20,6 @@ mod record;
 mod regenerate;
 mod shm;
 mod snapshot;
+mod snapshot_outputs;
 mod support;
 mod trackers;

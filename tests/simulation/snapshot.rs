@@ -432,16 +432,17 @@ fn outputs_and_their_numbers() {
         ("", ErrorCode::Invalid),
         ("b", ErrorCode::Invalid),
         ("net://host.name", ErrorCode::Invalid),
-        // This one parses, and uses up a number.
+        // These parse, and use up a number.
         ("net://127.0.0.1:7:7", ErrorCode::Invalid),
+        ("tcp://127.0.0.1", ErrorCode::Invalid),
         ("/b", ErrorCode::Ok),
     ] {
         assert_eq!(world.ask(&client::add_output("s", at(url))), code, "{url}");
     }
     let listed = outputs(&world.must(&client::list_outputs("s")));
-    assert_eq!((listed[0].id, listed[0].name.as_str()), (3, "snapshot-3"));
+    assert_eq!((listed[0].id, listed[0].name.as_str()), (4, "snapshot-4"));
     // A number that is wrong is not made good by a name that is right.
-    let both = SnapshotOutput { name: "snapshot-3".into(), ..number(1) };
+    let both = SnapshotOutput { name: "snapshot-4".into(), ..number(1) };
     assert_eq!(world.ask(&client::remove_output("s", both)), ErrorCode::Invalid);
     world.must(&client::remove_output("s", SnapshotOutput { name: "snap".into(), ..output() }));
     assert_eq!(outputs(&world.must(&client::list_outputs("s"))), []);
