@@ -34,7 +34,10 @@ impl Daemon {
     pub(super) fn make_buffers(&mut self, id: AppId, session: SessionId) {
         let Some(app) = self.apps.get(&id) else { return };
         let Credentials { pid, uid, gid } = app.credentials;
-        let ready = |session: &Session| session.chunk.is_some() || !session.has_output();
+        // While the chunk is being changed, it is not known which one they would belong to.
+        let ready = |session: &Session| {
+            !session.rotations.changing && (session.chunk.is_some() || !session.has_output())
+        };
         let wants = |session: &&Session| session.active && ready(session) && session.follows(pid, uid, gid);
         let Some(session) = self.model.get(session).filter(wants) else { return };
         let bits = app.registration.bits_per_long;

@@ -112,7 +112,7 @@ impl Daemon {
                 let [command, metadata, monitor] = conns;
                 self.roles.insert(command, Role::ConsumerCommand(kind));
                 self.roles.insert(metadata, Role::ConsumerMetadata(kind));
-                self.roles.insert(monitor, Role::ConsumerMonitor);
+                self.roles.insert(monitor, Role::ConsumerMonitor(kind));
                 let uuid = self.settings.uuid;
                 if let Some(consumer) = self.consumers.get_mut(&kind) {
                     consumer.connected(conns, samples, uuid, self.now, &mut self.outputs);

@@ -32,6 +32,7 @@ impl Daemon {
             .chain(self.operations.values().map(|operation| operation.next_look()))
             .chain(health)
             .chain(push)
+            .chain(self.next_rotation())
             .chain(life)
             .min()
     }
@@ -55,6 +56,7 @@ impl Daemon {
     pub(super) fn expire(&mut self) {
         self.expire_applications();
         self.expire_connections();
+        self.rotate_in_time();
         let now = self.now;
         let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
         let consumers = self.consumers.iter().filter(|(_, consumer)| late(consumer.deadline()));

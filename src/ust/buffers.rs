@@ -88,6 +88,8 @@ pub struct BufferedChannel {
     pub number: u32,
     /// Its number at the consumer daemon.
     pub key: u64,
+    /// Bytes that it has written, as far as the consumer daemon has told.
+    written: u64,
     stage: Stage,
 }
 
@@ -165,7 +167,7 @@ impl Buffers {
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
-                (id, BufferedChannel { number, key: keys(), stage: Stage::Wanted })
+                (id, BufferedChannel { number, key: keys(), written: 0, stage: Stage::Wanted })
             })
             .collect();
         Buffers {
@@ -348,6 +350,17 @@ impl Buffers {
         self.channels.get(&id)
     }
 
+    /// The channel that the consumer daemon knows by this number.
+    pub fn channel_by_key(&self, key: u64) -> Option<ChannelId> {
+        self.channels.iter().find(|(_, channel)| channel.key == key).map(|(&id, _)| id)
+    }
+
+    /// A channel has written this much in all. Returns by how much that has grown.
+    pub fn consumed(&mut self, id: ChannelId, total: u64) -> u64 {
+        let Some(channel) = self.channels.get_mut(&id) else { return 0 };
+        total.saturating_sub(std::mem::replace(&mut channel.written, total))
+    }
+
     /// Consumer daemon's numbers of the data channels that exist there.
     pub fn data_keys(&self) -> impl Iterator<Item = (ChannelId, u64)> + '_ {
         let ready = |(&id, channel): (&ChannelId, &BufferedChannel)| {
@@ -359,6 +372,13 @@ impl Buffers {
     /// Whether the consumer daemon has a metadata channel that takes text.
     pub fn metadata_ready(&self) -> bool {
         self.metadata == MetadataStage::Ready
+    }
+
+    /// Whether nothing of it is being made.
+    pub fn is_complete(&self) -> bool {
+        let making =
+            matches!(self.metadata, MetadataStage::Asked | MetadataStage::Made | MetadataStage::SettingUp);
+        self.directory == Directory::Made && self.data_channels_settled() && !making
     }
 
     fn data_channels_settled(&self) -> bool {
