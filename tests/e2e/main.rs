@@ -5,6 +5,7 @@
 //! One program, not one per file: the tests share the machine through one lock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod appcontexts;
 mod commands;
 mod contexts;
 mod errors;

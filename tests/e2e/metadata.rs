@@ -27,7 +27,7 @@ fn trace_dirs(path: &Path) -> Vec<PathBuf> {
 }
 
 /// The metadata text of all traces below `path`, without what differs from run to run.
-fn text(s: &Sandbox, path: &str) -> String {
+pub fn text(s: &Sandbox, path: &str) -> String {
     let mut text = String::new();
     for dir in trace_dirs(Path::new(path)) {
         let output = s.run("babeltrace2", &["-o", "ctf-metadata", &dir.to_string_lossy()]).ok();
@@ -55,7 +55,7 @@ fn without_varying(line: &str) -> String {
 }
 
 /// The blocks of a metadata text in an order that does not depend on which channel got which number.
-fn blocks(text: &str) -> String {
+pub fn blocks(text: &str) -> String {
     let is_number = |line: &&str| line.starts_with("\tid = ") || line.starts_with("\tstream_id = ");
     let mut blocks: Vec<String> = text
         .split("\n\n")

@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
     ("peer", &["peer.c"], &[]),
+    ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
