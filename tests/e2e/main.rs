@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod appcontexts;
+mod channels;
 mod commands;
 mod contexts;
 mod errors;
+mod filters;
 mod footprint;
 mod hostile;
 mod identity;

@@ -31,6 +31,20 @@ impl App {
         Self::spawn(sandbox, sandbox.command_as(user, sandbox.program("emitter")))
     }
 
+    /// Starts one as root with further environment variables.
+    pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)]) -> Self {
+        let mut command = sandbox.command(sandbox.program("emitter"));
+        command.envs(environment.iter().copied());
+        Self::spawn(sandbox, command)
+    }
+
+    /// Starts one that stays on the first CPU it may use: its events are in one stream.
+    pub fn start_bound(sandbox: &Sandbox) -> Self {
+        let mut command = sandbox.command("taskset");
+        command.args(["--cpu-list", "0"]).arg(sandbox.program("emitter"));
+        Self::spawn(sandbox, command)
+    }
+
     /// Starts another program of `tests/apps` that says `ready PID` first and answers each line.
     pub fn start_program(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
         let mut command = sandbox.command(sandbox.program(name));
@@ -94,6 +108,12 @@ impl App {
     pub fn exit(mut self) {
         assert_eq!(self.ask("exit"), "bye");
         assert!(self.entrance.wait().unwrap().success());
+    }
+
+    /// Waits until it sleeps and wakes up again and again, as LTTng-UST does when a buffer is full.
+    pub fn blocks(&self) {
+        let before = self.process.sleeps();
+        eventually("the application blocks", || self.process.sleeps() >= before + 10);
     }
 
     /// Stops it with SIGSTOP and waits until it stands still.

@@ -60,6 +60,11 @@ impl Process {
         self.status("VmRSS").and_then(|size| size.trim_end_matches(" kB").parse().ok()).unwrap_or(0)
     }
 
+    /// How often its first thread gave the CPU away.
+    pub fn sleeps(self) -> u64 {
+        self.status("voluntary_ctxt_switches").and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
     /// Sends a signal.
     pub fn signal(self, signal: nix::sys::signal::Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.0), signal).unwrap();
