@@ -267,7 +267,7 @@ fn trace_files_of_a_limited_size_and_count() {
                 &[
                     buffers,
                     "--subbuf-size=4k",
-                    "--num-subbuf=8",
+                    "--num-subbuf=64",
                     "--tracefile-size=8k",
                     "--tracefile-count=3",
                 ],

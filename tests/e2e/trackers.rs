@@ -7,7 +7,7 @@ use crate::support::normalise::Order;
 use crate::support::sandbox::User;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
-use crate::support::{Sandbox, is_root, side_by_side, skip};
+use crate::support::{Sandbox, is_root, ours_only, side_by_side, skip};
 
 /// A user without a name.
 const STRANGER: User = User { uid: 54321, gid: 54322, groups: &[] };
@@ -250,6 +250,29 @@ fn users_and_groups_are_recorded_as_tracked() {
         late.tell("tick 40 1");
         s.lttng(&["destroy"]).ok();
         assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [1, 2, 11, 21, 31, 32, 40]);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn tracking_keeps_what_a_process_recorded_before() {
+    ours_only("it makes the process's buffers and files again", |s| {
+        let daemon = Daemon::start(s);
+        let trace = s.path("trace");
+        s.lttng(&["create", "s", "--output", &trace]).ok();
+        s.lttng(&["enable-channel", "-u", "--buffers-pid", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 2");
+        change(s, "track", &app);
+        app.tell("tick 10 2");
+        change(s, "untrack", &app);
+        eventually("it is let go", || app.ask("enabled tick") == "no");
+        change(s, "track", &app);
+        app.tell("tick 20 2");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21]);
         daemon.stop();
     });
 }

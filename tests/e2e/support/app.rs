@@ -52,6 +52,13 @@ impl App {
         Self::spawn(sandbox, command)
     }
 
+    /// The same with a library loaded before all others.
+    pub fn start_preloaded(sandbox: &Sandbox, name: &str, library: &str) -> Self {
+        let mut command = sandbox.command("env");
+        command.arg(format!("LD_PRELOAD={library}")).arg(sandbox.program(name));
+        Self::spawn(sandbox, command)
+    }
+
     /// Starts a `peer` that holds `count` connections to `path` on which it has sent `bytes`.
     pub fn hold(sandbox: &Sandbox, path: &str, count: usize, bytes: &[u8]) -> Self {
         let file = sandbox.path("bytes");

@@ -22,6 +22,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("mute", &["mute.c"], &[]),
     ("peer", &["peer.c"], &[]),
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
