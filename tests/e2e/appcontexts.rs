@@ -6,7 +6,7 @@ use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
 use crate::support::trace::{Event, events, numbers};
-use crate::support::{Sandbox, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Creates session `s` with its trace in `trace`, channel `c`, an event rule and these contexts.
 fn session(s: &Sandbox, buffers: &str, contexts: &[&str]) -> String {
@@ -182,6 +182,25 @@ fn names() {
         s.lttng_xml(&["list", "s"]).ok();
         s.lttng(&["add-context", "--list"]).ok();
         s.lttng_xml(&["add-context", "--list"]).ok();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn any_name_leaves_the_trace_readable() {
+    ours_only("it writes the names as they are, and nothing can read the trace", |s| {
+        let daemon = Daemon::start(s);
+        let trace = session(
+            s,
+            "--buffers-uid",
+            &["$app.own:x-y", "$app.own:a b", "$app.own:caf\u{e9};}", "$app.own:text"],
+        );
+        s.lttng(&["start"]).ok();
+        App::start_program(s, "provider", &[]).tell("tick 5 1");
+        s.lttng(&["destroy"]).ok();
+        let all = events(s, &trace);
+        assert_eq!(numbers(&all, "testapp:tick"), [5]);
+        assert!(all[0].contexts().ends_with("_app_own_text=<\"text 5\">"), "{}", all[0].contexts());
         daemon.stop();
     });
 }
