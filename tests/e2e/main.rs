@@ -14,6 +14,7 @@ mod filters;
 mod footprint;
 mod hostile;
 mod identity;
+mod library;
 mod lifecycle;
 mod metadata;
 mod misbehaving;

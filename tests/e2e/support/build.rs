@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("clash-number", &["clash.c"], &["-llttng-ust", "-ldl"]),
     ("clash-text", &["clash.c"], &["-DCLASH_TEXT", "-llttng-ust", "-ldl"]),
     ("contexts", &["contexts.c", "providers.c"], &["-llttng-ust", "-ldl", "-pthread"]),
+    ("control", &["control.c"], &["-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("crowd", &["crowd.c"], &[]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
