@@ -12,6 +12,7 @@ mod contexts;
 mod errors;
 mod filters;
 mod footprint;
+mod helpers;
 mod hostile;
 mod identity;
 mod library;

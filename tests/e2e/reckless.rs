@@ -27,7 +27,7 @@ fn the_descriptor_library_keeps_the_connections() {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = start(s, buffers);
-            let mut app = App::start_preloaded(s, "reckless", "liblttng-ust-fd.so");
+            let mut app = App::start_preloaded(s, "reckless", "liblttng-ust-fd.so", &[]);
             app.tell("tick 0 2");
             app.tell("close");
             app.tell("tick 10 2");

@@ -149,6 +149,31 @@ fn what_is_refused() {
 }
 
 #[test]
+fn odd_numbers_and_lists() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        session(s);
+        for option in ["--vpid", "--vuid", "--vgid"] {
+            for value in ["0", "1,2,3", "3,4", "2147483647", "-1", "1,,2", "", ",", " 5", "0x10", "007"] {
+                s.lttng(&["track", "-u", &format!("{option}={value}")]);
+            }
+            list(s);
+            for value in ["0", "1,2,3", "99"] {
+                s.lttng(&["untrack", "-u", &format!("{option}={value}")]);
+            }
+            list(s);
+        }
+        s.lttng(&["track", "-u", "--vuid", &"x".repeat(300)]);
+        s.lttng(&["track", "-u"]);
+        s.lttng(&["track", "-u", "--all"]);
+        s.lttng(&["track", "-u", "--vpid"]);
+        s.lttng(&["untrack", "-u"]);
+        list(s);
+        daemon.stop();
+    });
+}
+
+#[test]
 fn the_process_that_is_tracked_is_recorded() {
     side_by_side(|s| {
         let daemon = Daemon::start(s);

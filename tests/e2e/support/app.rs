@@ -53,9 +53,9 @@ impl App {
     }
 
     /// The same with a library loaded before all others.
-    pub fn start_preloaded(sandbox: &Sandbox, name: &str, library: &str) -> Self {
+    pub fn start_preloaded(sandbox: &Sandbox, name: &str, library: &str, args: &[&str]) -> Self {
         let mut command = sandbox.command("env");
-        command.arg(format!("LD_PRELOAD={library}")).arg(sandbox.program(name));
+        command.arg(format!("LD_PRELOAD={library}")).arg(sandbox.program(name)).args(args);
         Self::spawn(sandbox, command)
     }
 

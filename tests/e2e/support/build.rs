@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("control", &["control.c"], &["-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("crowd", &["crowd.c"], &[]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
