@@ -6,6 +6,7 @@ use nix::sys::signal::Signal;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
+use crate::support::process::first_cpu;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
 use crate::support::{Sandbox, side_by_side};
@@ -273,10 +274,12 @@ fn trace_files_of_a_limited_size_and_count() {
                 ],
             );
             s.lttng(&["start"]).ok();
-            let mut app = App::start_bound(s);
+            let mut app = App::start_on(s, first_cpu());
             app.tell("pace 0 8000 10");
             s.lttng(&["destroy"]).ok();
-            let found = s.run("find", &[&trace, "-name", "c_0_*", "-printf", "%f %s\\n"]).ok();
+            let found = s
+                .run("find", &[&trace, "-name", &format!("c_{}_*", first_cpu()), "-printf", "%f %s\\n"])
+                .ok();
             let mut files: Vec<&str> = found.stdout.lines().filter(|line| !line.contains(".idx")).collect();
             files.sort_unstable();
             assert_eq!(files.len(), 3, "{files:?}");
@@ -294,10 +297,11 @@ fn trace_files_of_a_limited_size() {
         let daemon = Daemon::start(s);
         let trace = session(s, &["--subbuf-size=4k", "--num-subbuf=32", "--tracefile-size=8k"]);
         s.lttng(&["start"]).ok();
-        let mut app = App::start_bound(s);
+        let mut app = App::start_on(s, first_cpu());
         app.tell("pace 0 4000 10");
         s.lttng(&["destroy"]).ok();
-        let found = s.run("find", &[&trace, "-name", "c_0_*", "-printf", "%f %s\\n"]).ok();
+        let found =
+            s.run("find", &[&trace, "-name", &format!("c_{}_*", first_cpu()), "-printf", "%f %s\\n"]).ok();
         let mut files: Vec<&str> = found.stdout.lines().filter(|line| !line.contains(".idx")).collect();
         files.sort_unstable();
         assert!(files.len() > 3, "{files:?}");

@@ -156,6 +156,28 @@ fn names_of_log_levels() {
 }
 
 #[test]
+fn names_of_every_length() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        s.lttng(&["create", "s", "--output", &s.path("trace")]).ok();
+        for length in [1, 250, 254, 255, 256, 300] {
+            let name = "x".repeat(length);
+            s.lttng(&["enable-channel", "-u", "--subbuf-size=4k", &name]);
+            s.lttng(&["enable-event", "-u", "-c", "c", &name]);
+            s.lttng_unordered(&["list", "s"]);
+            s.lttng(&["disable-event", "-u", "-c", "c", &name]);
+            s.lttng(&["disable-channel", "-u", &name]);
+        }
+        for name in ["a\\*b", "a:b\\*\\*c**", "end\\", "***", "*"] {
+            s.lttng(&["enable-event", "-u", "-c", "c", name]);
+        }
+        s.lttng_unordered(&["list", "s"]).ok();
+        s.lttng_xml(&["list", "s"]).ok();
+        daemon.stop();
+    });
+}
+
+#[test]
 fn exclusions() {
     side_by_side(|s| {
         with_each(

@@ -4,7 +4,7 @@
 use std::fs;
 
 use lttng_protocol::ust::field::{Basic, Encoding, FieldKind, Float, Integer, LegacyEnum};
-use lttng_protocol::ust::notify::EnumValue;
+use lttng_protocol::ust::notify::{EnumValue, RegisterEvent};
 use proptest::prelude::*;
 
 use super::*;
@@ -259,6 +259,27 @@ fn what_cannot_be_declared() {
     assert_eq!(Error::TooLarge.errno(), -22);
     assert_eq!(Error::Incomplete.errno(), -75);
     assert_eq!(Error::UnknownEnum.errno(), -2);
+}
+
+/// No name may end the string or the declaration that it stands in.
+#[test]
+fn names_stay_inside_their_places() {
+    let types = Types { byte_order: ByteOrder::Little, enums: &enums() };
+    let field = |name| field(name, FieldKind::Integer(U32));
+    let registered = RegisterEvent {
+        session: 0,
+        channel: 0,
+        name: "p:\"; };\n".to_owned(),
+        loglevel: 13,
+        signature: String::new(),
+        fields: vec![field("a-b"), field("c d;}"), field("\u{e9}1"), field("$app.p:t")],
+        model_emf_uri: Some("x\"\\".to_owned()),
+    };
+    let text = event(types, 1, 2, &registered).unwrap();
+    let expected = "event {\n\tname = \"p:\\\"; };\\n\";\n\tid = 2;\n\tstream_id = 1;\n\tloglevel = 13;\n\
+                    \tmodel.emf.uri = \"x\\\"\\\\\";\n\tfields := struct {\n\t\tU32 _a_b;\n\t\tU32 _c_d__;\n\
+                    \t\tU32 __1;\n\t\tU32 __app_p_t;\n\t};\n};\n\n";
+    assert_eq!(text, expected.replace("U32", U32_TEXT));
 }
 
 /// A few descriptors that refer to one large enumeration again and again must not become gigabytes.

@@ -38,10 +38,10 @@ impl App {
         Self::spawn(sandbox, command)
     }
 
-    /// Starts one that stays on the first CPU it may use: its events are in one stream.
-    pub fn start_bound(sandbox: &Sandbox) -> Self {
+    /// Starts one that stays on one CPU: its events are in one stream.
+    pub fn start_on(sandbox: &Sandbox, cpu: u32) -> Self {
         let mut command = sandbox.command("taskset");
-        command.args(["--cpu-list", "0"]).arg(sandbox.program("emitter"));
+        command.args(["--cpu-list", &cpu.to_string()]).arg(sandbox.program("emitter"));
         Self::spawn(sandbox, command)
     }
 

@@ -15,6 +15,12 @@ pub fn all() -> impl Iterator<Item = Process> {
     })
 }
 
+/// The first CPU that this process may use.
+pub fn first_cpu() -> u32 {
+    let list = Process(std::process::id().cast_signed()).status("Cpus_allowed_list").unwrap();
+    list.split([',', '-']).next().unwrap().parse().unwrap()
+}
+
 impl Process {
     /// The process with this pid.
     pub fn new(pid: i32) -> Self {
