@@ -27,6 +27,7 @@ use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId, Attention, ListingId};
+use crate::ust::buffer_table::BufferTable;
 use crate::ust::buffers::{Buffers, BuffersKey};
 pub use applications::PendingApplication;
 pub(crate) use buffers::{FOLDER_MODE, shared_memory_folder};
@@ -142,7 +143,9 @@ pub struct Daemon {
     pub(crate) model: Model,
     // In boxes: the leaves of a map that only grows at its end are half empty.
     pub(crate) apps: BTreeMap<AppId, Box<App>>,
-    pub(crate) buffers: BTreeMap<BuffersKey, Buffers>,
+    pub(crate) buffers: BufferTable,
+    /// When metadata of a single application may be pushed next.
+    private_push: Instant,
     pub(crate) consumers: BTreeMap<ConsumerKind, Consumer<Purpose>>,
     pub(crate) operations: BTreeMap<OperationId, Operation>,
     /// Sessions with an operation under way: commands about them wait.
@@ -189,7 +192,8 @@ impl Daemon {
             outputs: Outputs::default(),
             model: Model::default(),
             apps: BTreeMap::new(),
-            buffers: BTreeMap::new(),
+            buffers: BufferTable::default(),
+            private_push: now,
             consumers,
             operations: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -423,7 +427,7 @@ impl Daemon {
                     self.close(conn);
                 }
                 self.apps.clear();
-                self.buffers.clear();
+                self.buffers = BufferTable::default();
                 self.lose_all_consumers();
                 self.life = Life::Leaving { deadline: self.after(SHUTDOWN_TIMEOUT) };
                 self.changed = true;

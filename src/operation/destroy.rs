@@ -136,7 +136,7 @@ impl Destroy {
             Some(Removal::new((session.uid, session.gid), root.into(), folders.collect()))
         });
         let session = self.session;
-        context.daemon.buffers.retain(|key, _| key.session != session);
+        context.daemon.buffers.retain(|key| key.session != session);
         Phase::Removal(removal)
     }
 
