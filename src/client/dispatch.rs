@@ -10,7 +10,8 @@ use super::Verdict;
 use crate::daemon::{Daemon, Readiness};
 use crate::model::{BufferingScheme, Session, SessionId, UstDomain};
 use crate::operation::{
-    DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Start, Stop, Synchronise, Work,
+    Clear, DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Rotate, RotationQuery, Start, Stop,
+    Synchronise, Work,
 };
 use crate::output::{ConnId, ConsumerKind};
 use crate::sys::socket::Credentials;
@@ -178,6 +179,21 @@ impl Daemon {
                 Some(session) if session.started => hold(Work::DataPending(DataPending::new(id))),
                 _ => Ok(Done::Payload(vec![0])),
             },
+            Body::RotateSession => {
+                self.check_rotation(id)?;
+                hold(Work::Rotate(Rotate::new(id)))
+            }
+            Body::RotationInfo { id: chunk } => {
+                Ok(Done::Work(Work::RotationQuery(RotationQuery::new(id, chunk)), None))
+            }
+            Body::SetRotationSchedule { kind, set, value } => {
+                self.set_rotation_schedule(id, kind, set, value)?;
+                Ok(Done::Nothing)
+            }
+            Body::ClearSession => match self.model.get(id) {
+                Some(session) if session.started => hold(Work::Clear(Clear::new(id))),
+                _ => Ok(Done::Nothing),
+            },
             Body::SetShmPath { path } => {
                 self.set_shm_path(id, path)?;
                 Ok(Done::Nothing)
@@ -200,7 +216,7 @@ impl Daemon {
             | Body::SnapshotDelOutput(_)
             | Body::SnapshotListOutput
             | Body::SnapshotRecord(_) => self.serve_snapshot(id, body),
-            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
+            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules(id))),
             Body::ListChannels
             | Body::ListEvents { .. }
             | Body::TrackerPolicy { .. }
@@ -263,6 +279,8 @@ impl Daemon {
         let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
         if session.active {
             Err(ErrorCode::TraceAlreadyStarted)
+        } else if session.rotations.leaving.is_some() && session.chunk.is_none() {
+            Err(ErrorCode::RotationPending)
         } else if session.channels().is_empty() {
             Err(ErrorCode::NoChannel)
         } else {

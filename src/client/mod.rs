@@ -10,6 +10,7 @@ mod context;
 mod dispatch;
 mod event_rule;
 mod listing;
+mod rotation;
 mod session;
 mod snapshot;
 mod tracker;

@@ -6,7 +6,7 @@ use lttng_protocol::client::{ErrorCode, NetworkOutput, SessionDescriptor, Sessio
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
-use crate::model::{Output, Session, SessionId, SessionKind, SnapshotOutput};
+use crate::model::{Output, Rotations, Session, SessionId, SessionKind, SnapshotOutput};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 
@@ -120,6 +120,7 @@ impl NewSession {
             started: false,
             chunk: None,
             next_chunk: 0,
+            rotations: Rotations::default(),
             destroyed: false,
         }
     }

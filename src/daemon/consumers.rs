@@ -112,7 +112,7 @@ impl Daemon {
                 let [command, metadata, monitor] = conns;
                 self.roles.insert(command, Role::ConsumerCommand(kind));
                 self.roles.insert(metadata, Role::ConsumerMetadata(kind));
-                self.roles.insert(monitor, Role::ConsumerMonitor);
+                self.roles.insert(monitor, Role::ConsumerMonitor(kind));
                 let uuid = self.settings.uuid;
                 if let Some(consumer) = self.consumers.get_mut(&kind) {
                     consumer.connected(conns, samples, uuid, self.now, &mut self.outputs);
@@ -181,8 +181,8 @@ impl Daemon {
                     }
                 }
                 Ok(Some(Asked::Delivered { key, end, version })) => {
-                    let mut all = self.buffers.values_mut();
-                    if let Some(buffers) = all.find(|buffers| buffers.metadata_key == key) {
+                    let key = self.buffers.with_metadata_key(key);
+                    if let Some(buffers) = key.and_then(|key| self.buffers.get_mut(&key)) {
                         buffers.delivered_up_to(end, version);
                     }
                 }
@@ -210,8 +210,10 @@ impl Daemon {
         for purpose in orphans {
             self.consumer_answered(purpose, Outcome::Lost);
         }
-        for buffers in self.buffers.values_mut().filter(|buffers| buffers.consumer == kind) {
-            buffers.fail();
+        for key in self.buffers.keys().copied().collect::<Vec<_>>() {
+            if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == kind) {
+                buffers.fail();
+            }
         }
         self.touch_all_applications();
     }
@@ -227,7 +229,7 @@ impl Daemon {
 
     fn metadata_wanted(&self, key: u64) -> Option<Piece> {
         // No two metadata channels have the same key, whichever consumer daemon has them.
-        let buffers = self.buffers.values().find(|buffers| buffers.metadata_key == key)?;
+        let buffers = self.buffers.get(&self.buffers.with_metadata_key(key)?)?;
         let (offset, text) = buffers.undelivered();
         Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
     }

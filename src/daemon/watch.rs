@@ -8,13 +8,10 @@ use super::{Daemon, Life};
 use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
-use crate::ust::buffers::BuffersKey;
 
 impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        let keys: Vec<BuffersKey> = self.buffers.keys().copied().collect();
-        let push = keys.into_iter().filter_map(|key| self.next_push(key)).min();
         let timeout = self.settings.application_timeout;
         let watched =
             self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.attention, timeout));
@@ -31,7 +28,8 @@ impl Daemon {
             .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
             .chain(self.operations.values().map(|operation| operation.next_look()))
             .chain(health)
-            .chain(push)
+            .chain(self.next_push())
+            .chain(self.next_rotation())
             .chain(life)
             .min()
     }
@@ -55,6 +53,7 @@ impl Daemon {
     pub(super) fn expire(&mut self) {
         self.expire_applications();
         self.expire_connections();
+        self.rotate_in_time();
         let now = self.now;
         let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
         let consumers = self.consumers.iter().filter(|(_, consumer)| late(consumer.deadline()));

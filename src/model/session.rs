@@ -4,6 +4,7 @@
 use lttng_protocol::client::{Output, SessionKind};
 
 use super::channel::{Channel, ChannelId};
+use super::rotation::Rotations;
 use super::snapshot::SnapshotOutput;
 use super::tracker::Trackers;
 
@@ -61,6 +62,8 @@ pub struct Session {
     pub chunk: Option<Chunk>,
     /// Number of the next chunk.
     pub next_chunk: u64,
+    /// Its rotations.
+    pub rotations: Rotations,
     /// Destroyed: clients do not see it any more, its end is under way.
     pub destroyed: bool,
 }

@@ -6,6 +6,8 @@
 //! reply, also when peers die: every operation has a deadline. While an operation on a session is under way,
 //! other commands about that session wait.
 
+mod archive;
+mod clear;
 mod data_pending;
 mod destroy;
 mod list_applications;
@@ -13,6 +15,8 @@ mod list_channels;
 mod record_snapshot;
 mod removal;
 mod retire;
+mod rotate;
+mod rotation;
 mod start;
 mod stop;
 mod synchronise;
@@ -23,12 +27,15 @@ use std::time::{Duration, Instant};
 use lttng_protocol::client::{Command, ErrorCode, Header, Reply};
 use lttng_protocol::consumer::UstRequest;
 
+pub use archive::Archive;
+pub use clear::Clear;
 pub use data_pending::DataPending;
 pub use destroy::Destroy;
 pub use list_applications::ListApplications;
 pub use list_channels::ListChannels;
 pub use record_snapshot::RecordSnapshot;
 pub use retire::Retire;
+pub use rotate::{Rotate, RotationQuery};
 pub use start::Start;
 pub use stop::{AtRest, Stop};
 pub use synchronise::Synchronise;
@@ -58,6 +65,8 @@ pub struct Jobs {
     data_pending: bool,
     counts: Vec<(usize, u64)>,
     descriptor: Option<OwnedFd>,
+    /// Where a closed trace chunk is for those who read it.
+    closed_path: String,
 }
 
 impl Jobs {
@@ -67,6 +76,10 @@ impl Jobs {
         match outcome {
             Outcome::Status(0) | Outcome::Channel(_) | Outcome::Buffers(_) => {}
             Outcome::Status(status) => self.failures.push(*status),
+            Outcome::Closed(status, path) => {
+                self.closed_path.clone_from(path);
+                self.failures.extend(Some(*status).filter(|status| *status != 0));
+            }
             Outcome::DataPending(pending) => self.data_pending |= pending,
             Outcome::Count(count) => self.counts.push((item, *count)),
             Outcome::Lost => self.lost = true,
@@ -108,6 +121,14 @@ pub enum Work {
     RecordSnapshot(Box<RecordSnapshot>),
     /// Wait until applications have what a command changed.
     Synchronise(Synchronise),
+    /// Go on in a new trace chunk.
+    Rotate(Rotate),
+    /// Tell how a rotation went.
+    RotationQuery(RotationQuery),
+    /// See a trace chunk to its end.
+    Archive(Archive),
+    /// Throw away what was recorded.
+    Clear(Clear),
 }
 
 /// Whether an operation is over.
@@ -175,7 +196,7 @@ impl Context<'_> {
         self.expired
     }
 
-    /// Gives the operation all its time again: it is getting on, but has much to do.
+    /// Gives the operation its time anew: it gets on, but has much to do, or asks again and again.
     fn renew(&mut self) {
         *self.deadline = self.daemon.after(TIMEOUT);
         self.expired = false;
@@ -251,6 +272,10 @@ impl Work {
             Work::Retire(work) => work.step(context),
             Work::RecordSnapshot(work) => work.step(context),
             Work::Synchronise(work) => work.step(context),
+            Work::Rotate(work) => work.step(context),
+            Work::RotationQuery(work) => work.step(context),
+            Work::Archive(work) => work.step(context),
+            Work::Clear(work) => work.step(context),
         }
     }
 }

@@ -90,6 +90,8 @@ pub struct BufferedChannel {
     pub key: u64,
     /// How many streams it was handed over with.
     pub streams: u32,
+    /// Bytes that it has written, as far as the consumer daemon has told.
+    written: u64,
     stage: Stage,
 }
 
@@ -170,7 +172,9 @@ impl Buffers {
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
-                (id, BufferedChannel { number, key: keys(), streams: 0, stage: Stage::Wanted })
+                let channel =
+                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage: Stage::Wanted };
+                (id, channel)
             })
             .collect();
         Buffers {
@@ -363,6 +367,17 @@ impl Buffers {
         self.channels.get(&id)
     }
 
+    /// The channel that the consumer daemon knows by this number.
+    pub fn channel_by_key(&self, key: u64) -> Option<ChannelId> {
+        self.channels.iter().find(|(_, channel)| channel.key == key).map(|(&id, _)| id)
+    }
+
+    /// A channel has written this much in all. Returns by how much that has grown.
+    pub fn consumed(&mut self, id: ChannelId, total: u64) -> u64 {
+        let Some(channel) = self.channels.get_mut(&id) else { return 0 };
+        total.saturating_sub(std::mem::replace(&mut channel.written, total))
+    }
+
     /// Consumer daemon's numbers of the data channels that exist there.
     pub fn data_keys(&self) -> impl Iterator<Item = (ChannelId, u64)> + '_ {
         let ready = |(&id, channel): (&ChannelId, &BufferedChannel)| {
@@ -379,6 +394,13 @@ impl Buffers {
     /// Whether it is known if there will be a metadata channel.
     pub fn metadata_settled(&self) -> bool {
         matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
+    }
+
+    /// Whether nothing of it is being made.
+    pub fn is_complete(&self) -> bool {
+        let making =
+            matches!(self.metadata, MetadataStage::Asked | MetadataStage::Made | MetadataStage::SettingUp);
+        self.directory == Directory::Made && self.data_channels_settled() && !making
     }
 
     fn data_channels_settled(&self) -> bool {

@@ -631,20 +631,11 @@ impl World {
     /// With all applications gone and all sessions destroyed, nothing is left in the daemon.
     pub fn check_empty(&self) {
         let state = format!("{:?}", self.daemon);
-        for map in [
-            "sessions",
-            "apps",
-            "buffers",
-            "operations",
-            "held",
-            "clients",
-            "unregistered",
-            "dirty",
-            "watched",
-        ] {
+        for map in ["sessions", "apps", "operations", "held", "clients", "unregistered", "dirty", "watched"] {
             assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
         }
-        for list in ["waiting: []", "under_way: {}", "stillborn: []"] {
+        let buffers = "buffers: BufferTable { all: {}, touched: {}, pushes: {} }";
+        for list in [buffers, "waiting: []", "under_way: {}", "stillborn: []"] {
             assert!(state.contains(list), "not {list}: {state}");
         }
         for role in ["Application(", "Notify("] {
