@@ -128,6 +128,11 @@ impl Daemon {
         }
         // Without a session nothing is recorded, and no consumer daemon is needed.
         let Some(id) = session else { return Ok(()) };
+        match self.take_failed_start() {
+            Some(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
+            Some(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
+            None => {}
+        }
         if self.lost_consumer() {
             return Err(ErrorCode::NoUstconsumerd.into());
         }
@@ -137,8 +142,7 @@ impl Daemon {
         match self.want_consumers() {
             Readiness::Ready => Ok(()),
             Readiness::Pending => Err(Unserved::Wait),
-            Readiness::Lost(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
-            Readiness::Lost(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
+            Readiness::Lost => Err(ErrorCode::NoUstconsumerd.into()),
         }
     }
 

@@ -42,17 +42,17 @@ pub(crate) enum Readiness {
     Ready,
     /// A consumer daemon is on its way.
     Pending,
-    /// This one is dead, or can't be started.
-    Lost(ConsumerKind),
+    /// One is dead, or can't be started.
+    Lost,
 }
 
 impl Daemon {
     /// Whether every configured consumer daemon is in service; starts those that are not started.
     pub(crate) fn want_consumers(&mut self) -> Readiness {
         let mut readiness = Readiness::Ready;
-        for (&kind, consumer) in &mut self.consumers {
+        for consumer in self.consumers.values_mut() {
             match consumer.state() {
-                State::Lost => return Readiness::Lost(kind),
+                State::Lost => return Readiness::Lost,
                 State::Ready => {}
                 State::Idle => {
                     consumer.start(self.now, &mut self.outputs);
@@ -62,6 +62,11 @@ impl Daemon {
             }
         }
         readiness
+    }
+
+    /// The consumer daemon that could not be started, for the first command that has to do without it.
+    pub(crate) fn take_failed_start(&mut self) -> Option<ConsumerKind> {
+        self.failed_start.take()
     }
 
     /// Whether a consumer daemon died: from then on nothing new can be recorded.
@@ -199,6 +204,9 @@ impl Daemon {
         let Some(consumer) = self.consumers.get_mut(&kind) else { return };
         if consumer.state() == State::Lost {
             return;
+        }
+        if matches!(consumer.state(), State::Starting { .. } | State::Greeting { .. }) {
+            self.failed_start = Some(kind);
         }
         let orphans = consumer.lose(&mut self.outputs);
         if self.life == Life::Serving {

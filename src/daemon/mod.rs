@@ -171,6 +171,8 @@ pub struct Daemon {
     held_back: BTreeSet<AppId>,
     /// Something happened that operations or waiting clients may have been waiting for.
     pub(crate) changed: bool,
+    /// A consumer daemon could not be started, and no client was told.
+    failed_start: Option<ConsumerKind>,
     /// When sessions rotate because of the time.
     rotation_timers: BTreeMap<SessionId, Instant>,
     /// Sessions that rotate by themselves as soon as they are free.
@@ -210,6 +212,7 @@ impl Daemon {
             attention: Attention::new(now),
             held_back: BTreeSet::new(),
             changed: false,
+            failed_start: None,
             rotation_timers: BTreeMap::new(),
             rotations_due: BTreeSet::new(),
             health: 0,
