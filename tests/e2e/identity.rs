@@ -141,7 +141,7 @@ fn a_child_of_a_fork_has_buffers_of_its_own() {
 }
 
 /// Two members of the tracing group, with users of their own.
-fn members() -> Option<[User; 2]> {
+pub fn members() -> Option<[User; 2]> {
     let groups: &'static [u32] = Box::leak(Box::new([tracing_group()?]));
     is_root().then_some([User { uid: 1, gid: 1, groups }, User { uid: 54323, gid: 54323, groups }])
 }

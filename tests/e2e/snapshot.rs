@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
+use crate::identity::members;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::foreign::Foreign;
@@ -262,6 +263,34 @@ fn a_users_daemon_writes_as_that_user() {
         s.lttng_as(FIRST, &["destroy"]).ok();
         daemon.stop();
     });
+}
+
+#[test]
+fn snapshots_are_the_session_owners() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
+            let daemon = Daemon::start(s);
+            let place = s.home_of(member).join("place").to_string_lossy().into_owned();
+            let lttng = |args: &[&str]| s.lttng_as(member, args);
+            lttng(&["create", "s", "--snapshot", "--output", &place]).ok();
+            lttng(&["enable-channel", "-u", buffers, "c"]).ok();
+            lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            lttng(&["start"]).ok();
+            let mut apps = [App::start_as(s, SECOND), App::start(s), App::start_as(s, member)];
+            for (number, app) in apps.iter_mut().enumerate() {
+                app.tell(&format!("tick {} 2", number * 10));
+            }
+            lttng(&["snapshot", "record"]).ok();
+            // Root's folders are not the member's.
+            lttng(&["snapshot", "record", "/root/place"]).fails();
+            lttng(&["snapshot", "record"]).ok();
+            assert_eq!(recorded(s, &place), vec![vec![0, 1, 10, 11, 20, 21]; 2]);
+            s.note("layout", &layout(s, &place), Order::Fixed);
+            lttng(&["destroy"]).ok();
+            daemon.stop();
+        });
+    }
 }
 
 #[test]
