@@ -165,6 +165,8 @@ pub struct Daemon {
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
     watched: BTreeSet<AppId>,
+    /// When they are looked at: no check of any of them comes before.
+    watch_at: Option<Instant>,
     /// When processes of silent applications are looked at.
     attention: Attention,
     /// Applications whose `main` is held back.
@@ -209,6 +211,7 @@ impl Daemon {
             unregistered: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
+            watch_at: None,
             attention: Attention::new(now),
             held_back: BTreeSet::new(),
             changed: false,

@@ -12,17 +12,15 @@ use crate::ust::app::{AppId, Overdue};
 impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        let timeout = self.settings.application_timeout;
-        let watched =
-            self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.attention, timeout));
         let held_back = self.held_back.iter().filter_map(|id| self.apps.get(id)).filter(|app| !app.lagging);
         let health = self.health_queries.values().map(|query| query.deadline);
         let life = match self.life {
             Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
             Life::Serving | Life::Over => None,
         };
-        watched
-            .chain(held_back.map(|app| app.release_by))
+        held_back
+            .map(|app| app.release_by)
+            .chain(self.watch_at.filter(|_| !self.watched.is_empty()))
             .chain(self.unregistered.values().map(|pending| pending.deadline))
             .chain(self.clients.values().filter_map(|client| client.deadline()))
             .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
@@ -39,12 +37,14 @@ impl Daemon {
         let id = AppId(conn);
         if state == ProcessState::Suspended {
             self.attention.found(self.now);
+            self.watch_at = Some(self.now);
         }
         let Some(app) = self.apps.get_mut(&id) else { return };
         if app.inspected(state, self.now) {
             let pid = app.credentials.pid;
             let what = if app.lagging { "can't answer: nobody waits for it" } else { "could answer again" };
             log::info!("Application {pid} {what}");
+            self.watch(id);
             self.touch(id);
         }
     }
@@ -69,6 +69,10 @@ impl Daemon {
         let late = |id: &&AppId| self.apps.get(id).is_some_and(|app| self.now >= app.release_by);
         let held_back: Vec<AppId> = self.held_back.iter().filter(late).copied().collect();
         self.dirty.extend(held_back);
+        // With many of them, looking at all of them in each turn would cost more than the turn.
+        if self.watch_at.is_none_or(|at| self.now < at) {
+            return;
+        }
         let mut late = Vec::new();
         let mut silent = Vec::new();
         for &id in &self.watched {
@@ -94,6 +98,16 @@ impl Daemon {
         for id in late {
             self.drop_application(id, "it did not answer in time");
         }
+        let check = |id| self.apps.get(id)?.next_check(self.attention, timeout);
+        self.watch_at = self.watched.iter().filter_map(check).min();
+    }
+
+    /// An application owes an answer.
+    pub(super) fn watch(&mut self, id: AppId) {
+        self.watched.insert(id);
+        let timeout = self.settings.application_timeout;
+        let check = self.apps.get(&id).and_then(|app| app.next_check(self.attention, timeout));
+        self.watch_at = [self.watch_at, check].into_iter().flatten().min();
     }
 
     fn expire_connections(&mut self) {
