@@ -20,6 +20,9 @@ use crate::model::{Output, Room, Session, SessionId, packets_per_stream};
 use crate::output::{ConsumerKind, SharedFd};
 use crate::ust::buffers::{Buffers, BuffersKey, Owner};
 
+/// Folders that the helper is asked for at once: there may be hundreds, and it does not take any number.
+const FOLDERS_AT_ONCE: usize = 64;
+
 /// Recording a snapshot.
 #[derive(Debug)]
 pub struct RecordSnapshot {
@@ -30,6 +33,8 @@ pub struct RecordSnapshot {
     output: Output,
     /// Buffers whose content is written: those that were in use when the command came.
     buffers: Vec<BuffersKey>,
+    /// Folders that are still to be made. The first one, made last, is opened: it is the trace chunk's.
+    folders: Vec<PathBuf>,
     chunk: u64,
     /// Number by which the consumer daemons know the connections to the relay daemon, if the output is there.
     relayd_id: Option<u64>,
@@ -77,6 +82,7 @@ impl RecordSnapshot {
             max_size,
             output,
             buffers: Vec::new(),
+            folders: Vec::new(),
             chunk: 0,
             relayd_id: None,
             told: Vec::new(),
@@ -101,6 +107,9 @@ impl RecordSnapshot {
                 Phase::Folders => match context.answered() {
                     None if context.expired() => Err(ErrorCode::CreateDirFail),
                     None => return Progress::Pending,
+                    Some(jobs) if jobs.failures.is_empty() && !self.folders.is_empty() => {
+                        Ok(self.make_folders(context))
+                    }
                     Some(Jobs { failures, descriptor: Some(folder), .. }) if failures.is_empty() => {
                         Ok(self.tell_chunk(context, Some(&Rc::new(folder))))
                     }
@@ -156,8 +165,11 @@ impl RecordSnapshot {
                     return Err(ErrorCode::CreateDirFail);
                 }
                 let folder = format!("{path}/{}/ust", self.name);
-                self.make_folders(context, &folder);
-                Ok(Phase::Folders)
+                let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
+                // Nothing is written to `index`, but the stock daemon makes it.
+                let below = existing.map(|buffers| format!("{folder}/{}/index", buffers.cause.path).into());
+                self.folders = std::iter::once(PathBuf::from(&folder)).chain(below).collect();
+                Ok(self.make_folders(context))
             }
             output => match output.network() {
                 Some(network) => self.reach_relay_daemon(context, &network),
@@ -175,18 +187,21 @@ impl RecordSnapshot {
         Err(ErrorCode::RelaydConnectFail)
     }
 
-    fn make_folders(&self, context: &mut Context<'_>, folder: &str) {
-        let Some(session) = context.daemon.model.get(self.session) else { return };
+    /// Has some of the folders made.
+    fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {
+        context.renew();
+        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Folders };
         let owner = (session.uid, session.gid);
-        let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
-        let paths: Vec<String> = existing.map(|buffers| buffers.cause.path.clone()).collect();
-        for path in paths {
-            // Nothing is written to `index`, but the stock daemon makes it.
-            let path = PathBuf::from(format!("{folder}/{path}/index"));
-            context.path_operation(owner, PathOperation::MakeDirectories { path, mode: FOLDER_MODE });
+        for _ in 0..FOLDERS_AT_ONCE {
+            let Some(path) = self.folders.pop() else { break };
+            let operation = if self.folders.is_empty() {
+                PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE }
+            } else {
+                PathOperation::MakeDirectories { path, mode: FOLDER_MODE }
+            };
+            context.path_operation(owner, operation);
         }
-        let path = PathBuf::from(folder);
-        context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
+        Phase::Folders
     }
 
     /// Tells the consumer daemons of the trace chunk: its folder is on this machine, or known to the relay daemon.

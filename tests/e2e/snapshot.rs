@@ -496,3 +496,21 @@ fn one_consumer_daemon_of_two_dies() {
         daemon.stop();
     });
 }
+
+#[test]
+fn many_applications_with_buffers_of_their_own() {
+    ours(|s| {
+        let daemon = Daemon::start(s);
+        let place = session(s, &["--buffers-pid", "--subbuf-size=4k", "--num-subbuf=2"]);
+        s.lttng(&["start"]).ok();
+        let mut apps = App::start_many(s, 100);
+        for (number, app) in apps.iter_mut().enumerate() {
+            app.tell(&format!("tick {number} 1"));
+        }
+        s.lttng(&["snapshot", "record"]).ok();
+        let found = s.run("find", &[&place, "-name", "metadata", "-size", "+0"]).ok();
+        assert_eq!(found.stdout.lines().count(), 100);
+        s.lttng(&["destroy"]).ok();
+        daemon.stop();
+    });
+}
