@@ -74,23 +74,23 @@ impl Daemon {
             return;
         }
         let mut late = Vec::new();
-        let mut silent = Vec::new();
+        let mut silent: Option<(Instant, AppId)> = None;
         for &id in &self.watched {
             let Some(app) = self.apps.get(&id) else { continue };
             match app.overdue(self.now, self.attention, timeout) {
                 None => {}
-                Some(Overdue::Inspect(since)) => silent.push((since, id)),
+                Some(Overdue::Inspect(since)) => {
+                    silent = Some(silent.map_or((since, id), |longest| longest.min((since, id))));
+                }
                 Some(Overdue::GiveUp) => {
                     log::warn!("Application {} did not answer in time", app.credentials.pid);
                     late.push(id);
                 }
             }
         }
-        if self.attention.is_crowd(self.now) {
-            silent = silent.into_iter().min().into_iter().collect();
-        }
-        for (_, id) in silent {
-            let Some(app) = self.apps.get_mut(&id) else { continue };
+        if let Some((_, id)) = silent
+            && let Some(app) = self.apps.get_mut(&id)
+        {
             app.inspecting(self.now);
             self.attention.look(self.now);
             self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
