@@ -199,6 +199,7 @@ impl World {
 
     pub fn suspend(&mut self, index: usize) {
         self.apps[index].state = ProcessState::Suspended;
+        self.apps[index].was_suspended = true;
     }
 
     pub fn resume(&mut self, index: usize) {
