@@ -86,13 +86,23 @@ const WAITING: [&str; 4] = [
     "Waiting for clear of session",
 ];
 
+/// When a session is destroyed, this follows the dots in the same line.
+const ARCHIVE: &str = "Trace chunk archive";
+
 fn normalise(text: &str, dir: &Path) -> String {
     let text = text.replace(&*dir.to_string_lossy(), "DIR");
     let mut lines: Vec<String> = Vec::new();
+    let mut late_end = false;
     for line in text.lines() {
-        if WAITING.iter().any(|waiting| line.starts_with(waiting)) {
-            continue;
-        }
+        let waiting = WAITING.iter().any(|waiting| line.starts_with(waiting));
+        let ends_late = std::mem::replace(&mut late_end, waiting && line.contains(ARCHIVE));
+        let line = match line.find(ARCHIVE) {
+            Some(at) if waiting => &line[at..],
+            None if waiting => continue,
+            // The end of the line that began with the dots.
+            None if line.is_empty() && ends_late => continue,
+            _ => line,
+        };
         let mut line = dates(line);
         if let Some(rest) = line.strip_prefix("PID: ") {
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -182,8 +192,8 @@ mod tests {
     #[test]
     fn dates_paths_pids_and_waiting_vanish() {
         let text = "to /tmp/x/auto-20250101-101010\nPID: 17 - Name: a\nDestroying session s...\nplain.\n\
-                    Waiting for rotation to complete...\n20250101T101010+0000-20250101T101012-0130-7\n";
-        let want = "to DIR/auto-DATE\nPID: N - Name: a\nplain.\nTIME-TIME-7\n";
+                    Waiting for rotation to complete...\nDestroying session s..Trace chunk archive a\n\nb\n\n20250101T101010+0000-20250101T101012-0130-7\n";
+        let want = "to DIR/auto-DATE\nPID: N - Name: a\nplain.\nTrace chunk archive a\nb\n\nTIME-TIME-7\n";
         assert_eq!(normalise(text, Path::new("/tmp/x")), want);
     }
 
