@@ -189,7 +189,9 @@ fn several_channels_and_applications_that_come_and_go() {
             s.lttng(&["clear", "s"]).ok();
             third.tell("note 2020 3");
             second.tell("tick 2030 3");
-            s.lttng(&["stop"]).ok();
+            // On the stock daemon, a packet that is closed and not read when it is cleared counts as lost,
+            // or not, as it happens.
+            s.run("lttng", &["stop"]).ok();
             s.lttng(&["destroy"]).ok();
             note(s, "in the end", &trace);
             daemon.stop();

@@ -87,6 +87,11 @@ pub struct Channel {
     pub closed: bool,
     /// It was not handed over, on purpose.
     refused: bool,
+    /// The trace chunk that its files are in, and the one that they go to when it rotates.
+    pub files: Option<u64>,
+    next_files: Option<u64>,
+    /// How often it was cleared.
+    pub cleared: usize,
     /// The metadata text so far, and its generation.
     pub text: Vec<u8>,
     version: u64,
@@ -148,6 +153,8 @@ pub struct Consumer {
     pub told: usize,
     /// Further questions about pending data that are answered with yes.
     pub pending: usize,
+    /// The next request of this kind is refused with this status.
+    pub refuse_next: Option<(fn(&UstRequest) -> bool, i32)>,
     expect: Expect,
     talk: Metadata,
     input: Inbox,
@@ -173,6 +180,7 @@ impl Consumer {
             refused: Vec::new(),
             told: 0,
             pending: 1,
+            refuse_next: None,
             expect: Expect::Request,
             talk: Metadata::Idle,
             input: Inbox::default(),
@@ -308,6 +316,8 @@ impl Consumer {
                     let status = refusal(trouble);
                     if let Some(chunk) = chunk.filter(|_| status == 0) {
                         this.chunks.insert(chunk, Chunk { closed: false, uses: 2 });
+                        let (session, chunk) = chunk;
+                        this.channels_of(session).for_each(|channel| channel.next_files = Some(chunk));
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
@@ -328,7 +338,8 @@ impl Consumer {
 
     fn requested(&mut self, request: UstRequest, trouble: Option<Trouble>) -> Vec<Message> {
         self.requests.push(request.clone());
-        let forced = refusal(trouble);
+        let chosen = self.refuse_next.take_if(|(is_it, _)| is_it(&request)).map_or(0, |(_, status)| status);
+        let forced = if chosen != 0 { chosen } else { refusal(trouble) };
         let key_status = |known: bool, status: i32| if known { 0 } else { status };
         let plain = |bytes: Vec<u8>| vec![(bytes, Vec::new())];
         let status = match &request {
@@ -360,6 +371,9 @@ impl Consumer {
                 let code = if forced != 0 { forced } else { key_status(chunk.is_some(), 128) };
                 // Refused on purpose, it is over too.
                 chunk.into_iter().for_each(|chunk| chunk.closed = true);
+                let (session, id) = (close.session_id, close.chunk_id);
+                let left = self.channels_of(session).filter(|channel| channel.next_files == Some(id));
+                left.for_each(|channel| channel.next_files = None);
                 self.note(&request, code, forced);
                 let mut bytes = CloseReply { code, path_length: 1 }.encode();
                 bytes.push(0);
@@ -367,18 +381,7 @@ impl Consumer {
             }
             UstRequest::TraceChunkExists(exists) => {
                 let id = (exists.session_id, exists.chunk_id);
-                let status = match self.chunks.get_mut(&id) {
-                    _ if forced != 0 => forced,
-                    None => 128,
-                    Some(chunk) if chunk.closed && chunk.uses == 0 => {
-                        self.chunks.remove(&id);
-                        128
-                    }
-                    Some(chunk) => {
-                        chunk.uses -= usize::from(chunk.closed);
-                        126
-                    }
-                };
+                let status = if forced != 0 { forced } else { self.chunk_status(id) };
                 return plain(status.to_ne_bytes().to_vec());
             }
             UstRequest::SetupMetadata { key } if forced != 0 => {
@@ -430,14 +433,46 @@ impl Consumer {
                 self.channels.remove(key);
                 0
             }
-            UstRequest::GetChannel { key }
-            | UstRequest::RotateChannel { key, .. }
-            | UstRequest::OpenChannelPackets { key }
-            | UstRequest::ClearChannel { key } => key_status(self.channels.contains_key(key), 119),
+            UstRequest::RotateChannel { key, .. } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(|channel| channel.files = channel.next_files);
+                key_status(known, 119)
+            }
+            UstRequest::ClearChannel { key } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(|channel| channel.cleared += 1);
+                key_status(known, 119)
+            }
+            UstRequest::GetChannel { key } | UstRequest::OpenChannelPackets { key } => {
+                key_status(self.channels.contains_key(key), 119)
+            }
             other => panic!("{other:?} is not expected"),
         };
         self.note(&request, status, forced);
         plain(status.to_ne_bytes().to_vec())
+    }
+
+    fn channels_of(&mut self, session: u64) -> impl Iterator<Item = &mut Channel> {
+        self.channels.values_mut().filter(move |channel| channel.asked.session_id == session)
+    }
+
+    /// A chunk is there until it is closed, all files are elsewhere, and a moment has passed.
+    fn chunk_status(&mut self, id: (u64, u64)) -> i32 {
+        let in_use =
+            self.channels_of(id.0).any(|channel| channel.files == Some(id.1) && !channel.is_abandoned());
+        match self.chunks.get_mut(&id) {
+            None => 128,
+            Some(chunk) if chunk.closed && !in_use && chunk.uses == 0 => {
+                self.chunks.remove(&id);
+                128
+            }
+            Some(chunk) => {
+                chunk.uses = chunk.uses.saturating_sub(usize::from(chunk.closed));
+                126
+            }
+        }
     }
 
     fn note(&mut self, request: &UstRequest, status: i32, forced: i32) {
@@ -454,6 +489,7 @@ impl Consumer {
         if !self.chunks.contains_key(&chunk) {
             return 118;
         }
+        assert!(!self.chunks[&chunk].closed, "a channel in a trace chunk that was left");
         if asked.kind == ChannelKind::Metadata {
             assert_eq!((asked.channel_id, asked.overwrite), (u32::MAX, -1));
         }
@@ -463,6 +499,9 @@ impl Consumer {
             set_up: false,
             closed: false,
             refused: false,
+            files: Some(chunk.1),
+            next_files: Some(chunk.1),
+            cleared: 0,
             text: Vec::new(),
             version: 0,
             hang_up: None,

@@ -23,4 +23,5 @@ mod lagging;
 mod random;
 mod record;
 mod refusing;
+mod rotation;
 mod script;

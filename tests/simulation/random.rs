@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use lttng_protocol::client::{Channel, ErrorCode, Event, Session};
+use lttng_protocol::client::{Channel, ErrorCode, Event, ScheduleKind, Session};
 use lttng_sessiond::output::ProcessState;
 use proptest::prelude::*;
 
@@ -23,6 +23,10 @@ enum Step {
     Start(usize),
     Stop(usize),
     Destroy(usize),
+    Rotate(usize),
+    Clear(usize),
+    /// Sets a schedule, or takes it back.
+    Schedule(usize, bool),
     ListChannels(usize),
     ListTracepoints,
     Launch,
@@ -60,6 +64,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => session.clone().prop_map(Step::Start),
         3 => session.clone().prop_map(Step::Stop),
         2 => session.clone().prop_map(Step::Destroy),
+        4 => session.clone().prop_map(Step::Rotate),
+        3 => session.clone().prop_map(Step::Clear),
+        1 => (session.clone(), any::<bool>()).prop_map(|(s, set)| Step::Schedule(s, set)),
         1 => session.prop_map(Step::ListChannels),
         1 => Just(Step::ListTracepoints),
         4 => Just(Step::Launch),
@@ -96,6 +103,11 @@ fn carry_out(world: &mut World, step: &Step, creates: &mut Vec<(ClientId, &'stat
         Step::Start(session) => client::start(SESSIONS[session]),
         Step::Stop(session) => client::stop(SESSIONS[session]),
         Step::Destroy(session) => client::destroy(SESSIONS[session]),
+        Step::Rotate(session) => client::rotate(SESSIONS[session]),
+        Step::Clear(session) => client::clear(SESSIONS[session]),
+        Step::Schedule(session, set) => {
+            client::schedule(SESSIONS[session], ScheduleKind::Periodic, set, 300_000)
+        }
         Step::ListChannels(session) => client::list_channels(SESSIONS[session]),
         Step::ListTracepoints => client::list_tracepoints(),
         Step::Launch => {

@@ -641,6 +641,10 @@ impl World {
             "unregistered",
             "dirty",
             "watched",
+            "at_rest",
+            "losses_of_the_gone",
+            "rotation_timers",
+            "rotations_due",
         ] {
             assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
         }
