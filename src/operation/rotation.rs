@@ -80,6 +80,11 @@ impl Rotation {
             let next = match self.phase {
                 Phase::Begin => self.begin(context),
                 Phase::Settle if self.is_unsettled(context) && !context.expired() => return None,
+                Phase::Settle if self.go_on && context.expired() => {
+                    // A consumer daemon owes an answer about the buffers: it would owe the next ones, too.
+                    let code = ErrorCode::CreateTraceChunkFailConsumer;
+                    return Some(Err(self.fail(context, code)));
+                }
                 Phase::Settle if self.go_on => self.make_folders(context),
                 Phase::Settle => self.leave_chunk(context),
                 Phase::Folder => match context.answered() {

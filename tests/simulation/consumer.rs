@@ -99,6 +99,11 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// Its files are in the new chunk from now on, or in none if there is no new one.
+    fn rotate(&mut self) {
+        self.files = self.next_files.filter(|next| self.files != Some(*next));
+    }
+
     /// Whether the daemon has closed everything it was given: then the channel ends.
     pub fn is_abandoned(&self) -> bool {
         let Some(pipe) = &self.hang_up else { return self.closed || self.refused };
@@ -393,6 +398,12 @@ impl Consumer {
                 self.channels.get_mut(key).into_iter().for_each(|channel| channel.refused = true);
                 forced
             }
+            UstRequest::RotateChannel { key, .. } if forced != 0 => {
+                // Refused on purpose, it has left all the same: one that never leaves keeps the rotation going for
+                // ever, as with the stock daemon.
+                self.channels.get_mut(key).into_iter().for_each(Channel::rotate);
+                forced
+            }
             UstRequest::CloseMetadata { key } if forced != 0 => {
                 self.channels.get_mut(key).into_iter().for_each(|channel| channel.closed = true);
                 forced
@@ -436,7 +447,7 @@ impl Consumer {
             UstRequest::RotateChannel { key, .. } => {
                 let channel = self.channels.get_mut(key);
                 let known = channel.is_some();
-                channel.into_iter().for_each(|channel| channel.files = channel.next_files);
+                channel.into_iter().for_each(Channel::rotate);
                 key_status(known, 119)
             }
             UstRequest::ClearChannel { key } => {

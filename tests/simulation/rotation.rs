@@ -53,7 +53,7 @@ fn wait_for_rotation(world: &mut World, id: u64) -> RotationInfo {
         }
         world.pass(Duration::from_millis(100));
     }
-    panic!("the rotation does not end");
+    panic!("the rotation does not end: {:?}", world.consumer());
 }
 
 /// A whole rotation, whose chunk must be archived.
@@ -117,14 +117,21 @@ fn in_pieces_and_disorder() {
 fn may_fail(name: &str, code: ErrorCode) -> bool {
     use ErrorCode::{
         ClearFailConsumer, CloseTraceChunkFailConsumer, CreateTraceChunkFailConsumer, NoChannel,
-        NoUstconsumerd, RotationFailConsumer, RotationMultipleAfterStop, StartSessionOnce,
+        NoUstconsumerd, RotationFailConsumer, RotationMultipleAfterStop, RotationPending, StartSessionOnce,
         TraceAlreadyStarted, TraceAlreadyStopped, Unk, UstConsumer64Fail,
     };
     let rotation = [CreateTraceChunkFailConsumer, RotationFailConsumer, CloseTraceChunkFailConsumer];
+    // A consumer daemon that says nothing more has time until it is given up.
+    let pending = code == RotationPending;
     match name {
-        "rotate" => rotation.contains(&code) || [StartSessionOnce, RotationMultipleAfterStop].contains(&code),
+        "rotate" => {
+            let state = [StartSessionOnce, RotationMultipleAfterStop].contains(&code);
+            rotation.contains(&code) || state || pending
+        }
         "clear" => rotation.contains(&code) || code == ClearFailConsumer,
-        "start" => rotation.contains(&code) || [Unk, NoChannel, TraceAlreadyStarted].contains(&code),
+        "start" => {
+            pending || rotation.contains(&code) || [Unk, NoChannel, TraceAlreadyStarted].contains(&code)
+        }
         "stop" => code == TraceAlreadyStopped,
         "destroy" => rotation.contains(&code),
         "create" => false,
@@ -137,8 +144,10 @@ fn live_with(trouble: Trouble) -> usize {
     let mut world = World::new();
     world.consumer().trouble = Some(trouble);
     let app = world.start_application();
+    let mut told = Vec::new();
     run(&mut world, |world, name, code| {
-        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
+        told.push((name.to_owned(), code));
+        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {told:?}");
         assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
     });
     assert!(world.apps[app].alive && world.apps[app].released);
@@ -259,11 +268,7 @@ fn a_channel_that_is_gone_has_nothing_to_leave() {
             matches!(request, UstRequest::ClearChannel { .. } | UstRequest::RotateChannel { .. })
         };
         world.consumer().refuse_next = Some((kind, 119));
-        // The simulated channel is there, and its chunk is in use for ever: only the answer counts here.
-        let id = world.send(&command);
-        world.pass(Duration::from_secs(1));
-        world.consumer().channels.values_mut().for_each(|channel| channel.files = None);
-        assert_eq!(world.wait_for(id).code, ErrorCode::Ok);
+        world.must(&command);
         world.must(&client::destroy(SESSION));
         world.end_of_everything();
     }
@@ -281,7 +286,15 @@ fn helper_trouble(trouble: impl Fn(usize) -> helper::Trouble) -> Vec<(&'static s
             let refused =
                 [ErrorCode::CreateDirFail, ErrorCode::TraceAlreadyStopped, ErrorCode::StartSessionOnce];
             let twice = [ErrorCode::RotationMultipleAfterStop, ErrorCode::TraceAlreadyStarted];
-            let known = refused.contains(&code) || twice.contains(&code);
+            // Folders that are never made or removed.
+            let waited = [
+                ErrorCode::CreateTraceChunkFailConsumer,
+                ErrorCode::CloseTraceChunkFailConsumer,
+                ErrorCode::ClearFailConsumer,
+                ErrorCode::RotationPending,
+            ];
+            let hung = waited.contains(&code) && matches!(trouble(at), helper::Trouble::Hang(_));
+            let known = refused.contains(&code) || twice.contains(&code) || hung;
             assert!(code == ErrorCode::Ok || known, "{at}: {name} gave {code:?}");
             let known = commands().into_iter().find(|(known, _)| *known == name).unwrap().0;
             codes.push((known, code));
@@ -347,7 +360,7 @@ fn joins_in_turn(command: &Request, per_process: bool) {
         world.check_applications();
         assert!(world.apps.iter().all(|app| app.records()), "turn {turn}: {late}");
         assert_eq!(world.consumer().refused, []);
-        assert!(in_use(&world).count() >= 4);
+        assert!(world.consumer().data_channels() >= 2);
         assert!(
             in_use(&world).all(|channel| channel.files == Some(1)),
             "turn {turn}: files of another chunk"
