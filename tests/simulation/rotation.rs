@@ -358,7 +358,9 @@ fn joins_in_turn(command: &Request, per_process: bool) {
         assert_eq!(world.wait_for(id).code, ErrorCode::Ok);
         world.pass(Duration::from_secs(2));
         world.check_applications();
-        assert!(world.apps.iter().all(|app| app.records()), "turn {turn}: {late}");
+        let holdings = world.apps[late].holdings();
+        assert_eq!(holdings, world.apps[0].holdings(), "turn {turn}");
+        assert!(world.apps[late].records() && holdings[&Some(0)].channels.contains_key("c"), "turn {turn}");
         assert_eq!(world.consumer().refused, []);
         assert!(world.consumer().data_channels() >= 2);
         assert!(
