@@ -122,6 +122,8 @@ impl Clear {
         for (kind, key) in metadata_keys(context, self.session) {
             context.ask_consumer(kind, UstRequest::ClearChannel { key }, Tail::None, 0);
         }
+        // One that is gone has no channels any more that could say so.
+        context.jobs.lost |= context.daemon.lost_consumer();
         // What was found out when it stopped is not true any more, except that nothing is on its way.
         context.daemon.at_rest.remove(&self.session);
         Phase::Buffers

@@ -248,6 +248,7 @@ impl Rotation {
                 Leave::Delete => Some(CloseCommand::Delete),
             },
         };
+        context.jobs.lost |= context.daemon.ready_consumers().is_empty();
         context.ask_consumers(&UstRequest::CloseTraceChunk(request));
         Phase::Close
     }

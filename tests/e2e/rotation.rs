@@ -4,6 +4,7 @@
 use std::io::{Read, Write};
 
 use lttng_protocol::client::{Body, Reply, RotationInfo, RotationState};
+use nix::sys::signal::Signal;
 
 use crate::lifecycle::member;
 use crate::support::app::App;
@@ -11,6 +12,7 @@ use crate::support::chunk::{self, all_numbers, archived, current, note};
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::sandbox::User;
+use crate::support::trace::{Event, events, numbers};
 use crate::support::{Sandbox, Which, is_root, ours, ours_only, side_by_side, skip, socket};
 
 const OTHER: User = User { uid: 54321, gid: 54321, groups: &[] };
@@ -513,6 +515,59 @@ fn calls_of_the_library() {
             output.ok();
         }
         app.exit();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn after_the_death_of_the_consumer_daemon() {
+    for stop in [false, true] {
+        side_by_side(|s| {
+            let daemon = Daemon::start(s);
+            let trace = session(s, &[]);
+            let mut app = App::start(s);
+            s.lttng(&["start"]).ok();
+            app.tell("tick 0 2");
+            s.lttng(&["rotate"]).ok();
+            if stop {
+                s.lttng(&["stop"]).ok();
+            }
+            s.processes("lttng-consumerd").iter().for_each(|process| process.signal(Signal::SIGKILL));
+            eventually("it is gone", || s.processes("lttng-consumerd").is_empty());
+            s.lttng(&["rotate"]);
+            s.lttng(&["clear"]);
+            s.lttng(&["rotate"]);
+            s.lttng(&["destroy"]);
+            s.lttng(&["list"]).ok();
+            let first = &archived(&trace)[0];
+            assert_eq!(first.events(s).iter().map(Event::n).collect::<Vec<_>>(), [0, 1]);
+            app.exit();
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn where_the_archives_cant_be_made() {
+    ours_only("it says that the chunk is archived, and leaves it in a hidden folder", |s| {
+        let daemon = Daemon::start(s);
+        let trace = session(s, &[]);
+        let mut app = App::start(s);
+        s.lttng(&["start"]).ok();
+        std::fs::write(format!("{trace}/archives"), "not a folder").unwrap();
+        for turn in 0..3 {
+            app.tell(&format!("tick {} 2", turn * 10));
+            s.lttng(&["rotate"]).fails();
+            assert_eq!(info(s, "s", turn).unwrap().state, RotationState::Error);
+        }
+        std::fs::remove_file(format!("{trace}/archives")).unwrap();
+        app.tell("tick 30 2");
+        s.lttng(&["rotate"]).ok();
+        app.tell("tick 40 2");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(archived(&trace).iter().map(|chunk| chunk.number).collect::<Vec<_>>(), [Some(3), Some(4)]);
+        // What could not be moved is where it was recorded.
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21, 30, 31, 40, 41]);
         daemon.stop();
     });
 }
