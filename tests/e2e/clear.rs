@@ -13,7 +13,7 @@ use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::sandbox::User;
 use crate::support::xml;
-use crate::support::{is_root, ours, side_by_side, skip};
+use crate::support::{is_root, ours, ours_only, side_by_side, skip};
 
 const BOTH: [&str; 2] = ["--buffers-uid", "--buffers-pid"];
 const OTHER: User = User { uid: 54321, gid: 54321, groups: &[] };
@@ -343,4 +343,26 @@ fn while_an_application_emits() {
             daemon.stop();
         });
     }
+}
+
+#[test]
+fn while_a_rotation_goes_on() {
+    ours_only("it stops recording, and does not say so", |s| {
+        let daemon = Daemon::start(s);
+        let trace = session(s, &[]);
+        let mut app = App::start(s);
+        s.lttng(&["start"]).ok();
+        app.tell("tick 0 2");
+        s.lttng(&["rotate", "--no-wait"]).ok();
+        app.tell("tick 10 2");
+        s.lttng(&["clear"]).ok();
+        app.tell("tick 20 2");
+        s.lttng(&["rotate", "--no-wait"]).ok();
+        s.lttng(&["stop"]).ok();
+        s.lttng(&["clear"]).ok();
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(all_numbers(s, &trace), [0, 1, 20, 21]);
+        assert_eq!((archived(&trace).len(), current(&trace).is_none()), (2, true));
+        daemon.stop();
+    });
 }

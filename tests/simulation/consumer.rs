@@ -45,6 +45,9 @@ impl Handover {
     }
 }
 
+/// A kind of requests.
+pub type Kind = fn(&UstRequest) -> bool;
+
 /// What goes wrong with a consumer daemon. Steps are the messages it receives, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
@@ -159,7 +162,7 @@ pub struct Consumer {
     /// Further questions about pending data that are answered with yes.
     pub pending: usize,
     /// The next request of this kind is refused with this status.
-    pub refuse_next: Option<(fn(&UstRequest) -> bool, i32)>,
+    pub refuse_next: Option<(Kind, i32)>,
     expect: Expect,
     talk: Metadata,
     input: Inbox,

@@ -10,7 +10,7 @@ use lttng_sessiond::helper::Operation;
 use lttng_sessiond::output::ConsumerKind;
 
 use crate::client::{self, Request};
-use crate::consumer::{Channel, Trouble};
+use crate::consumer::{Channel, Kind, Trouble};
 use crate::helper;
 use crate::world::{USER, World};
 
@@ -231,7 +231,6 @@ fn goes_on(mut world: World) {
 
 #[test]
 fn each_refusal_of_the_consumer_daemon_has_its_code() {
-    type Kind = fn(&UstRequest) -> bool;
     let create: Kind = |request| matches!(request, UstRequest::CreateTraceChunk(_));
     let data: Kind = |request| matches!(request, UstRequest::RotateChannel { metadata: false, .. });
     let metadata: Kind = |request| matches!(request, UstRequest::RotateChannel { metadata: true, .. });
