@@ -18,7 +18,7 @@ use super::archive::Archive;
 use super::stop::push_all;
 use super::{Context, Jobs, ReplyTo, Work};
 use crate::consumer::Tail;
-use crate::daemon::FOLDER_MODE;
+use crate::daemon::{FOLDER_MODE, Purpose};
 use crate::helper::Operation as PathOperation;
 use crate::model::{Chunk, Session, SessionId};
 use crate::output::{ConsumerKind, SharedFd};
@@ -101,6 +101,7 @@ impl Rotation {
                         self.leave_chunk(context)
                     }
                     _ => {
+                        self.withdraw(context);
                         let code = ErrorCode::CreateTraceChunkFailConsumer;
                         return Some(Err(self.fail(context, code)));
                     }
@@ -204,6 +205,24 @@ impl Rotation {
             context.ask_consumer(kind, UstRequest::CreateTraceChunk(chunk.clone()), tail, 0);
         }
         Phase::Chunk
+    }
+
+    /// Not every consumer daemon has the new chunk: those that do forget it. They would take the next attempt, which
+    /// has the same number, for it.
+    fn withdraw(&self, context: &mut Context<'_>) {
+        let Some(session) = context.daemon.model.get(self.session) else { return };
+        let Some(new) = &self.new else { return };
+        let request = UstRequest::CloseTraceChunk(CloseTraceChunk {
+            relayd_id: session.relayd_id,
+            session_id: self.session.0,
+            chunk_id: new.id,
+            closed: context.daemon.wall.max(0).cast_unsigned(),
+            command: None,
+        });
+        for kind in context.daemon.ready_consumers() {
+            // It may not know it.
+            let _ = context.daemon.ask_consumer(kind, request.clone(), Tail::None, Purpose::Nothing);
+        }
     }
 
     fn set_chunk(&mut self, context: &mut Context<'_>) {

@@ -24,4 +24,5 @@ mod random;
 mod record;
 mod refusing;
 mod rotation;
+mod schedules;
 mod script;

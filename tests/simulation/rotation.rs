@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use lttng_protocol::client::{ErrorCode, RotationInfo, RotationState, ScheduleKind};
-use lttng_protocol::consumer::{CloseCommand, MonitorSample, UstRequest};
+use lttng_protocol::client::{ErrorCode, RotationInfo, RotationState};
+use lttng_protocol::consumer::UstRequest;
 use lttng_sessiond::helper::Operation;
 use lttng_sessiond::output::ConsumerKind;
 
@@ -14,7 +14,7 @@ use crate::consumer::{Channel, Kind, Trouble};
 use crate::helper;
 use crate::world::{USER, World};
 
-const SESSION: &str = "s";
+pub const SESSION: &str = "s";
 /// Statuses that a consumer daemon can answer, and one that it can't.
 const STATUSES: [i32; 5] = [118, 119, 123, 128, -1];
 
@@ -77,7 +77,7 @@ fn run(world: &mut World, mut after: impl FnMut(&mut World, &str, ErrorCode)) {
 }
 
 /// Channels of the consumer daemon that are in use.
-fn in_use(world: &World) -> impl Iterator<Item = &Channel> {
+pub fn in_use(world: &World) -> impl Iterator<Item = &Channel> {
     let consumer = &world.consumers[&ConsumerKind::Ust64];
     consumer.channels.values().filter(|channel| !channel.is_abandoned())
 }
@@ -204,7 +204,7 @@ fn the_consumer_daemon_is_slow_or_curious() {
 }
 
 /// A session that records, with metadata that has its channel.
-fn recording() -> World {
+pub fn recording() -> World {
     let mut world = World::new();
     world.start_application();
     world.create_session_with_channel(SESSION);
@@ -215,7 +215,7 @@ fn recording() -> World {
 
 /// It goes on: is stopped, started, rotated, destroyed.
 #[track_caller]
-fn goes_on(mut world: World) {
+pub fn goes_on(mut world: World) {
     assert!(world.apps[0].records());
     world.must(&client::stop(SESSION));
     world.must(&client::start(SESSION));
@@ -254,6 +254,27 @@ fn each_refusal_of_the_consumer_daemon_has_its_code() {
         assert!(world.consumer().refuse_next.is_none(), "it was asked");
         if command.header.command == rotate.header.command {
             assert_eq!(wait_for_rotation(&mut world, 0).state, RotationState::Error);
+        }
+        goes_on(world);
+    }
+}
+
+#[test]
+fn what_only_one_consumer_daemon_has_is_taken_back() {
+    for command in [client::rotate(SESSION), client::clear(SESSION)] {
+        let mut world = World::with_consumers(&ConsumerKind::ALL);
+        for bits in [64, 32] {
+            world.launch_as(USER, bits);
+        }
+        world.create_session_with_channel(SESSION);
+        world.must(&client::start(SESSION));
+        let other = world.consumers.get_mut(&ConsumerKind::Ust32).unwrap();
+        other.refuse_next = Some((|request| matches!(request, UstRequest::CreateTraceChunk(_)), 118));
+        assert_eq!(world.ask(&command), ErrorCode::CreateTraceChunkFailConsumer);
+        world.pump();
+        for consumer in world.consumers.values() {
+            let open = consumer.chunks.iter().filter(|(_, chunk)| !chunk.closed);
+            assert_eq!(open.map(|(&(_, chunk), _)| chunk).collect::<Vec<_>>(), [0]);
         }
         goes_on(world);
     }
@@ -492,78 +513,6 @@ fn an_answer_that_a_rotation_goes_on_is_held_back() {
     assert_eq!(world.age() - before, Duration::from_millis(250));
     world.consumer().trouble = None;
     assert_eq!(wait_for_rotation(&mut world, 1).state, RotationState::Completed);
-    goes_on(world);
-}
-
-/// How many chunks were archived.
-fn archived(world: &mut World) -> usize {
-    let archives = |request: &&UstRequest| {
-        let UstRequest::CloseTraceChunk(close) = request else { return false };
-        close.command == Some(CloseCommand::MoveToCompleted)
-    };
-    world.consumer().requests.iter().filter(archives).count()
-}
-
-#[test]
-fn sessions_rotate_in_time_until_they_are_destroyed() {
-    let mut world = recording();
-    world.must(&client::schedule(SESSION, ScheduleKind::Periodic, true, 1_000_000));
-    world.pass(Duration::from_millis(3_500));
-    assert_eq!(archived(&mut world), 3);
-    world.must(&client::stop(SESSION));
-    // Once more, for what was recorded until then.
-    world.pass(Duration::from_secs(5));
-    assert_eq!(archived(&mut world), 4);
-    world.must(&client::start(SESSION));
-    world.pass(Duration::from_millis(2_500));
-    assert!((6..=7).contains(&archived(&mut world)));
-    world.must(&client::destroy(SESSION));
-    let until_now = archived(&mut world);
-    world.create_session_with_channel(SESSION);
-    world.must(&client::start(SESSION));
-    world.pass(Duration::from_secs(5));
-    assert_eq!(archived(&mut world), until_now, "the next session of that name has no schedule");
-    goes_on(world);
-}
-
-#[test]
-fn a_rotation_in_time_waits_for_the_command_that_holds_the_session() {
-    let mut world = recording();
-    world.must(&client::schedule(SESSION, ScheduleKind::Periodic, true, 1_000_000));
-    world.consumer().trouble = Some(Trouble::Slow(Duration::from_millis(700)));
-    let id = world.send(&client::clear(SESSION));
-    world.pass(Duration::from_secs(3));
-    assert!(!world.clients[id.0].ended);
-    assert_eq!(archived(&mut world), 0);
-    world.consumer().trouble = None;
-    assert_eq!(world.wait_for(id).code, ErrorCode::Ok);
-    world.pass(Duration::from_millis(200));
-    assert_eq!(archived(&mut world), 1, "several that were missed are one");
-    world.must(&client::schedule(SESSION, ScheduleKind::Periodic, false, 1_000_000));
-    world.pass(Duration::from_secs(3));
-    goes_on(world);
-}
-
-#[test]
-fn sessions_rotate_when_they_have_grown() {
-    let mut world = recording();
-    world.must(&client::schedule(SESSION, ScheduleKind::Size, true, 10_000));
-    let key = in_use(&world).find(|channel| channel.handed_over).unwrap().asked.key;
-    let grow = |world: &mut World, key: u64, total_consumed: u64| {
-        let samples = world.consumer().samples.unwrap();
-        let sample = MonitorSample { key, highest: 0, lowest: 0, total_consumed };
-        world.say(samples, &sample.encode());
-        world.pass(Duration::from_millis(300));
-        archived(world)
-    };
-    for (total, rotations) in [(9_999, 0), (10_000, 1), (19_999, 1), (25_000, 2), (34_999, 2), (35_000, 3)] {
-        assert_eq!(grow(&mut world, key, total), rotations, "at {total}");
-    }
-    // What is not its channel does not count, and what shrinks neither.
-    assert_eq!(grow(&mut world, 9999, 1 << 40), 3);
-    assert_eq!(grow(&mut world, key, 0), 3);
-    world.must(&client::schedule(SESSION, ScheduleKind::Size, false, 10_000));
-    assert_eq!(grow(&mut world, key, 1 << 40), 3);
     goes_on(world);
 }
 
