@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use lttng_protocol::client::{Channel, ErrorCode, Event, ScheduleKind, Session};
-use lttng_sessiond::output::ProcessState;
+use lttng_sessiond::output::{ConsumerKind, ProcessState};
 use proptest::prelude::*;
 
 use crate::application::{Holding, RuleKey};
 use crate::client;
+use crate::rotation::in_use;
 use crate::world::{ClientId, PATIENCE, World};
 
 #[derive(Debug, Clone)]
@@ -189,6 +190,12 @@ fn live(steps: &[Step], seed: u64) {
         let unknown =
             holdings.iter().find(|(number, holding)| !known(number) || number.is_none() && holding.recording);
         assert_eq!(unknown, None, "application {} keeps what was destroyed", app.pid);
+    }
+    // What is in use is in the chunk that its session has now.
+    for channel in in_use(&world) {
+        let chunk = channel.files.map(|chunk| (channel.asked.session_id, chunk));
+        let consumer = &world.consumers[&ConsumerKind::Ust64];
+        assert!(chunk.is_none_or(|chunk| !consumer.chunks[&chunk].closed), "{channel:?}");
     }
     for session in SESSIONS {
         world.ask(&client::destroy(session));

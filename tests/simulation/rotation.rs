@@ -16,7 +16,7 @@ use crate::world::{USER, World};
 
 pub const SESSION: &str = "s";
 /// Statuses that a consumer daemon can answer, and one that it can't.
-const STATUSES: [i32; 5] = [118, 119, 123, 128, -1];
+const STATUSES: [i32; 3] = [118, 119, -1];
 
 fn commands() -> Vec<(&'static str, Request)> {
     let (start, stop) = (client::start(SESSION), client::stop(SESSION));
