@@ -488,21 +488,6 @@ fn what_is_known_of_rotations() {
 }
 
 #[test]
-fn an_answer_that_a_rotation_goes_on() {
-    ours(|s| {
-        let daemon = Daemon::start(s);
-        session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
-        app.tell("tick 0 3");
-        // It can't be over as long as the consumer daemon does not say so.
-        s.lttng(&["rotate", "--no-wait"]).ok();
-        eventually("it is over", || info(s, "s", 0).is_ok_and(|info| info.state == RotationState::Completed));
-        daemon.stop();
-    });
-}
-
-#[test]
 fn calls_of_the_library() {
     side_by_side(|s| {
         let daemon = Daemon::start(s);
