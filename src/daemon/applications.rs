@@ -249,12 +249,15 @@ impl Daemon {
         let Some(app) = self.apps.get_mut(&id) else { return false };
         let key = app.buffers_key(session, scheme);
         let buffers = self.buffers.get(&key);
+        let changing = self.model.get(session).is_some_and(|session| session.rotations.changing);
         let state = |channel: ChannelId| match buffers {
             // It had buffers of its own before, and will have new ones when those are given up.
             Some(buffers) if buffers.retired => BufferState::Pending,
             Some(buffers) => buffers.state(channel),
             // Its tracer's version is needed first, or it can't be served.
             None if app.tracer.is_none() => BufferState::Pending,
+            // They are made once the session has its new trace chunk.
+            None if changing => BufferState::Pending,
             None => BufferState::Failed,
         };
         let Credentials { pid, uid, gid } = app.credentials;

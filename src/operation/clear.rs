@@ -122,6 +122,8 @@ impl Clear {
         for (kind, key) in metadata_keys(context, self.session) {
             context.ask_consumer(kind, UstRequest::ClearChannel { key }, Tail::None, 0);
         }
+        // One that is gone has no channels any more that could say so.
+        context.jobs.lost |= context.daemon.lost_consumer();
         // What was found out when it stopped is not true any more, except that nothing is on its way.
         context.daemon.at_rest.remove(&self.session);
         Phase::Buffers
@@ -150,6 +152,9 @@ impl Clear {
     }
 
     fn finish(&self, context: &Context<'_>) -> Progress {
+        if self.code == ErrorCode::Ok && still_leaving(context, self.session) {
+            return context.reply(ErrorCode::ClearFailConsumer);
+        }
         if self.deferred && self.code == ErrorCode::Ok {
             return Progress::Done(Reply::deferred(Command::ClearSession, self.code));
         }
@@ -157,10 +162,14 @@ impl Clear {
     }
 }
 
-/// Whether a chunk that the session has left is still on its way.
+/// Whether a chunk that the session has left is still on its way, and may be waited for.
 pub(super) fn is_leaving(context: &Context<'_>, session: SessionId) -> bool {
+    still_leaving(context, session) && !context.expired()
+}
+
+fn still_leaving(context: &Context<'_>, session: SessionId) -> bool {
     let session = context.daemon.model.get(session);
-    session.is_some_and(|session| session.rotations.leaving.is_some()) && !context.expired()
+    session.is_some_and(|session| session.rotations.leaving.is_some())
 }
 
 fn outcome(jobs: &Jobs) -> ErrorCode {

@@ -108,9 +108,11 @@ impl Destroy {
     /// The chunk is left: where it is, or for the archives if the session was rotated before.
     fn rotate(&mut self, context: &mut Context<'_>) -> Phase {
         context.daemon.end_rotation_timer(self.session);
+        // With no consumer daemon left there is nobody to close it.
+        let served = !context.daemon.ready_consumers().is_empty();
         let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Leave };
         session.destroyed = true;
-        if session.chunk.is_none() {
+        if session.chunk.is_none() || !served {
             return Phase::Leave;
         }
         self.archives = session.rotations.moved;

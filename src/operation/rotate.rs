@@ -33,15 +33,14 @@ impl Rotate {
             let active = context.daemon.model.get(id).is_some_and(|session| session.active);
             Rotation::new(id, Leave::Archive, active)
         });
-        match rotation.step(context) {
-            None => Progress::Pending,
-            Some(Ok(left)) => {
-                if let Some(session) = context.daemon.model.get_mut(id) {
-                    session.rotations.rotated_after_stop |= !session.active;
-                }
-                Progress::Done(context.success().with_rotation(left.unwrap_or(0)))
-            }
-            Some(Err(code)) => context.reply(code),
+        let Some(result) = rotation.step(context) else { return Progress::Pending };
+        if let Some(session) = context.daemon.model.get_mut(id) {
+            // Also after a failure: a session that does not record has left its chunk in any case.
+            session.rotations.rotated_after_stop |= !session.active;
+        }
+        match result {
+            Ok(left) => Progress::Done(context.success().with_rotation(left.unwrap_or(0))),
+            Err(code) => context.reply(code),
         }
     }
 }

@@ -18,7 +18,7 @@ use super::archive::Archive;
 use super::stop::push_all;
 use super::{Context, Jobs, ReplyTo, Work};
 use crate::consumer::Tail;
-use crate::daemon::FOLDER_MODE;
+use crate::daemon::{FOLDER_MODE, Purpose};
 use crate::helper::Operation as PathOperation;
 use crate::model::{Chunk, Session, SessionId};
 use crate::output::{ConsumerKind, SharedFd};
@@ -80,6 +80,11 @@ impl Rotation {
             let next = match self.phase {
                 Phase::Begin => self.begin(context),
                 Phase::Settle if self.is_unsettled(context) && !context.expired() => return None,
+                Phase::Settle if self.go_on && context.expired() => {
+                    // A consumer daemon owes an answer about the buffers: it would owe the next ones, too.
+                    let code = ErrorCode::CreateTraceChunkFailConsumer;
+                    return Some(Err(self.fail(context, code)));
+                }
                 Phase::Settle if self.go_on => self.make_folders(context),
                 Phase::Settle => self.leave_chunk(context),
                 Phase::Folder => match context.answered() {
@@ -96,6 +101,7 @@ impl Rotation {
                         self.leave_chunk(context)
                     }
                     _ => {
+                        self.withdraw(context);
                         let code = ErrorCode::CreateTraceChunkFailConsumer;
                         return Some(Err(self.fail(context, code)));
                     }
@@ -201,6 +207,24 @@ impl Rotation {
         Phase::Chunk
     }
 
+    /// Not every consumer daemon has the new chunk: those that do forget it. They would take the next attempt, which
+    /// has the same number, for it.
+    fn withdraw(&self, context: &mut Context<'_>) {
+        let Some(session) = context.daemon.model.get(self.session) else { return };
+        let Some(new) = &self.new else { return };
+        let request = UstRequest::CloseTraceChunk(CloseTraceChunk {
+            relayd_id: session.relayd_id,
+            session_id: self.session.0,
+            chunk_id: new.id,
+            closed: context.daemon.wall.max(0).cast_unsigned(),
+            command: None,
+        });
+        for kind in context.daemon.ready_consumers() {
+            // It may not know it.
+            let _ = context.daemon.ask_consumer(kind, request.clone(), Tail::None, Purpose::Nothing);
+        }
+    }
+
     fn set_chunk(&mut self, context: &mut Context<'_>) {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             session.chunk = self.new.take();
@@ -243,6 +267,7 @@ impl Rotation {
                 Leave::Delete => Some(CloseCommand::Delete),
             },
         };
+        context.jobs.lost |= context.daemon.ready_consumers().is_empty();
         context.ask_consumers(&UstRequest::CloseTraceChunk(request));
         Phase::Close
     }

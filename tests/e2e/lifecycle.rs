@@ -21,7 +21,7 @@ const RUN: &str = "/run/lttng";
 const STRANGER: User = User { uid: 65_534, gid: 65_534, groups: &[] };
 
 /// A member of the tracing group: the user `daemon`, which Debian always has.
-fn member() -> Option<User> {
+pub fn member() -> Option<User> {
     if !is_root() {
         return None;
     }

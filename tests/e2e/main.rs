@@ -7,6 +7,7 @@
 
 mod appcontexts;
 mod channels;
+mod clear;
 mod commands;
 mod contexts;
 mod errors;
@@ -24,7 +25,9 @@ mod processes;
 mod reckless;
 mod record;
 mod regenerate;
+mod rotation;
 mod rules;
+mod schedules;
 mod shm;
 mod snapshot;
 mod snapshot_outputs;

@@ -3,7 +3,8 @@
 
 use lttng_protocol::client::{
     Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
-    Instrumentation, Overwrite, Reply, SessionDescriptor, SessionKind, SessionOutput, SnapshotOutput,
+    Instrumentation, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind, SessionOutput,
+    SnapshotOutput,
 };
 use lttng_sessiond::output::ConnId;
 
@@ -127,6 +128,14 @@ pub fn channel(name: &str) -> Channel {
     }
 }
 
+/// A channel whose buffers each process has for itself.
+pub fn enable_channel_per_process(session: &str, name: &str) -> Request {
+    let domain = Domain::Ust.number();
+    let body = Body::EnableChannel(channel(name));
+    let (header, payload) = body.encode(session, domain, BufferType::PerPid.number());
+    Request { header, payload }
+}
+
 pub fn enable_channel(session: &str, name: &str) -> Request {
     request(session, Some(Domain::Ust), &Body::EnableChannel(channel(name)))
 }
@@ -185,6 +194,22 @@ pub fn destroy(session: &str) -> Request {
 
 pub fn data_pending(session: &str) -> Request {
     request(session, None, &Body::DataPending)
+}
+
+pub fn rotate(session: &str) -> Request {
+    request(session, None, &Body::RotateSession)
+}
+
+pub fn rotation_info(session: &str, id: u64) -> Request {
+    request(session, None, &Body::RotationInfo { id })
+}
+
+pub fn schedule(session: &str, kind: ScheduleKind, set: bool, value: u64) -> Request {
+    request(session, None, &Body::SetRotationSchedule { kind: kind.number(), set, value })
+}
+
+pub fn clear(session: &str) -> Request {
+    request(session, None, &Body::ClearSession)
 }
 
 pub fn list_sessions() -> Request {

@@ -45,6 +45,9 @@ impl Handover {
     }
 }
 
+/// A kind of requests.
+pub type Kind = fn(&UstRequest) -> bool;
+
 /// What goes wrong with a consumer daemon. Steps are the messages it receives, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
@@ -87,6 +90,11 @@ pub struct Channel {
     pub closed: bool,
     /// It was not handed over, on purpose.
     refused: bool,
+    /// The trace chunk that its files are in, and the one that they go to when it rotates.
+    pub files: Option<u64>,
+    next_files: Option<u64>,
+    /// How often it was cleared.
+    pub cleared: usize,
     /// The metadata text so far, and its generation.
     pub text: Vec<u8>,
     version: u64,
@@ -94,6 +102,11 @@ pub struct Channel {
 }
 
 impl Channel {
+    /// Its files are in the new chunk from now on, or in none if there is no new one.
+    fn rotate(&mut self) {
+        self.files = self.next_files.filter(|next| self.files != Some(*next));
+    }
+
     /// Whether the daemon has closed everything it was given: then the channel ends.
     pub fn is_abandoned(&self) -> bool {
         let Some(pipe) = &self.hang_up else { return self.closed || self.refused };
@@ -152,6 +165,8 @@ pub struct Consumer {
     pub told: usize,
     /// Further questions about pending data that are answered with yes.
     pub pending: usize,
+    /// The next request of this kind is refused with this status.
+    pub refuse_next: Option<(Kind, i32)>,
     expect: Expect,
     talk: Metadata,
     /// Key of the metadata channel that is being written to a snapshot: its text is asked for before the answer.
@@ -179,6 +194,7 @@ impl Consumer {
             refused: Vec::new(),
             told: 0,
             pending: 1,
+            refuse_next: None,
             expect: Expect::Request,
             talk: Metadata::Idle,
             wants_text: None,
@@ -327,13 +343,15 @@ impl Consumer {
                 Some(Box::new(move |this, trouble| {
                     let status = refusal(trouble);
                     if let Some((session, id, name)) = chunk.filter(|_| status == 0) {
+                        let of_session = name.is_empty();
                         // That of a snapshot has no streams when the snapshot is over.
-                        let uses = if name.is_empty() { 2 } else { 0 };
+                        let uses = if of_session { 2 } else { 0 };
                         let chunk = Chunk { closed: false, name, snapshot: Vec::new(), uses };
-                        assert!(
-                            this.chunks.insert((session, id), chunk).is_none(),
-                            "numbers are never used twice"
-                        );
+                        let before = this.chunks.insert((session, id), chunk);
+                        assert!(before.is_none_or(|before| before.closed), "two chunks of one number");
+                        if of_session {
+                            this.channels_of(session).for_each(|channel| channel.next_files = Some(id));
+                        }
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
@@ -356,7 +374,8 @@ impl Consumer {
 
     fn requested(&mut self, request: UstRequest, trouble: Option<Trouble>) -> Vec<Message> {
         self.requests.push(request.clone());
-        let forced = refusal(trouble);
+        let chosen = self.refuse_next.take_if(|(is_it, _)| is_it(&request)).map_or(0, |(_, status)| status);
+        let forced = if chosen != 0 { chosen } else { refusal(trouble) };
         let key_status = |known: bool, status: i32| if known { 0 } else { status };
         let plain = |bytes: Vec<u8>| vec![(bytes, Vec::new())];
         let status = match &request {
@@ -388,6 +407,9 @@ impl Consumer {
                 let code = if forced != 0 { forced } else { key_status(chunk.is_some(), 128) };
                 // Refused on purpose, it is over too.
                 chunk.into_iter().for_each(|chunk| chunk.closed = true);
+                let (session, id) = (close.session_id, close.chunk_id);
+                let left = self.channels_of(session).filter(|channel| channel.next_files == Some(id));
+                left.for_each(|channel| channel.next_files = None);
                 self.note(&request, code, forced);
                 let mut bytes = CloseReply { code, path_length: 1 }.encode();
                 bytes.push(0);
@@ -395,18 +417,7 @@ impl Consumer {
             }
             UstRequest::TraceChunkExists(exists) => {
                 let id = (exists.session_id, exists.chunk_id);
-                let status = match self.chunks.get_mut(&id) {
-                    _ if forced != 0 => forced,
-                    None => 128,
-                    Some(chunk) if chunk.closed && chunk.uses == 0 => {
-                        self.chunks.remove(&id);
-                        128
-                    }
-                    Some(chunk) => {
-                        chunk.uses -= usize::from(chunk.closed);
-                        126
-                    }
-                };
+                let status = if forced != 0 { forced } else { self.chunk_status(id) };
                 return plain(status.to_ne_bytes().to_vec());
             }
             UstRequest::SetupMetadata { key } if forced != 0 => {
@@ -416,6 +427,12 @@ impl Consumer {
             }
             UstRequest::GetChannel { key } if forced != 0 => {
                 self.channels.get_mut(key).into_iter().for_each(|channel| channel.refused = true);
+                forced
+            }
+            UstRequest::RotateChannel { key, .. } if forced != 0 => {
+                // Refused on purpose, it has left all the same: one that never leaves keeps the rotation going for
+                // ever, as with the stock daemon.
+                self.channels.get_mut(key).into_iter().for_each(Channel::rotate);
                 forced
             }
             UstRequest::CloseMetadata { key } if forced != 0 => {
@@ -461,14 +478,46 @@ impl Consumer {
                 self.channels.remove(key);
                 0
             }
-            UstRequest::GetChannel { key }
-            | UstRequest::RotateChannel { key, .. }
-            | UstRequest::OpenChannelPackets { key }
-            | UstRequest::ClearChannel { key } => key_status(self.channels.contains_key(key), 119),
+            UstRequest::RotateChannel { key, .. } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(Channel::rotate);
+                key_status(known, 119)
+            }
+            UstRequest::ClearChannel { key } => {
+                let channel = self.channels.get_mut(key);
+                let known = channel.is_some();
+                channel.into_iter().for_each(|channel| channel.cleared += 1);
+                key_status(known, 119)
+            }
+            UstRequest::GetChannel { key } | UstRequest::OpenChannelPackets { key } => {
+                key_status(self.channels.contains_key(key), 119)
+            }
             other => panic!("{other:?} is not expected"),
         };
         self.note(&request, status, forced);
         plain(status.to_ne_bytes().to_vec())
+    }
+
+    fn channels_of(&mut self, session: u64) -> impl Iterator<Item = &mut Channel> {
+        self.channels.values_mut().filter(move |channel| channel.asked.session_id == session)
+    }
+
+    /// A chunk is there until it is closed, all files are elsewhere, and a moment has passed.
+    fn chunk_status(&mut self, id: (u64, u64)) -> i32 {
+        let in_use =
+            self.channels_of(id.0).any(|channel| channel.files == Some(id.1) && !channel.is_abandoned());
+        match self.chunks.get_mut(&id) {
+            None => 128,
+            Some(chunk) if chunk.closed && !in_use && chunk.uses == 0 => {
+                self.chunks.remove(&id);
+                128
+            }
+            Some(chunk) => {
+                chunk.uses = chunk.uses.saturating_sub(usize::from(chunk.closed));
+                126
+            }
+        }
     }
 
     fn note(&mut self, request: &UstRequest, status: i32, forced: i32) {
@@ -485,6 +534,10 @@ impl Consumer {
         if asked.chunk_id.is_some_and(|chunk| !self.chunks.contains_key(&(asked.session_id, chunk))) {
             return 118;
         }
+        if let Some(chunk) = asked.chunk_id {
+            let chunk = &self.chunks[&(asked.session_id, chunk)];
+            assert!(!chunk.closed, "a channel in a trace chunk that was left");
+        }
         if asked.kind == ChannelKind::Metadata {
             assert_eq!((asked.channel_id, asked.overwrite), (u32::MAX, -1));
         }
@@ -494,6 +547,9 @@ impl Consumer {
             set_up: false,
             closed: false,
             refused: false,
+            files: asked.chunk_id,
+            next_files: asked.chunk_id,
+            cleared: 0,
             text: Vec::new(),
             version: 0,
             hang_up: None,

@@ -23,5 +23,7 @@ mod lagging;
 mod random;
 mod record;
 mod refusing;
+mod rotation;
+mod schedules;
 mod script;
 mod snapshot;

@@ -5,12 +5,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use lttng_protocol::client::{Channel, ErrorCode, Event, Session};
-use lttng_sessiond::output::ProcessState;
+use lttng_protocol::client::{Channel, ErrorCode, Event, ScheduleKind, Session};
+use lttng_sessiond::output::{ConsumerKind, ProcessState};
 use proptest::prelude::*;
 
 use crate::application::{Holding, RuleKey};
 use crate::client;
+use crate::rotation::in_use;
 use crate::world::{ClientId, PATIENCE, World};
 
 #[derive(Debug, Clone)]
@@ -23,6 +24,10 @@ enum Step {
     Start(usize),
     Stop(usize),
     Destroy(usize),
+    Rotate(usize),
+    Clear(usize),
+    /// Sets a schedule, or takes it back.
+    Schedule(usize, bool),
     ListChannels(usize),
     ListTracepoints,
     Launch,
@@ -60,6 +65,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => session.clone().prop_map(Step::Start),
         3 => session.clone().prop_map(Step::Stop),
         2 => session.clone().prop_map(Step::Destroy),
+        4 => session.clone().prop_map(Step::Rotate),
+        3 => session.clone().prop_map(Step::Clear),
+        1 => (session.clone(), any::<bool>()).prop_map(|(s, set)| Step::Schedule(s, set)),
         1 => session.prop_map(Step::ListChannels),
         1 => Just(Step::ListTracepoints),
         4 => Just(Step::Launch),
@@ -96,6 +104,11 @@ fn carry_out(world: &mut World, step: &Step, creates: &mut Vec<(ClientId, &'stat
         Step::Start(session) => client::start(SESSIONS[session]),
         Step::Stop(session) => client::stop(SESSIONS[session]),
         Step::Destroy(session) => client::destroy(SESSIONS[session]),
+        Step::Rotate(session) => client::rotate(SESSIONS[session]),
+        Step::Clear(session) => client::clear(SESSIONS[session]),
+        Step::Schedule(session, set) => {
+            client::schedule(SESSIONS[session], ScheduleKind::Periodic, set, 300_000)
+        }
         Step::ListChannels(session) => client::list_channels(SESSIONS[session]),
         Step::ListTracepoints => client::list_tracepoints(),
         Step::Launch => {
@@ -177,6 +190,12 @@ fn live(steps: &[Step], seed: u64) {
         let unknown =
             holdings.iter().find(|(number, holding)| !known(number) || number.is_none() && holding.recording);
         assert_eq!(unknown, None, "application {} keeps what was destroyed", app.pid);
+    }
+    // What is in use is in the chunk that its session has now.
+    for channel in in_use(&world) {
+        let chunk = channel.files.map(|chunk| (channel.asked.session_id, chunk));
+        let consumer = &world.consumers[&ConsumerKind::Ust64];
+        assert!(chunk.is_none_or(|chunk| !consumer.chunks[&chunk].closed), "{channel:?}");
     }
     for session in SESSIONS {
         world.ask(&client::destroy(session));

@@ -632,7 +632,20 @@ impl World {
     /// With all applications gone and all sessions destroyed, nothing is left in the daemon.
     pub fn check_empty(&self) {
         let state = format!("{:?}", self.daemon);
-        for map in ["sessions", "apps", "operations", "held", "clients", "unregistered", "dirty", "watched"] {
+        for map in [
+            "sessions",
+            "apps",
+            "operations",
+            "held",
+            "clients",
+            "unregistered",
+            "dirty",
+            "watched",
+            "at_rest",
+            "losses_of_the_gone",
+            "rotation_timers",
+            "rotations_due",
+        ] {
             assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
         }
         let buffers = "buffers: BufferTable { all: {}, touched: {}, pushes: {} }";

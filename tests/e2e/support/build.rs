@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("peer", &["peer.c"], &[]),
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("rotator", &["rotator.c"], &["-llttng-ctl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];

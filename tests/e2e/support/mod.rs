@@ -18,6 +18,7 @@
 
 pub mod app;
 pub mod build;
+pub mod chunk;
 pub mod daemon;
 pub mod foreign;
 pub mod normalise;

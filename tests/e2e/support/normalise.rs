@@ -78,14 +78,31 @@ fn difference(stock: &str, ours: &str) -> String {
     text + &format!("  ({tail} equal lines)\n")
 }
 
+/// Shown, with one dot for every look at the daemon, only when the daemon is not done at once.
+const WAITING: [&str; 4] = [
+    "Destroying session",
+    "Waiting for data availability",
+    "Waiting for rotation to complete",
+    "Waiting for clear of session",
+];
+
+/// When a session is destroyed, this follows the dots in the same line.
+const ARCHIVE: &str = "Trace chunk archive";
+
 fn normalise(text: &str, dir: &Path) -> String {
     let text = text.replace(&*dir.to_string_lossy(), "DIR");
     let mut lines: Vec<String> = Vec::new();
+    let mut late_end = false;
     for line in text.lines() {
-        // Shown, with one dot for every look at the daemon, only when the daemon is not done at once.
-        if line.starts_with("Destroying session") || line.starts_with("Waiting for data availability") {
-            continue;
-        }
+        let waiting = WAITING.iter().any(|waiting| line.starts_with(waiting));
+        let ends_late = std::mem::replace(&mut late_end, waiting && line.contains(ARCHIVE));
+        let line = match line.find(ARCHIVE) {
+            Some(at) if waiting => &line[at..],
+            None if waiting => continue,
+            // The end of the line that began with the dots.
+            None if line.is_empty() && ends_late => continue,
+            _ => line,
+        };
         let mut line = dates(line);
         if let Some(rest) = line.strip_prefix("PID: ") {
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -96,21 +113,29 @@ fn normalise(text: &str, dir: &Path) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Replaces every `YYYYmmdd-HHMMSS`.
+/// What stands for a digit, and what for a sign, in the dates of names.
+const DATES: [(&str, &str); 2] = [("00000000-000000", "DATE"), ("00000000T000000+0000", "TIME")];
+
+/// Replaces every `YYYYmmdd-HHMMSS`, and every `YYYYmmddTHHMMSS+hhmm` of trace chunks.
 pub fn dates(line: &str) -> String {
-    const LENGTH: usize = 15;
-    let is_date =
-        |bytes: &[u8]| bytes.iter().enumerate().all(|(i, b)| (i == 8 && *b == b'-') || b.is_ascii_digit());
-    let bytes = line.as_bytes();
+    let is_like = |bytes: &[u8], pattern: &str| {
+        bytes.len() >= pattern.len()
+            && bytes.iter().zip(pattern.bytes()).all(|(byte, like)| match like {
+                b'0' => byte.is_ascii_digit(),
+                b'+' => matches!(byte, b'+' | b'-'),
+                other => *byte == other,
+            })
+    };
     let (mut text, mut copied, mut at) = (String::new(), 0, 0);
-    while at + LENGTH <= bytes.len() {
-        if is_date(&bytes[at..at + LENGTH]) {
-            text.push_str(&line[copied..at]);
-            text.push_str("DATE");
-            at += LENGTH;
-            copied = at;
-        } else {
-            at += 1;
+    while at < line.len() {
+        match DATES.iter().find(|(pattern, _)| is_like(&line.as_bytes()[at..], pattern)) {
+            Some((pattern, name)) => {
+                text.push_str(&line[copied..at]);
+                text.push_str(name);
+                at += pattern.len();
+                copied = at;
+            }
+            None => at += 1,
         }
     }
     text + &line[copied..]
@@ -166,8 +191,9 @@ mod tests {
 
     #[test]
     fn dates_paths_pids_and_waiting_vanish() {
-        let text = "to /tmp/x/auto-20250101-101010\nPID: 17 - Name: a\nDestroying session s...\nplain.\n";
-        let want = "to DIR/auto-DATE\nPID: N - Name: a\nplain.\n";
+        let text = "to /tmp/x/auto-20250101-101010\nPID: 17 - Name: a\nDestroying session s...\nplain.\n\
+                    Waiting for rotation to complete...\nDestroying session s..Trace chunk archive a\n\nb\n\n20250101T101010+0000-20250101T101012-0130-7\n";
+        let want = "to DIR/auto-DATE\nPID: N - Name: a\nplain.\nTrace chunk archive a\nb\n\nTIME-TIME-7\n";
         assert_eq!(normalise(text, Path::new("/tmp/x")), want);
     }
 
