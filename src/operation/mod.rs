@@ -10,6 +10,7 @@ mod archive;
 mod clear;
 mod data_pending;
 mod destroy;
+mod folders;
 mod list_applications;
 mod list_channels;
 mod record_snapshot;

@@ -8,18 +8,17 @@
 //! The channels leave the old chunk here. That their data has reached it, and what becomes of its files, is the
 //! business of [`Archive`](super::archive::Archive), which goes on when this is over.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use lttng_protocol::client::{ErrorCode, RotationState};
 use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, Status, UstRequest};
 
 use super::archive::Archive;
+use super::folders::{Folders, NotMade};
 use super::stop::push_all;
 use super::{Context, Jobs, ReplyTo, Work};
 use crate::consumer::Tail;
-use crate::daemon::{FOLDER_MODE, Purpose};
-use crate::helper::Operation as PathOperation;
+use crate::daemon::Purpose;
 use crate::model::{Chunk, Session, SessionId};
 use crate::output::{ConsumerKind, SharedFd};
 use crate::sys::clock;
@@ -58,7 +57,7 @@ enum Phase {
     /// What is being made for the old chunk gets ready.
     Settle,
     /// Folders of the new chunk.
-    Folder,
+    Folder(Folders),
     /// The consumer daemons are told of the new chunk.
     Chunk,
     /// The channels leave the old chunk.
@@ -87,12 +86,9 @@ impl Rotation {
                 }
                 Phase::Settle if self.go_on => self.make_folders(context),
                 Phase::Settle => self.leave_chunk(context),
-                Phase::Folder => match context.answered() {
-                    None if !context.expired() => return None,
-                    Some(Jobs { descriptor: Some(folder), failures, .. }) if failures.is_empty() => {
-                        self.tell_chunk(context, Some(Rc::new(folder)))
-                    }
-                    _ => return Some(Err(self.fail(context, ErrorCode::CreateDirFail))),
+                Phase::Folder(ref mut folders) => match folders.step(context)? {
+                    Ok(folder) => self.tell_chunk(context, Some(Rc::new(folder))),
+                    Err(NotMade) => return Some(Err(self.fail(context, ErrorCode::CreateDirFail))),
                 },
                 Phase::Chunk => match context.answered() {
                     None if !context.expired() => return None,
@@ -155,25 +151,14 @@ impl Rotation {
 
     fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {
         let created = context.daemon.wall;
-        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Folder };
+        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Chunk };
+        let (id, owner) = (session.next_chunk, (session.uid, session.gid));
         let folder = session.directory().map(|directory| self.new_folder(session, directory, created));
-        let local = folder.is_some();
-        let id = session.next_chunk;
-        let owner = (session.uid, session.gid);
-        let folder = folder.unwrap_or_default();
-        self.new = Some(Chunk { id, created, folder: folder.clone() });
-        if !local {
-            return self.tell_chunk(context, None);
-        }
+        self.new = Some(Chunk { id, created, folder: folder.clone().unwrap_or_default() });
+        let Some(folder) = folder else { return self.tell_chunk(context, None) };
         let of_session = context.daemon.buffers_of(self.session);
         let paths: Vec<String> = of_session.map(|(_, buffers)| buffers.cause.path.clone()).collect();
-        let path = PathBuf::from(format!("{folder}/ust"));
-        context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
-        for path in paths {
-            let path = PathBuf::from(format!("{folder}/ust/{path}/index"));
-            context.path_operation(owner, PathOperation::MakeDirectories { path, mode: FOLDER_MODE });
-        }
-        Phase::Folder
+        Phase::Folder(Folders::make(owner, &folder, paths.into_iter(), context))
     }
 
     fn new_folder(&self, session: &Session, directory: &str, created: i64) -> String {
