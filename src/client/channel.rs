@@ -25,6 +25,7 @@ impl Daemon {
         let page = self.settings.page_size;
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
         check_name(&wanted.name)?;
+        let live = session.live_timer() > 0;
         let ust = session.ust.get_or_insert_with(UstDomain::default);
         match ust.find_mut(&wanted.name) {
             Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
@@ -41,7 +42,11 @@ impl Daemon {
         if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
             return Err(ErrorCode::AgentTracingDisabled);
         }
-        let attributes = check(wanted, page)?;
+        let mut attributes = check(wanted, page)?;
+        if live {
+            // Readers are served by the live timer.
+            attributes.switch_timer = 0;
+        }
         fix_scheme(ust, scheme(buffer_type)?)?;
         if wanted.name != METADATA {
             add_channel(ust, &wanted.name, attributes);

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Event, Header, Reply, decode_body};
 
 use super::Verdict;
-use crate::daemon::{Daemon, Readiness};
+use crate::daemon::{Daemon, Reached, Readiness};
 use crate::model::{BufferingScheme, Session, SessionId, UstDomain};
 use crate::operation::{
     DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Start, Stop, Synchronise, Work,
@@ -58,7 +58,7 @@ impl Daemon {
     pub(super) fn dispatch(&mut self, conn: ConnId, request: &Request) -> Verdict {
         let header = &request.header;
         let refused = |code| Verdict::Reply(Reply::error(header, code));
-        match self.serve(request) {
+        match self.serve(conn, request) {
             Ok(Done::Nothing) => Verdict::Reply(Reply::ok(header)),
             Ok(Done::Payload(payload)) => Verdict::Reply(Reply::ok(header).with_payload(payload)),
             Ok(Done::Reply(reply)) => Verdict::Reply(reply),
@@ -72,7 +72,7 @@ impl Daemon {
         }
     }
 
-    fn serve(&mut self, request: &Request) -> Result<Done, Unserved> {
+    fn serve(&mut self, conn: ConnId, request: &Request) -> Result<Done, Unserved> {
         let header = &request.header;
         let command = header.command().ok_or(ErrorCode::Und)?;
         let kernel = command.is_domain_command() && header.domain() == Some(Domain::Kernel);
@@ -107,7 +107,7 @@ impl Daemon {
             return Err(Unserved::Wait);
         }
         if command.is_domain_command() {
-            self.prepare_domain(header, session)?;
+            self.prepare_domain(conn, header, session)?;
         }
         let body = decode_body(header, &request.payload)?;
         match session {
@@ -116,8 +116,13 @@ impl Daemon {
         }
     }
 
-    /// The domain's part of the session, and its consumer daemons.
-    fn prepare_domain(&mut self, header: &Header, session: Option<SessionId>) -> Result<(), Unserved> {
+    /// The domain's part of the session, its consumer daemons, and the relay daemon for them.
+    fn prepare_domain(
+        &mut self,
+        conn: ConnId,
+        header: &Header,
+        session: Option<SessionId>,
+    ) -> Result<(), Unserved> {
         match header.domain() {
             Some(Domain::Ust) => {}
             Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
@@ -134,10 +139,15 @@ impl Daemon {
             session.ust.get_or_insert_with(UstDomain::default);
         }
         match self.want_consumers() {
-            Readiness::Ready => Ok(()),
-            Readiness::Pending => Err(Unserved::Wait),
-            Readiness::Lost(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
-            Readiness::Lost(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
+            Readiness::Ready => {}
+            Readiness::Pending => return Err(Unserved::Wait),
+            Readiness::Lost(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
+            Readiness::Lost(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
+        }
+        match self.want_relay(conn, id) {
+            Reached::Yes => Ok(()),
+            Reached::Pending => Err(Unserved::Wait),
+            Reached::No(code) => Err(code.into()),
         }
     }
 
@@ -182,7 +192,14 @@ impl Daemon {
                 self.set_shm_path(id, path)?;
                 Ok(Done::Nothing)
             }
+            Body::SetConsumerUri { uris } => {
+                self.set_output(id, &uris)?;
+                Ok(Done::Nothing)
+            }
             Body::RegenerateMetadata => {
+                if self.model.get(id).is_some_and(|session| session.live_timer() > 0) {
+                    return Err(ErrorCode::LiveSession);
+                }
                 self.check_active(id, ErrorCode::SessionNotStarted)?;
                 if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {
                     return Err(ErrorCode::PerPidSession);

@@ -103,6 +103,11 @@ impl Session {
         }
     }
 
+    /// Whether what it recorded so far is on this machine, if it recorded anything.
+    pub fn is_local(&self) -> bool {
+        self.chunk.as_ref().is_none_or(|chunk| !chunk.folder.is_empty())
+    }
+
     /// Whether it keeps data for snapshots.
     pub fn is_snapshot(&self) -> bool {
         self.kind == SessionKind::Snapshot

@@ -24,6 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// The answers of a consumer daemon that say that it or the relay daemon is not done with a chunk.
+const IN_USE: [i32; 2] = [Status::CHUNK_EXISTS_LOCAL.0, Status::CHUNK_EXISTS_REMOTE.0];
+
 /// Ending a session.
 #[derive(Debug)]
 pub struct Destroy {
@@ -82,7 +85,7 @@ impl Destroy {
                 },
                 Phase::Exists { pause } => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if jobs.failures.contains(&Status::CHUNK_EXISTS_LOCAL.0) => {
+                    Some(jobs) if jobs.failures.iter().any(|status| IN_USE.contains(status)) => {
                         let pause = *pause;
                         Phase::Wait { pause, until: context.look_again_after(pause) }
                     }
@@ -121,19 +124,20 @@ impl Destroy {
     fn rotate(&self, context: &mut Context<'_>) -> Phase {
         let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Close };
         session.destroyed = true;
+        let relayd_id = session.relayd_id;
         let Some(chunk_id) = session.chunk.as_ref().map(|chunk| chunk.id) else { return Phase::Rotate };
         for (kind, _, key) in context.daemon.data_keys(self.session) {
-            let request = UstRequest::RotateChannel { metadata: false, relayd_id: None, key };
+            let request = UstRequest::RotateChannel { metadata: false, relayd_id, key };
             context.ask_consumer(kind, request, Tail::None, 0);
         }
         push_all(context, self.session);
         for (kind, key) in self.metadata_keys(context) {
-            let request = UstRequest::RotateChannel { metadata: true, relayd_id: None, key };
+            let request = UstRequest::RotateChannel { metadata: true, relayd_id, key };
             context.ask_consumer(kind, request, Tail::None, 0);
         }
         let closed = context.daemon.wall.max(0).cast_unsigned();
         context.ask_consumers(&UstRequest::CloseTraceChunk(CloseTraceChunk {
-            relayd_id: None,
+            relayd_id,
             session_id: self.session.0,
             chunk_id,
             closed,
@@ -143,9 +147,10 @@ impl Destroy {
     }
 
     fn ask_whether_done(&self, context: &mut Context<'_>, pause: Duration) -> Phase {
-        let chunk = context.daemon.model.get(self.session).and_then(|session| session.chunk.as_ref());
-        if let Some(chunk_id) = chunk.map(|chunk| chunk.id) {
-            let request = TraceChunkExists { relayd_id: None, session_id: self.session.0, chunk_id };
+        let session = context.daemon.model.get(self.session);
+        let chunk = session.and_then(|session| Some((session.relayd_id, session.chunk.as_ref()?.id)));
+        if let Some((relayd_id, chunk_id)) = chunk {
+            let request = TraceChunkExists { relayd_id, session_id: self.session.0, chunk_id };
             context.ask_consumers(&UstRequest::TraceChunkExists(request));
         }
         Phase::Exists { pause }
@@ -154,6 +159,8 @@ impl Destroy {
     fn release(&self, context: &mut Context<'_>) -> Phase {
         // Answers to an unfinished step are of no interest any more.
         *context.jobs = super::Jobs::default();
+        // The consumer daemons keep their connections until the last stream is gone.
+        context.daemon.drop_relays_of(self.session);
         Phase::Applications(context.touch_all_applications())
     }
 

@@ -9,7 +9,7 @@ use lttng_protocol::consumer::{CreateTraceChunk, UstRequest};
 
 use super::{Context, Progress};
 use crate::consumer::Tail;
-use crate::daemon::{FOLDER_MODE, Purpose};
+use crate::daemon::{FOLDER_MODE, Purpose, Reached};
 use crate::helper::Operation as PathOperation;
 use crate::model::{Chunk, SessionId};
 use crate::output::SharedFd;
@@ -25,6 +25,8 @@ pub struct Start {
 #[derive(Debug)]
 enum Phase {
     Begin,
+    /// The relay daemon is being connected to, on behalf of another command.
+    Relay,
     /// The folder of the chunk is made and opened.
     Folder,
     /// The consumer daemons are told of the chunk.
@@ -45,12 +47,23 @@ impl Start {
         loop {
             let next = match &mut self.phase {
                 Phase::Begin => self.begin(context),
+                Phase::Relay => {
+                    let relay = context.daemon.relay_of(self.session).map(|(id, _)| id);
+                    match relay.map(|id| context.daemon.relay_reached(id)) {
+                        Some(Reached::Pending) if !context.expired() => return Progress::Pending,
+                        Some(Reached::Yes) => {
+                            self.tell_chunk(context, None);
+                            Phase::Chunk
+                        }
+                        _ => return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer),
+                    }
+                }
                 Phase::Folder => match context.answered() {
                     None if context.expired() => return self.fail(context, ErrorCode::CreateDirFail),
                     None => return Progress::Pending,
                     Some(jobs) => match jobs.descriptor {
                         Some(folder) if jobs.failures.is_empty() => {
-                            self.tell_chunk(context, &Rc::new(folder));
+                            self.tell_chunk(context, Some(&Rc::new(folder)));
                             Phase::Chunk
                         }
                         _ => return self.fail(context, ErrorCode::CreateDirFail),
@@ -107,28 +120,32 @@ impl Start {
         if session.chunk.is_some() || (session.started && !session.has_output()) {
             return Phase::Restart;
         }
-        let Some(directory) = session.directory() else { return self.activate(context) };
+        let Some(directory) = session.directory() else {
+            return if session.has_output() { Phase::Relay } else { self.activate(context) };
+        };
         let path = PathBuf::from(format!("{directory}/ust"));
         let owner = (session.uid, session.gid);
         context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
         Phase::Folder
     }
 
-    fn tell_chunk(&self, context: &mut Context<'_>, folder: &SharedFd) {
+    /// A chunk at a relay daemon has neither folder nor owner here.
+    fn tell_chunk(&self, context: &mut Context<'_>, folder: Option<&SharedFd>) {
         let Some(session) = context.daemon.model.get(self.session) else { return };
         let chunk = CreateTraceChunk {
-            relayd_id: session.relayd_id,
+            relayd_id: session.relayd_id.filter(|_| folder.is_none()),
             override_name: String::new(),
             session_id: self.session.0,
             chunk_id: session.next_chunk,
             created: context.daemon.wall.max(0).cast_unsigned(),
-            credentials: Some((session.uid, session.gid)),
+            credentials: folder.map(|_| (session.uid, session.gid)),
         };
         let consumers = context.daemon.ready_consumers();
         context.jobs.lost |= consumers.is_empty();
         for kind in consumers {
             let request = UstRequest::CreateTraceChunk(chunk.clone());
-            context.ask_consumer(kind, request, Tail::Descriptor(folder.clone()), 0);
+            let tail = folder.map_or(Tail::None, |folder| Tail::Descriptor(folder.clone()));
+            context.ask_consumer(kind, request, tail, 0);
         }
     }
 

@@ -82,6 +82,7 @@ impl World {
             page_size: 4096,
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
+            network_timeout: None,
             application_quota: (10_000, 10_000),
             consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
         };
