@@ -33,6 +33,8 @@ pub enum Refusal {
     Version,
     /// It does not want the session, or can't be told of it.
     Session,
+    /// Nobody said where its second connection goes.
+    Incomplete,
 }
 
 impl Refusal {
@@ -42,6 +44,7 @@ impl Refusal {
             Refusal::Unreachable => ErrorCode::RelaydConnectFail,
             Refusal::Version => ErrorCode::RelaydVersionFail,
             Refusal::Session => ErrorCode::EnableConsumerFail,
+            Refusal::Incomplete => ErrorCode::Fatal,
         }
     }
 }

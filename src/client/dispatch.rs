@@ -107,7 +107,13 @@ impl Daemon {
             return Err(Unserved::Wait);
         }
         if command.is_domain_command() {
-            self.prepare_domain(conn, header, session)?;
+            self.prepare_domain(header, session)?;
+            // Whatever the domain, the relay daemon is the session's.
+            match session.map_or(Reached::Yes, |session| self.want_relay(conn, session)) {
+                Reached::Yes => {}
+                Reached::Pending => return Err(Unserved::Wait),
+                Reached::No(code) => return Err(code.into()),
+            }
         }
         let body = decode_body(header, &request.payload)?;
         match session {
@@ -116,13 +122,8 @@ impl Daemon {
         }
     }
 
-    /// The domain's part of the session, its consumer daemons, and the relay daemon for them.
-    fn prepare_domain(
-        &mut self,
-        conn: ConnId,
-        header: &Header,
-        session: Option<SessionId>,
-    ) -> Result<(), Unserved> {
+    /// The domain's part of the session, and its consumer daemons.
+    fn prepare_domain(&mut self, header: &Header, session: Option<SessionId>) -> Result<(), Unserved> {
         match header.domain() {
             Some(Domain::Ust) => {}
             Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
@@ -139,15 +140,10 @@ impl Daemon {
             session.ust.get_or_insert_with(UstDomain::default);
         }
         match self.want_consumers() {
-            Readiness::Ready => {}
-            Readiness::Pending => return Err(Unserved::Wait),
-            Readiness::Lost(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
-            Readiness::Lost(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
-        }
-        match self.want_relay(conn, id) {
-            Reached::Yes => Ok(()),
-            Reached::Pending => Err(Unserved::Wait),
-            Reached::No(code) => Err(code.into()),
+            Readiness::Ready => Ok(()),
+            Readiness::Pending => Err(Unserved::Wait),
+            Readiness::Lost(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
+            Readiness::Lost(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
         }
     }
 

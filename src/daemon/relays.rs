@@ -68,7 +68,8 @@ pub struct Relay {
     session: SessionId,
     /// It serves snapshots, not the session's own output.
     snapshot: bool,
-    output: NetworkOutput,
+    control: Uri,
+    data: Option<Uri>,
     links: BTreeMap<ConsumerKind, Link>,
     /// Why it could not be reached, until somebody was told.
     failure: Option<ErrorCode>,
@@ -106,14 +107,17 @@ impl Daemon {
     /// failure is told to the client whose command it was found with; the next one tries again.
     pub(crate) fn want_relay(&mut self, client: ConnId, session: SessionId) -> Reached {
         let Some(of_session) = self.model.get(session) else { return Reached::Yes };
-        let SessionOutput::Network { .. } = of_session.output else { return Reached::Yes };
-        // A session that was started stays where it records to.
-        let Some(output) = of_session.output.network().filter(|_| of_session.chunk.is_none()) else {
+        let SessionOutput::Network { control, data } = &of_session.output else { return Reached::Yes };
+        // A session that was started stays where it records to, and without user space part it records nothing.
+        if of_session.ust.is_none() || (of_session.chunk.is_some() && self.relay_of(session).is_none()) {
             return Reached::Yes;
-        };
+        }
+        // As in the original, half an output is found out here, and not before it is half used.
+        let Some(control) = control.clone() else { return Reached::No(Refusal::Incomplete.code()) };
+        let data = data.clone();
         let id = match self.relay_of(session) {
             Some((id, _)) => id,
-            None => self.add_relay(session, output, false),
+            None => self.add_relay(session, control, data, false),
         };
         let Some(relay) = self.relays.get_mut(&id) else { return Reached::Yes };
         if relay.is_pending() {
@@ -153,7 +157,7 @@ impl Daemon {
     /// Begins to connect to the relay daemon of one snapshot. [`Daemon::relay_reached`] tells what comes of it;
     /// [`Daemon::drop_relay`] has to be called in any case.
     pub(crate) fn reach_relay(&mut self, session: SessionId, output: NetworkOutput) -> RelayId {
-        let id = self.add_relay(session, output, true);
+        let id = self.add_relay(session, output.control, Some(output.data), true);
         self.connect_relay(id);
         id
     }
@@ -200,19 +204,19 @@ impl Daemon {
         let relay = relay.and_then(|id| self.relays.get(&RelayId(id))).filter(|relay| !relay.has_chunks());
         let Some(relay) = relay else { return path.to_owned() };
         let date = clock::name_date(session.created);
-        let subdir = &relay.output.control.subdir;
+        let subdir = &relay.control.subdir;
         let hostname = &self.settings.hostname;
-        let base =
-            relayd::legacy_base_folder(hostname, subdir, &session.name, session.generated_name, &date);
+        let base = relayd::legacy_base_folder(hostname, subdir, &session.name, session.generated_name, &date);
         relayd::legacy_stream_folder(&base, chunk, "ust", path)
     }
 
-    fn add_relay(&mut self, session: SessionId, output: NetworkOutput, snapshot: bool) -> RelayId {
+    fn add_relay(&mut self, session: SessionId, control: Uri, data: Option<Uri>, snapshot: bool) -> RelayId {
         let id = self.counters.relay();
         let relay = Relay {
             session,
             snapshot,
-            output,
+            control,
+            data,
             links: BTreeMap::new(),
             failure: None,
             client: None,
@@ -227,7 +231,7 @@ impl Daemon {
     /// Begins to connect for every consumer daemon in service that has no connections yet.
     fn connect_relay(&mut self, id: RelayId) {
         let Some(relay) = self.relays.get(&id).filter(|relay| !relay.disabled) else { return };
-        let address = address(&relay.output.control);
+        let address = address(&relay.control);
         let Some(introduction) = self.introduction(relay) else { return };
         let ready = self.ready_consumers();
         let Some(relay) = self.relays.get_mut(&id) else { return };
@@ -253,7 +257,7 @@ impl Daemon {
         Some(relayd::Session {
             name: session.name.clone(),
             hostname: self.settings.hostname.clone(),
-            base_path: relay.output.control.subdir.clone(),
+            base_path: relay.control.subdir.clone(),
             live_timer: session.live_timer(),
             snapshot: relay.snapshot,
             name_has_date: session.generated_name,
@@ -354,7 +358,7 @@ impl Daemon {
         let Some(relay) = self.relays.get_mut(&end.relay) else { return };
         relay.version = Some(agreement.version);
         relay.clear_allowed |= agreement.clear_allowed;
-        let address = address(&relay.output.data);
+        let address = relay.data.as_ref().and_then(address);
         let phase = Phase::Data { control, conn: None, agreement };
         relay.links.insert(end.consumer, Link { phase, deadline: None });
         match address {
@@ -363,7 +367,7 @@ impl Daemon {
                 self.outputs.push(Output::ConnectRelay { end, address });
                 self.await_relay(end.relay);
             }
-            None => self.fail_link(end, Refusal::Unreachable),
+            None => self.fail_link(end, Refusal::Incomplete),
         }
     }
 

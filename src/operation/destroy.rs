@@ -12,7 +12,7 @@ use lttng_protocol::consumer::{CloseTraceChunk, Status, TraceChunkExists, UstReq
 
 use super::removal::Removal;
 use super::stop::{Stop, push_all};
-use super::{Context, Progress};
+use super::{Context, Jobs, Progress};
 use crate::consumer::Tail;
 use crate::daemon::shared_memory_folder;
 use crate::model::SessionId;
@@ -80,7 +80,10 @@ impl Destroy {
                 },
                 Phase::Rotate => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if !jobs.lost => self.ask_whether_done(context, FIRST_PAUSE),
+                    Some(jobs) if !jobs.lost => {
+                        self.blame_relay(context, &jobs);
+                        self.ask_whether_done(context, FIRST_PAUSE)
+                    }
                     _ => self.release(context),
                 },
                 Phase::Exists { pause } => match context.answered() {
@@ -144,6 +147,18 @@ impl Destroy {
             command: None,
         }));
         Phase::Rotate
+    }
+
+    /// What a relay daemon that is gone makes fail is told to the client, as in the original; the session ends all
+    /// the same.
+    fn blame_relay(&mut self, context: &Context<'_>, jobs: &Jobs) {
+        let remote = context.daemon.model.get(self.session).is_some_and(|session| !session.is_local());
+        // That the chunk could not be closed is nothing that it looks at.
+        let rotated = jobs.failures.iter().all(|status| *status == Status::CLOSE_TRACE_CHUNK_FAILED.0);
+        if remote && !rotated {
+            log::error!("The relay daemon of a session is gone: {:?}", jobs.failures);
+            self.code = ErrorCode::RotationFailConsumer;
+        }
     }
 
     fn ask_whether_done(&self, context: &mut Context<'_>, pause: Duration) -> Phase {

@@ -116,7 +116,10 @@ fn silence_means_what_was_asked_last() {
         talk.received(&reply).unwrap();
         meanings.push(talk.silence());
     }
-    assert_eq!(meanings, [Refusal::Unreachable, Refusal::Unreachable, Refusal::Session, Refusal::Unreachable]);
+    assert_eq!(
+        meanings,
+        [Refusal::Unreachable, Refusal::Unreachable, Refusal::Session, Refusal::Unreachable]
+    );
 }
 
 #[test]

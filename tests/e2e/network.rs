@@ -15,7 +15,8 @@ fn lines(events: &[Event]) -> Vec<String> {
 /// Records what a relay daemon has written, with the events.
 fn note_relay(s: &Sandbox, relay: &Relay) -> Vec<Event> {
     s.note("relay", &relay.tree(s), Order::Fixed);
-    let events = events(s, &relay.output);
+    // There is nothing to be read in an empty folder.
+    let events = if relay.tree(s).contains("metadata") { events(s, &relay.output) } else { Vec::new() };
     s.note("events", &lines(&events).join("\n"), Order::Fixed);
     events
 }
@@ -46,6 +47,252 @@ fn a_session_from_its_beginning_to_its_end() {
         app.exit();
         s.lttng(&["destroy"]).ok();
         assert_eq!(note_relay(s, &relay).len(), 1120);
+        daemon.stop();
+    });
+}
+
+/// Creates a session with further options and records ten events.
+fn record(s: &Sandbox, name: &str, create: &[&str], relays: &[&Relay]) {
+    s.lttng(&[&["create", name], create].concat()).ok();
+    s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+    s.lttng(&["start"]).ok();
+    let mut app = App::start(s);
+    app.tell("tick 0 10");
+    app.exit();
+    s.lttng(&["list"]).ok();
+    s.lttng_xml(&["list", name]).ok();
+    s.lttng(&["destroy"]).ok();
+    for relay in relays {
+        note_relay(s, relay);
+    }
+}
+
+#[test]
+fn urls_of_all_kinds() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let own_ports = Relay::start_with(s, "own", [7001, 7002, 7003], &[]);
+        let relay = Relay::start(s);
+        for (name, options) in [
+            ("a", &["--set-url=net://localhost"][..]),
+            ("b", &["--set-url=net4://127.0.0.1/some/folder"]),
+            ("c", &["--set-url=NET://127.0.0.1//folder/"]),
+            ("d", &["--set-url=net://127.0.0.1:7001:7002"]),
+            ("e", &["--set-url=net://127.0.0.1:7001:7002/folder"]),
+            ("f", &["--ctrl-url=tcp://127.0.0.1", "--data-url=tcp://127.0.0.1"]),
+            ("g", &["-C", "tcp4://127.0.0.1:7001/ctrl", "-D", "tcp4://127.0.0.1:7002/data"]),
+        ] {
+            record(s, name, options, &[&relay, &own_ports]);
+        }
+        daemon.stop();
+    });
+}
+
+#[test]
+fn over_ipv6() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let folder = s.path("relay");
+        let urls = ["-C", "tcp6://[::1]:5342", "-D", "tcp6://[::1]:5343", "-L", "tcp6://[::1]:5344"];
+        let options = [&["--daemonize", "--output", &folder][..], &urls].concat();
+        let relay = Relay::launch(s, &options, folder.clone());
+        record(s, "a", &["--set-url=net6://localhost"], &[&relay]);
+        record(s, "b", &["--set-url=net6://[::1]/six"], &[&relay]);
+        record(s, "c", &["-C", "tcp6://[::1]:5342", "-D", "tcp6://[::1]:5343"], &[&relay]);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn urls_that_are_refused() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        for options in [
+            &["--set-url=net://127.0.0.1:5342:5342"][..],
+            &["--set-url=net://127.0.0.1/../folder"],
+            &["--set-url=net://127.0.0.1/folder/../../x"],
+            &["--set-url=net://127.0.0.1:0"],
+            &["--set-url=net://127.0.0.1:70000"],
+            &["--set-url=net://"],
+            &["--set-url=net://127.0.0.1:1:2:3"],
+            &["--ctrl-url=tcp://127.0.0.1"],
+            &["--data-url=tcp://127.0.0.1"],
+            &["-C", "tcp://127.0.0.1", "-D", "tcp://127.0.0.2"],
+            &["-C", "tcp://127.0.0.1:5342", "-D", "tcp://127.0.0.1:5342"],
+            &["-C", "tcp://127.0.0.1", "-D", "tcp6://[::1]"],
+            &["--set-url=tcp://127.0.0.1"],
+        ] {
+            s.lttng(&[&["create", "s"], options].concat()).fails();
+        }
+        s.lttng(&["list"]).ok();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn buffers_of_each_process_and_several_users_of_a_relay_daemon() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start_with(s, "relay", [5342, 5343, 5344], &["--group-output-by-session"]);
+        let other = Relay::start_with(s, "other", [7001, 7002, 7003], &[]);
+        s.lttng(&["create", "one", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-channel", "-u", "--buffers-pid", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:*"]).ok();
+        s.lttng(&["create", "two", "--set-url=net://127.0.0.1/below"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["create", "three", "--set-url=net://127.0.0.1:7001:7002"]).ok();
+        s.lttng(&["enable-event", "-u", "otherapp:*"]).ok();
+        s.lttng(&["create", "four", "--output", &s.path("local")]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        for session in ["one", "two", "three", "four"] {
+            s.lttng(&["start", session]).ok();
+        }
+        let mut first = App::start(s);
+        first.tell("tick 0 5");
+        first.exit();
+        let mut second = App::start(s);
+        second.tell("other 5 5");
+        s.lttng(&["stop", "one"]).ok();
+        second.tell("tick 5 5");
+        for session in ["two", "three", "four", "one"] {
+            s.lttng(&["destroy", session]).ok();
+        }
+        second.exit();
+        let text = |relay: &Relay| {
+            let tree = relay.tree(s);
+            // Process ids differ.
+            let lines = tree.lines().map(|line| match line.split_once("emitter-") {
+                Some((before, after)) => {
+                    format!("{before}emitter-{}", after.trim_start_matches(|c: char| c.is_ascii_digit()))
+                }
+                None => line.to_owned(),
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        };
+        for relay in [&relay, &other] {
+            s.note("relay", &text(relay), Order::Fixed);
+            s.note("events", &lines(&events(s, &relay.output)).join("\n"), Order::Fixed);
+        }
+        assert_eq!(events(s, &s.path("local")).len(), 10);
+        daemon.stop();
+    });
+}
+
+/// Sets URLs with liblttng-ctl and records what came of it.
+fn set_url(s: &Sandbox, args: &[&str]) {
+    let program = s.program("set-url").to_string_lossy().into_owned();
+    let output = s.run(&program, args).ok();
+    s.note(&format!("set-url {}", args.join(" ")), &output.stdout, Order::Fixed);
+    s.lttng(&["list"]).ok();
+}
+
+#[test]
+fn the_output_set_later() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        for domain in ["ust", "none"] {
+            s.lttng(&["create", "s", "--output", &s.path(domain)]).ok();
+            set_url(s, &["s", domain, "net://127.0.0.1/later"]);
+            set_url(s, &["s", domain, "net://127.0.0.1/later"]);
+            s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+            s.lttng(&["start"]).ok();
+            set_url(s, &["s", domain, &s.path("elsewhere")]);
+            let mut app = App::start(s);
+            app.tell("tick 0 10");
+            app.exit();
+            s.lttng(&["destroy"]).ok();
+            note_relay(s, &relay);
+        }
+        s.lttng(&["create", "s", "--no-output"]).ok();
+        set_url(s, &["s", "ust", &s.path("given")]);
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        app.exit();
+        s.lttng(&["destroy"]).ok();
+        s.note("given", &lines(&events(s, &s.path("given"))).join("\n"), Order::Fixed);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn half_an_output() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        let half = &s.path("half");
+        s.lttng(&["create", "s", "--output", half]).ok();
+        set_url(s, &["s", "ust", "tcp://127.0.0.1"]);
+        s.lttng(&["enable-event", "-u", "testapp:*"]);
+        s.lttng(&["start"]);
+        s.lttng(&["list", "s"]);
+        set_url(s, &["s", "none", "tcp://127.0.0.1"]);
+        s.lttng(&["destroy"]);
+        note_relay(s, &relay);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn nobody_there() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).fails();
+        s.lttng(&["list", "s"]);
+        s.lttng(&["enable-channel", "-u", "c"]).fails();
+        s.lttng(&["start"]).fails();
+        let relay = Relay::start(s);
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        app.exit();
+        s.lttng(&["destroy"]).ok();
+        note_relay(s, &relay);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1:5342:9999"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).fails();
+        s.lttng(&["destroy"]).ok();
+        note_relay(s, &relay);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_relay_daemon_that_dies() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        relay.kill();
+        app.tell("tick 10 10");
+        s.lttng(&["list", "s"]).ok();
+        s.lttng(&["enable-event", "-u", "otherapp:*"]).ok();
+        s.lttng(&["stop"]).ok();
+        // The command ends with the code of the error, 141, which is not a signal here.
+        let destroyed = s.run("lttng", &["destroy"]);
+        s.note("destroy", &format!("{} {}", destroyed.code, destroyed.stderr), Order::Fixed);
+        s.lttng(&["list"]).ok();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_relay_daemon_that_dies_before_the_start() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        relay.kill();
+        s.lttng(&["start"]).fails();
+        s.lttng(&["destroy"]).ok();
         daemon.stop();
     });
 }

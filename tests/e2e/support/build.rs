@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
     ("peer", &["peer.c"], &[]),
+    ("set-url", &["set-url.c"], &["-llttng-ctl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
