@@ -34,8 +34,7 @@ pub use consumers::Purpose;
 pub(crate) use consumers::Readiness;
 pub use helper::HelperLink;
 pub(crate) use helper::PathPurpose;
-pub(crate) use relays::Reached;
-pub use relays::Relay;
+pub use relays::{Reached, Relay};
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
 const MAX_ROUNDS: usize = 10_000;

@@ -33,10 +33,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether a relay daemon can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reached {
+pub enum Reached {
+    /// It can be used.
     Yes,
     /// It is being connected to.
     Pending,
+    /// It can't; this is for the client.
     No(ErrorCode),
 }
 
@@ -156,14 +158,14 @@ impl Daemon {
 
     /// Begins to connect to the relay daemon of one snapshot. [`Daemon::relay_reached`] tells what comes of it;
     /// [`Daemon::drop_relay`] has to be called in any case.
-    pub(crate) fn reach_relay(&mut self, session: SessionId, output: NetworkOutput) -> RelayId {
+    pub fn reach_relay(&mut self, session: SessionId, output: NetworkOutput) -> RelayId {
         let id = self.add_relay(session, output.control, Some(output.data), true);
         self.connect_relay(id);
         id
     }
 
     /// What came of connecting to a relay daemon. A failure stays one.
-    pub(crate) fn relay_reached(&self, id: RelayId) -> Reached {
+    pub fn relay_reached(&self, id: RelayId) -> Reached {
         match self.relays.get(&id) {
             Some(relay) if relay.is_pending() => Reached::Pending,
             Some(Relay { failure: Some(code), .. }) => Reached::No(*code),
@@ -173,7 +175,7 @@ impl Daemon {
     }
 
     /// Forgets a relay daemon. Consumer daemons close their connections once their streams are gone.
-    pub(crate) fn drop_relay(&mut self, id: RelayId) {
+    pub fn drop_relay(&mut self, id: RelayId) {
         let Some(relay) = self.relays.remove(&id) else { return };
         for (kind, link) in relay.links {
             self.end_link(id, kind, link);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Recording to relay daemons.
 
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
 use crate::support::app::App;
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::relay::Relay;
 use crate::support::trace::{Event, events};
-use crate::support::{Sandbox, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side};
 
 fn lines(events: &[Event]) -> Vec<String> {
     events.iter().map(Event::line).collect()
@@ -293,6 +296,100 @@ fn a_relay_daemon_that_dies_before_the_start() {
         relay.kill();
         s.lttng(&["start"]).fails();
         s.lttng(&["destroy"]).ok();
+        daemon.stop();
+    });
+}
+
+/// Starts `lttng` without waiting for it.
+fn begin(s: &Sandbox, args: &[&str]) -> std::process::Child {
+    s.command("lttng").args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn a_silent_relay_daemon_costs_its_own_client_time_and_nobody_else() {
+    ours_only("everything waits for the relay daemon, for ever", |s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "other", "--output", &s.path("other")]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        relay.freeze();
+        let began = Instant::now();
+        let waiting = begin(s, &["enable-event", "-s", "s", "-u", "testapp:*"]);
+        for _ in 0..3 {
+            let limit = Duration::from_secs(3);
+            s.lttng(&["list"]).ok().within(limit);
+            s.lttng(&["start", "other"]).ok().within(limit);
+            s.lttng(&["stop", "other"]).ok().within(limit);
+        }
+        let output = waiting.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(104), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());
+        // Alive again, it is reached by the next command.
+        relay.thaw();
+        s.lttng(&["enable-event", "-s", "s", "-u", "testapp:*"]).ok();
+        s.lttng(&["start", "s"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        app.exit();
+        s.lttng(&["destroy", "s"]).ok();
+        assert_eq!(note_relay(s, &relay).len(), 10);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_session_can_be_destroyed_while_its_relay_daemon_is_silent() {
+    ours_only("everything waits for the relay daemon, for ever", |s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        relay.freeze();
+        let waiting = begin(s, &["enable-event", "-s", "s", "-u", "testapp:*"]);
+        eventually("the consumer daemon runs", || !s.processes("lttng-consumerd").is_empty());
+        s.lttng(&["destroy", "s"]).ok().within(Duration::from_secs(5));
+        assert_eq!(waiting.wait_with_output().unwrap().status.code(), Some(23));
+        relay.thaw();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn the_timeout_of_the_user() {
+    side_by_side(|s| {
+        let environment = [("LTTNG_NETWORK_SOCKET_TIMEOUT", "700")];
+        let mut daemon = Daemon::launch(s, &environment, &["--no-kernel"]);
+        daemon.expect("ready");
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        relay.freeze();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).fails().within(Duration::from_secs(6));
+        relay.thaw();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        app.exit();
+        s.lttng(&["destroy"]).ok();
+        note_relay(s, &relay);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_session_that_the_relay_daemon_refuses() {
+    ours_only("it waits for a relay daemon that has said everything", |s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", ".dot", "--set-url=net://127.0.0.1"]).ok();
+        let refused = s.run("lttng", &["enable-event", "-u", "testapp:*"]);
+        assert_eq!(refused.code, 103, "{}", refused.stderr);
+        // It is not asked again, and the session can't be started.
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        let start = s.run("lttng", &["start"]);
+        assert_eq!(start.code, 149, "{}", start.stderr);
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(relay.tree(s), "");
         daemon.stop();
     });
 }

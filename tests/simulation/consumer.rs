@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lttng_protocol::consumer::{
     AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, READY,
-    REQUEST_LEN, Status, StreamHead, UstRequest,
+    REQUEST_LEN, RelaySocketKind, Status, StreamHead, UstRequest,
 };
 use lttng_protocol::{Reader, Writer};
 use lttng_sessiond::output::{ConnId, ConsumerKind};
@@ -114,6 +114,7 @@ pub struct Chunk {
 enum Expect {
     Request,
     Descriptor { chunk: Option<(u64, u64)> },
+    Relay { id: u64, kind: RelaySocketKind },
     Text { key: u64, offset: u64, length: u64 },
 }
 
@@ -138,6 +139,8 @@ pub struct Consumer {
     pub samples: Option<ConnId>,
     pub channels: BTreeMap<u64, Channel>,
     pub chunks: BTreeMap<(u64, u64), Chunk>,
+    /// Relay daemons that it has connections to, and how many of the two.
+    pub relays: BTreeMap<u64, usize>,
     /// All requests.
     pub requests: Vec<UstRequest>,
     /// Messages so far.
@@ -168,6 +171,7 @@ impl Consumer {
             samples: None,
             channels: BTreeMap::new(),
             chunks: BTreeMap::new(),
+            relays: BTreeMap::new(),
             requests: Vec::new(),
             steps: 0,
             refused: Vec::new(),
@@ -217,6 +221,7 @@ impl Consumer {
         effects.closes.extend(conns.into_iter().flatten());
         self.channels.clear();
         self.chunks.clear();
+        self.relays.clear();
     }
 
     /// Counts a message. What is to go wrong now, if anything.
@@ -312,6 +317,22 @@ impl Consumer {
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
             }
+            Expect::Relay { id, kind } => {
+                self.input.take_descriptors(1)?;
+                self.expect = Expect::Request;
+                Some(Box::new(move |this, trouble| {
+                    let status = refusal(trouble);
+                    if status == 0 {
+                        let count = this.relays.entry(id).or_default();
+                        let expected =
+                            if *count == 0 { RelaySocketKind::Control } else { RelaySocketKind::Data };
+                        assert_eq!(kind, expected, "the control connection comes first");
+                        *count += 1;
+                        assert!(*count <= 2);
+                    }
+                    vec![(status.to_ne_bytes().to_vec(), Vec::new())]
+                }))
+            }
             Expect::Text { key, offset, length } => {
                 let text = self.input.take(usize::try_from(length).unwrap())?;
                 self.expect = Expect::Request;
@@ -400,6 +421,21 @@ impl Consumer {
                 self.expect = Expect::Descriptor { chunk: None };
                 0
             }
+            UstRequest::AddRelaySocket(socket) => {
+                self.expect = Expect::Relay { id: socket.relayd_id, kind: socket.kind };
+                0
+            }
+            UstRequest::DestroyRelayd { relayd_id } => {
+                key_status(self.relays.remove(relayd_id).is_some() || self.trouble.is_some(), 117)
+            }
+            UstRequest::CreateTraceChunk(chunk) if chunk.relayd_id.is_some() => {
+                assert_eq!(chunk.credentials, None, "nobody here owns a remote chunk");
+                let known = chunk.relayd_id.is_some_and(|id| self.relays.get(&id) == Some(&2));
+                if known {
+                    self.chunks.insert((chunk.session_id, chunk.chunk_id), Chunk { closed: false, uses: 2 });
+                }
+                key_status(known, 123)
+            }
             UstRequest::CreateTraceChunk(chunk) => {
                 self.expect = Expect::Descriptor { chunk: Some((chunk.session_id, chunk.chunk_id)) };
                 0
@@ -449,7 +485,9 @@ impl Consumer {
     fn make_channel(&mut self, asked: &AskChannel) -> i32 {
         assert_ne!(asked.key, 0, "keys are never 0");
         assert!(!self.channels.contains_key(&asked.key), "keys are never used twice");
-        assert!(asked.relayd_id.is_none(), "outputs are local here");
+        if let Some(id) = asked.relayd_id {
+            assert_eq!(self.relays.get(&id), Some(&2), "an unknown relay daemon");
+        }
         let chunk = (asked.session_id, asked.chunk_id.expect("a channel without a trace chunk"));
         if !self.chunks.contains_key(&chunk) {
             return 118;
@@ -602,6 +640,7 @@ impl Consumer {
         assert!(kept.is_empty(), "channels that were never given up: {kept:?}");
         let open: Vec<_> = self.chunks.iter().filter(|(_, chunk)| !chunk.closed).collect();
         assert!(open.is_empty(), "trace chunks that were never closed: {open:?}");
+        assert!(self.relays.is_empty(), "connections to relay daemons are left: {:?}", self.relays);
     }
 }
 

@@ -10,6 +10,7 @@ mod application;
 mod client;
 mod consumer;
 mod helper;
+mod relay;
 mod wire;
 mod world;
 
@@ -23,4 +24,5 @@ mod lagging;
 mod random;
 mod record;
 mod refusing;
+mod relays;
 mod script;
