@@ -9,7 +9,7 @@ use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::relay::Relay;
 use crate::support::trace::{Event, events};
-use crate::support::{Sandbox, ours_only, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side, skip};
 
 fn lines(events: &[Event]) -> Vec<String> {
     events.iter().map(Event::line).collect()
@@ -372,6 +372,50 @@ fn the_timeout_of_the_user() {
         app.exit();
         s.lttng(&["destroy"]).ok();
         note_relay(s, &relay);
+        daemon.stop();
+    });
+}
+
+/// Makes 10.9.9.2 an address from which nothing ever comes back. False when the kernel has no such devices.
+fn make_void(s: &Sandbox) -> bool {
+    let script = "ip link add v0 type veth peer name v1 && ip addr add 10.9.9.1/24 dev v0 && ip link set v0 up && \
+                  ip link set v1 up && ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev v0";
+    s.run("bash", &["-c", script]).code == 0
+}
+
+#[test]
+fn an_address_that_leads_nowhere() {
+    side_by_side(|s| {
+        let environment = [("LTTNG_NETWORK_SOCKET_TIMEOUT", "700")];
+        let mut daemon = Daemon::launch(s, &environment, &["--no-kernel"]);
+        daemon.expect("ready");
+        // Without a route it is known at once.
+        s.lttng(&["create", "s", "--set-url=net://10.1.2.3"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).fails();
+        s.lttng(&["destroy"]).ok();
+        if make_void(s) {
+            s.lttng(&["create", "s", "--set-url=net://10.9.9.2"]).ok();
+            s.lttng(&["enable-event", "-u", "testapp:*"]).fails().within(Duration::from_secs(6));
+            s.lttng(&["destroy"]).ok();
+        } else {
+            skip("no virtual network devices");
+        }
+        daemon.stop();
+    });
+}
+
+#[test]
+fn an_address_that_leads_nowhere_without_a_timeout() {
+    ours_only("it waits for two minutes, and everybody with it", |s| {
+        let daemon = Daemon::start(s);
+        if !make_void(s) {
+            return skip("no virtual network devices");
+        }
+        s.lttng(&["create", "s", "--set-url=net://10.9.9.2"]).ok();
+        let waiting = begin(s, &["enable-event", "-s", "s", "-u", "testapp:*"]);
+        s.lttng(&["list"]).ok().within(Duration::from_secs(3));
+        assert_eq!(waiting.wait_with_output().unwrap().status.code(), Some(104));
+        s.lttng(&["destroy"]).ok();
         daemon.stop();
     });
 }
