@@ -5,7 +5,7 @@
 //! disk.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{Command, ErrorCode, Reply, RotationState};
 use lttng_protocol::consumer::{CloseTraceChunk, Status, TraceChunkExists, UstRequest};
@@ -24,8 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The answers of a consumer daemon that say that it or the relay daemon is not done with a chunk.
-const IN_USE: [i32; 2] = [Status::CHUNK_EXISTS_LOCAL.0, Status::CHUNK_EXISTS_REMOTE.0];
+/// How long a relay daemon is waited for once the consumer daemons have sent it everything. Some say for ever that a
+/// chunk is in use: those of 2.13 that have another live session.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ending a session.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub struct Destroy {
     session: SessionId,
     phase: Phase,
     code: ErrorCode,
+    /// Until when the relay daemon is waited for.
+    relay_until: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -48,7 +51,7 @@ enum Phase {
     /// They are not; they are asked again in a while.
     Wait {
         pause: Duration,
-        until: std::time::Instant,
+        until: Instant,
     },
     /// The applications let go.
     Applications(Vec<AppId>),
@@ -61,7 +64,7 @@ enum Phase {
 impl Destroy {
     /// Ends this session.
     pub fn new(session: SessionId) -> Self {
-        Destroy { session, phase: Phase::Begin, code: ErrorCode::Ok }
+        Destroy { session, phase: Phase::Begin, code: ErrorCode::Ok, relay_until: None }
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
@@ -86,14 +89,16 @@ impl Destroy {
                     }
                     _ => self.release(context),
                 },
-                Phase::Exists { pause } => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if jobs.failures.iter().any(|status| IN_USE.contains(status)) => {
-                        let pause = *pause;
-                        Phase::Wait { pause, until: context.look_again_after(pause) }
+                Phase::Exists { pause } => {
+                    let pause = *pause;
+                    match context.answered() {
+                        None if !context.expired() => return Progress::Pending,
+                        Some(jobs) if self.is_in_use(context, &jobs) => {
+                            Phase::Wait { pause, until: context.look_again_after(pause) }
+                        }
+                        _ => self.release(context),
                     }
-                    _ => self.release(context),
-                },
+                }
                 Phase::Wait { until, .. } if context.daemon.now < *until && !context.expired() => {
                     return Progress::Pending;
                 }
@@ -169,6 +174,15 @@ impl Destroy {
             context.ask_consumers(&UstRequest::TraceChunkExists(request));
         }
         Phase::Exists { pause }
+    }
+
+    /// Whether the chunk is still in use, by what the consumer daemons answered.
+    fn is_in_use(&mut self, context: &Context<'_>, jobs: &Jobs) -> bool {
+        if jobs.failures.contains(&Status::CHUNK_EXISTS_LOCAL.0) {
+            return true;
+        }
+        let until = *self.relay_until.get_or_insert_with(|| context.daemon.after(RELAY_PATIENCE));
+        jobs.failures.contains(&Status::CHUNK_EXISTS_REMOTE.0) && context.daemon.now < until
     }
 
     fn release(&self, context: &mut Context<'_>) -> Phase {
