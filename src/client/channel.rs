@@ -25,6 +25,7 @@ impl Daemon {
         let page = self.settings.page_size;
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
         check_name(&wanted.name)?;
+        let for_snapshots = session.is_snapshot();
         let live = session.live_timer() > 0;
         let ust = session.ust.get_or_insert_with(UstDomain::default);
         match ust.find_mut(&wanted.name) {
@@ -42,7 +43,7 @@ impl Daemon {
         if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
             return Err(ErrorCode::AgentTracingDisabled);
         }
-        let mut attributes = check(wanted, page)?;
+        let mut attributes = check(wanted, for_snapshots, page)?;
         if live {
             // Readers are served by the live timer.
             attributes.switch_timer = 0;
@@ -72,6 +73,7 @@ impl Daemon {
     ) -> Result<(), ErrorCode> {
         let page = self.settings.page_size;
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        let for_snapshots = session.is_snapshot();
         let ust = session.ust.get_or_insert_with(UstDomain::default);
         if ust.find(name).is_some() {
             return Ok(());
@@ -83,7 +85,7 @@ impl Daemon {
         ust.named_channel |= !name.is_empty();
         let scheme = buffer_type.map_or(Ok(ust.scheme), scheme)?;
         fix_scheme(ust, scheme)?;
-        add_channel(ust, name, Attributes::default_for(scheme, page));
+        add_channel(ust, name, Attributes::default_for(scheme, for_snapshots, page));
         Ok(())
     }
 }
@@ -120,8 +122,13 @@ fn fix_scheme(ust: &mut UstDomain, scheme: BufferingScheme) -> Result<(), ErrorC
     Ok(())
 }
 
-fn check(wanted: &client::Channel, page: u64) -> Result<Attributes, ErrorCode> {
-    let overwrite = wanted.overwrite == Overwrite::Overwrite;
+/// Channels of a session `for_snapshots` keep the newest data, and are never spliced, whatever the client says.
+fn check(wanted: &client::Channel, for_snapshots: bool, page: u64) -> Result<Attributes, ErrorCode> {
+    let overwrite = match wanted.overwrite {
+        Overwrite::SessionDefault => for_snapshots,
+        Overwrite::Discard => false,
+        Overwrite::Overwrite => true,
+    };
     if overwrite && wanted.num_subbuf < 2 {
         return Err(ErrorCode::Invalid);
     }
@@ -131,7 +138,7 @@ fn check(wanted: &client::Channel, page: u64) -> Result<Attributes, ErrorCode> {
     {
         return Err(ErrorCode::Invalid);
     }
-    if wanted.output != ChannelOutput::Mmap {
+    if wanted.output != ChannelOutput::Mmap && !for_snapshots {
         return Err(ErrorCode::NotSupported);
     }
     if wanted.tracefile_size > 0 && wanted.tracefile_size < wanted.subbuf_size {

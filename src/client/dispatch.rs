@@ -10,7 +10,8 @@ use super::Verdict;
 use crate::daemon::{Daemon, Reached, Readiness};
 use crate::model::{BufferingScheme, Session, SessionId, UstDomain};
 use crate::operation::{
-    DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Start, Stop, Synchronise, Work,
+    Clear, DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Rotate, RotationQuery, Start, Stop,
+    Synchronise, Work,
 };
 use crate::output::{ConnId, ConsumerKind};
 use crate::sys::socket::Credentials;
@@ -133,6 +134,11 @@ impl Daemon {
         }
         // Without a session nothing is recorded, and no consumer daemon is needed.
         let Some(id) = session else { return Ok(()) };
+        match self.take_failed_start() {
+            Some(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
+            Some(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
+            None => {}
+        }
         if self.lost_consumer() {
             return Err(ErrorCode::NoUstconsumerd.into());
         }
@@ -142,8 +148,7 @@ impl Daemon {
         match self.want_consumers() {
             Readiness::Ready => Ok(()),
             Readiness::Pending => Err(Unserved::Wait),
-            Readiness::Lost(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
-            Readiness::Lost(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
+            Readiness::Lost => Err(ErrorCode::NoUstconsumerd.into()),
         }
     }
 
@@ -184,6 +189,22 @@ impl Daemon {
                 Some(session) if session.started => hold(Work::DataPending(DataPending::new(id))),
                 _ => Ok(Done::Payload(vec![0])),
             },
+            Body::RotateSession => {
+                self.check_rotation(id)?;
+                hold(Work::Rotate(Rotate::new(id)))
+            }
+            Body::RotationInfo { id: chunk } => {
+                Ok(Done::Work(Work::RotationQuery(RotationQuery::new(id, chunk)), None))
+            }
+            Body::SetRotationSchedule { kind, set, value } => {
+                self.set_rotation_schedule(id, kind, set, value)?;
+                Ok(Done::Nothing)
+            }
+            Body::ClearSession if !self.may_clear(id) => Err(ErrorCode::ClearNotAvailableRelay),
+            Body::ClearSession => match self.model.get(id) {
+                Some(session) if session.started => hold(Work::Clear(Clear::new(id))),
+                _ => Ok(Done::Nothing),
+            },
             Body::SetShmPath { path } => {
                 self.set_shm_path(id, path)?;
                 Ok(Done::Nothing)
@@ -209,7 +230,11 @@ impl Daemon {
                 Ok(self.brought_to_applications(id))
             }
             Body::ListDomains => Ok(Done::Payload(self.list_domains(id))),
-            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules())),
+            Body::SnapshotAddOutput(_)
+            | Body::SnapshotDelOutput(_)
+            | Body::SnapshotListOutput
+            | Body::SnapshotRecord(_) => self.serve_snapshot(id, body),
+            Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules(id))),
             Body::ListChannels
             | Body::ListEvents { .. }
             | Body::TrackerPolicy { .. }
@@ -272,6 +297,8 @@ impl Daemon {
         let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
         if session.active {
             Err(ErrorCode::TraceAlreadyStarted)
+        } else if session.rotations.leaving.is_some() && session.chunk.is_none() {
+            Err(ErrorCode::RotationPending)
         } else if session.channels().is_empty() {
             Err(ErrorCode::NoChannel)
         } else {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Listings that need nothing but the model.
 
-use lttng_protocol::client::{
-    BufferType, Domain, DomainEntry, ErrorCode, Event, RotationSchedules, Session as ListedSession,
-};
+use lttng_protocol::client::{BufferType, Domain, DomainEntry, ErrorCode, Event, Session as ListedSession};
 use lttng_protocol::ust::command::LogLevel;
 
 use crate::daemon::Daemon;
@@ -37,9 +35,9 @@ impl Daemon {
         DomainEntry::encode_list(entry.as_slice())
     }
 
-    /// There is no command yet that sets a schedule.
-    pub(super) fn list_rotation_schedules(&self) -> Vec<u8> {
-        RotationSchedules::default().encode()
+    pub(super) fn list_rotation_schedules(&self, id: SessionId) -> Vec<u8> {
+        let session = self.model.get(id);
+        session.map(|session| session.rotations.schedules).unwrap_or_default().encode()
     }
 
     /// The rules of a channel in order of creation. The channel must be named.

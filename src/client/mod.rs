@@ -10,7 +10,9 @@ mod context;
 mod dispatch;
 mod event_rule;
 mod listing;
+mod rotation;
 mod session;
+mod snapshot;
 mod tracker;
 
 use std::os::fd::OwnedFd;

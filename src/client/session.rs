@@ -6,7 +6,7 @@ use lttng_protocol::client::{ErrorCode, NetworkOutput, SessionDescriptor, Sessio
 
 use super::dispatch::Done;
 use crate::daemon::Daemon;
-use crate::model::{Output, Session, SessionId, SessionKind, SnapshotOutput};
+use crate::model::{Output, Rotations, Session, SessionId, SessionKind, SnapshotOutput};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 
@@ -78,7 +78,7 @@ impl Daemon {
             return Err(ErrorCode::TraceAlreadyStarted);
         }
         session.output = session.output.with(uris)?;
-        if session.chunk.is_none() {
+        if !session.started {
             // Another relay daemon is connected to when the next command needs one.
             self.drop_relays_of(id);
         }
@@ -113,6 +113,7 @@ impl NewSession {
             if kind == SessionKind::Snapshot { (Output::None, output) } else { (output, Output::None) };
         let first =
             |output| SnapshotOutput { id: 1, name: SnapshotOutput::default_name(1), max_size: 0, output };
+        let last_snapshot_output = u32::from(snapshot != Output::None);
         let snapshot_outputs = Some(snapshot).filter(|output| *output != Output::None).map(first);
         Session {
             id,
@@ -125,12 +126,15 @@ impl NewSession {
             output,
             relayd_id: None,
             snapshot_outputs: snapshot_outputs.into_iter().collect(),
+            last_snapshot_output,
+            snapshots: 0,
             shm_path: None,
             ust: None,
             active: false,
             started: false,
             chunk: None,
             next_chunk: 0,
+            rotations: Rotations::default(),
             destroyed: false,
         }
     }

@@ -62,6 +62,8 @@ pub enum Outcome {
     Channel(ChannelStatus),
     /// The buffers of a channel, or the status that refused them.
     Buffers(Result<ChannelBuffers, i32>),
+    /// A trace chunk was closed: the status, and where it is for those who read it.
+    Closed(i32, String),
     /// Whether data is pending.
     DataPending(bool),
     /// A count of events or packets.
@@ -191,7 +193,10 @@ impl Answer {
                 }
                 Phase::ClosePath { status: status(head), length: length as usize }
             }
-            Phase::ClosePath { status, .. } => return done(Outcome::Status(status)),
+            Phase::ClosePath { status, .. } => {
+                let path = String::from_utf8_lossy(piece).trim_end_matches('\0').to_owned();
+                return done(Outcome::Closed(status, path));
+            }
             Phase::GetStatus if status(piece) != 0 => {
                 return done(Outcome::Buffers(Err(status(piece))));
             }

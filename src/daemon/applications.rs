@@ -126,7 +126,7 @@ impl Daemon {
         let mut app = App::new(conns, credentials, registration, self.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.now, &mut self.outputs);
         self.apps.insert(id, Box::new(app));
-        self.watched.insert(id);
+        self.watch(id);
         self.held_back.insert(id);
         self.roles.insert(command, Role::Application(id));
         self.roles.insert(notify, Role::Notify(id));
@@ -216,7 +216,7 @@ impl Daemon {
     pub(crate) fn list_application(&mut self, id: AppId, listing: ListingId, kind: ListingKind) -> bool {
         let Some(app) = self.apps.get_mut(&id).filter(|app| !app.lagging) else { return false };
         app.list(listing, kind, self.now, &mut self.outputs);
-        self.watched.insert(id);
+        self.watch(id);
         true
     }
 
@@ -238,7 +238,7 @@ impl Daemon {
             app.released = true;
             self.held_back.remove(&id);
             app.send_root(Command::RegisterDone, Cause::RegisterDone, self.now, &mut self.outputs);
-            self.watched.insert(id);
+            self.watch(id);
         }
     }
 
@@ -318,7 +318,7 @@ impl Daemon {
         {
             buffers.stream_given_away(channel, number);
         }
-        self.watched.insert(id);
+        self.watch(id);
     }
 
     /// A request about a session as an application takes it.

@@ -3,7 +3,7 @@
 //! to the consumer daemon soon after it was produced.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
@@ -24,6 +24,9 @@ use crate::ust::tsdl::{Clock, Header, Scheme};
 pub(crate) const FOLDER_MODE: u32 = 0o770;
 /// Bytes of metadata copied at once: a message to the helper holds not much more.
 const COPY_PIECE: usize = 8 << 10;
+/// Pause between pushes of the metadata of single applications: there may be hundreds, and the consumer daemon must
+/// have time for those that come.
+const PRIVATE_PUSH_PAUSE: Duration = Duration::from_secs(2);
 /// Sub-buffers of a metadata channel.
 const METADATA_SUBBUFS: u64 = 2;
 /// Least size in bytes of a sub-buffer of a metadata channel.
@@ -34,7 +37,10 @@ impl Daemon {
     pub(super) fn make_buffers(&mut self, id: AppId, session: SessionId) {
         let Some(app) = self.apps.get(&id) else { return };
         let Credentials { pid, uid, gid } = app.credentials;
-        let ready = |session: &Session| session.chunk.is_some() || !session.has_output();
+        // While the chunk is being changed, it is not known which one they would belong to.
+        let ready = |session: &Session| {
+            !session.rotations.changing && (session.chunk.is_some() || !session.has_output())
+        };
         let wants = |session: &&Session| session.active && ready(session) && session.follows(pid, uid, gid);
         let Some(session) = self.model.get(session).filter(wants) else { return };
         let bits = app.registration.bits_per_long;
@@ -79,7 +85,10 @@ impl Daemon {
             application_session: next(&mut self.counters.application_session),
         };
         let keys = || next(&mut self.counters.consumer_key);
-        let buffers = Buffers::new(kind, cause, header, channels, keys);
+        let mut buffers = Buffers::new(kind, cause, header, channels, keys);
+        if !session.has_output() {
+            buffers = buffers.only_for_snapshots();
+        }
         self.buffers.insert(key, buffers);
         if let Some(app) = self.apps.get_mut(&id) {
             app.buffer_sets.insert(key.session, earlier.saturating_add(1));
@@ -89,9 +98,11 @@ impl Daemon {
 
     /// Has the metadata of a session start over.
     pub(crate) fn regenerate_metadata(&mut self, session: SessionId) {
-        let of_session = self.buffers.iter_mut().filter(|(key, _)| key.session == session);
-        for (_, buffers) in of_session {
-            buffers.regenerate(clock::monotonic_offset());
+        let of_session = self.buffers.keys().filter(|key| key.session == session);
+        for key in of_session.copied().collect::<Vec<_>>() {
+            if let Some(buffers) = self.buffers.get_mut(&key) {
+                buffers.regenerate(clock::monotonic_offset());
+            }
         }
     }
 
@@ -106,17 +117,25 @@ impl Daemon {
 
     /// Asks for everything that buffers need, and pushes metadata that is due.
     pub(super) fn serve_buffers(&mut self) {
-        let keys: Vec<BuffersKey> = self.buffers.keys().copied().collect();
-        for key in keys {
-            let needs = self.buffers.get_mut(&key).map(Buffers::needs).unwrap_or_default();
+        while let Some(key) = self.buffers.next_touched() {
+            let needs = self.buffers.serve(&key).map(Buffers::needs).unwrap_or_default();
             for need in needs {
                 self.ask_need(key, need);
             }
             self.copy_metadata(key);
             self.serve_readers(key);
-            let now = self.now;
-            if self.next_push(key).is_some_and(|due| now >= due) {
-                self.push_metadata(key);
+            // The delay begins to run here, also for what is kept back.
+            let due = self.buffers.serve(&key).and_then(|buffers| buffers.push_due(self.now));
+            self.buffers.set_push(key, due);
+        }
+        // One keeps the consumer daemon busy: the others are looked at again when it is not any more.
+        for kind in ConsumerKind::ALL {
+            let due = |&(key, due): &(BuffersKey, Instant)| {
+                ConsumerKind::for_bits(key.bits) == kind && due <= self.now && self.may_push(key)
+            };
+            let found = self.buffers.pushes().find(due);
+            if let Some((key, _)) = found {
+                self.push_by_itself(key);
             }
         }
     }
@@ -124,30 +143,47 @@ impl Daemon {
     /// In a live session the consumer daemon asks for metadata itself, as soon as there is a channel for it.
     fn serve_readers(&mut self, key: BuffersKey) {
         let live = self.model.get(key.session).is_some_and(|session| session.live_timer() > 0);
-        if let Some(buffers) = self.buffers.get_mut(&key).filter(|_| live)
-            && buffers.has_undelivered()
-            && buffers.want_metadata()
-        {
-            self.changed = true;
+        let buffers = self.buffers.serve(&key).filter(|_| live);
+        if buffers.is_some_and(|buffers| buffers.has_undelivered() && buffers.want_metadata()) {
+            // There is something new to ask for: it is looked at once more.
+            let _ = self.buffers.get_mut(&key);
+        }
+    }
+
+    fn push_by_itself(&mut self, key: BuffersKey) {
+        self.push_metadata(key);
+        self.changed = true;
+        // The metadata channel may have to be made first; as long as it has no text, it should not have to wait.
+        let begun = self.buffers.get(&key).is_some_and(|buffers| buffers.being_pushed().is_some());
+        if begun && matches!(key.owner, Owner::Application(_)) {
+            self.private_push = self.after(PRIVATE_PUSH_PAUSE);
         }
     }
 
     /// When metadata is to be pushed without being asked for, if nothing keeps it back: an operation or a consumer
     /// daemon that has something to do is followed by another look.
-    pub(super) fn next_push(&mut self, key: BuffersKey) -> Option<Instant> {
-        // The delay begins to run here, also for what is kept back.
-        let due = self.buffers.get_mut(&key)?.push_due(self.now)?;
-        // With buffers for each application, it would be kept busy for good: their metadata waits for the end.
-        let shared = matches!(key.owner, Owner::User(_));
-        // A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
+    pub(super) fn next_push(&self) -> Option<Instant> {
+        let at = |(key, due): (BuffersKey, Instant)| match key.owner {
+            Owner::User(_) => due,
+            Owner::Application(_) => due.max(self.private_push),
+        };
+        self.buffers.pushes().filter(|(key, _)| self.is_free_for(*key)).map(at).min()
+    }
+
+    fn may_push(&self, key: BuffersKey) -> bool {
+        let in_turn = matches!(key.owner, Owner::User(_)) || self.now >= self.private_push;
+        in_turn && self.is_free_for(key)
+    }
+
+    /// A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
+    fn is_free_for(&self, key: BuffersKey) -> bool {
         let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
-        let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
-        (shared && quiet && !self.held.contains_key(&key.session)).then_some(due)
+        consumer.is_some_and(|consumer| consumer.is_quiet()) && !self.held.contains_key(&key.session)
     }
 
     /// Continues the copy of the metadata beside buffers that outlive a crash.
     fn copy_metadata(&mut self, key: BuffersKey) {
-        let Some(buffers) = self.buffers.get_mut(&key) else { return };
+        let Some(buffers) = self.buffers.serve(&key) else { return };
         let Some((start, bytes)) = buffers.next_copy(COPY_PIECE) else { return };
         let path = buffers.cause.path.clone();
         let Some(session) = self.model.get(key.session) else { return };
@@ -227,7 +263,8 @@ impl Daemon {
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Metadata(key))
             }
             Need::SetUpMetadata => {
-                (UstRequest::SetupMetadata { key: buffers.metadata_key }, Purpose::SetUpMetadata(key))
+                let number = buffers.metadata_key;
+                (UstRequest::SetupMetadata { key: number }, Purpose::SetUpMetadata(key, number))
             }
         };
         let kind = buffers.consumer;

@@ -28,8 +28,8 @@ pub enum Purpose {
     Handover(BuffersKey, ChannelId),
     /// A metadata channel.
     Metadata(BuffersKey),
-    /// A metadata channel put to use.
-    SetUpMetadata(BuffersKey),
+    /// A metadata channel, of this number, put to use.
+    SetUpMetadata(BuffersKey, u64),
     /// Metadata text.
     Push(BuffersKey),
     /// A connection to a relay daemon.
@@ -44,17 +44,17 @@ pub(crate) enum Readiness {
     Ready,
     /// A consumer daemon is on its way.
     Pending,
-    /// This one is dead, or can't be started.
-    Lost(ConsumerKind),
+    /// One is dead, or can't be started.
+    Lost,
 }
 
 impl Daemon {
     /// Whether every configured consumer daemon is in service; starts those that are not started.
     pub(crate) fn want_consumers(&mut self) -> Readiness {
         let mut readiness = Readiness::Ready;
-        for (&kind, consumer) in &mut self.consumers {
+        for consumer in self.consumers.values_mut() {
             match consumer.state() {
-                State::Lost => return Readiness::Lost(kind),
+                State::Lost => return Readiness::Lost,
                 State::Ready => {}
                 State::Idle => {
                     consumer.start(self.now, &mut self.outputs);
@@ -64,6 +64,11 @@ impl Daemon {
             }
         }
         readiness
+    }
+
+    /// The consumer daemon that could not be started, for the first command that has to do without it.
+    pub(crate) fn take_failed_start(&mut self) -> Option<ConsumerKind> {
+        self.failed_start.take()
     }
 
     /// Whether a consumer daemon died: from then on nothing new can be recorded.
@@ -114,7 +119,7 @@ impl Daemon {
                 let [command, metadata, monitor] = conns;
                 self.roles.insert(command, Role::ConsumerCommand(kind));
                 self.roles.insert(metadata, Role::ConsumerMetadata(kind));
-                self.roles.insert(monitor, Role::ConsumerMonitor);
+                self.roles.insert(monitor, Role::ConsumerMonitor(kind));
                 let uuid = self.settings.uuid;
                 if let Some(consumer) = self.consumers.get_mut(&kind) {
                     consumer.connected(conns, samples, uuid, self.now, &mut self.outputs);
@@ -183,8 +188,8 @@ impl Daemon {
                     }
                 }
                 Ok(Some(Asked::Delivered { key, end, version })) => {
-                    let mut all = self.buffers.values_mut();
-                    if let Some(buffers) = all.find(|buffers| buffers.metadata_key == key) {
+                    let key = self.buffers.with_metadata_key(key);
+                    if let Some(buffers) = key.and_then(|key| self.buffers.get_mut(&key)) {
                         buffers.delivered_up_to(end, version);
                     }
                 }
@@ -202,6 +207,9 @@ impl Daemon {
         if consumer.state() == State::Lost {
             return;
         }
+        if matches!(consumer.state(), State::Starting { .. } | State::Greeting { .. }) {
+            self.failed_start = Some(kind);
+        }
         let orphans = consumer.lose(&mut self.outputs);
         if self.life == Life::Serving {
             log::error!("Lost the {}: {why}", kind.name());
@@ -212,8 +220,10 @@ impl Daemon {
         for purpose in orphans {
             self.consumer_answered(purpose, Outcome::Lost);
         }
-        for buffers in self.buffers.values_mut().filter(|buffers| buffers.consumer == kind) {
-            buffers.fail();
+        for key in self.buffers.keys().copied().collect::<Vec<_>>() {
+            if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == kind) {
+                buffers.fail();
+            }
         }
         self.touch_all_applications();
     }
@@ -229,7 +239,7 @@ impl Daemon {
 
     fn metadata_wanted(&self, key: u64) -> Option<Piece> {
         // No two metadata channels have the same key, whichever consumer daemon has them.
-        let buffers = self.buffers.values().find(|buffers| buffers.metadata_key == key)?;
+        let buffers = self.buffers.get(&self.buffers.with_metadata_key(key)?)?;
         let (offset, text) = buffers.undelivered();
         Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
     }
@@ -280,15 +290,17 @@ impl Daemon {
             }
             Purpose::Metadata(key) => {
                 let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.metadata_made(made);
+                match (self.buffers.get_mut(&key), outcome) {
+                    (Some(buffers), _) => buffers.metadata_made(made),
+                    (None, Outcome::Channel(status)) if made => self.forget_channel(key, status.key),
+                    (None, _) => {}
                 }
             }
-            Purpose::SetUpMetadata(key) => {
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.metadata_set_up(succeeded);
-                }
-            }
+            Purpose::SetUpMetadata(key, channel) => match self.buffers.get_mut(&key) {
+                Some(buffers) => buffers.metadata_set_up(succeeded),
+                None if succeeded => self.end_metadata(key, channel),
+                None => {}
+            },
         }
     }
 
@@ -302,6 +314,13 @@ impl Daemon {
             Tail::None,
             Purpose::Nothing,
         );
+    }
+
+    /// A metadata channel was put to use for buffers that are gone by now.
+    fn end_metadata(&mut self, key: BuffersKey, channel: u64) {
+        let kind = ConsumerKind::for_bits(key.bits);
+        let request = UstRequest::CloseMetadata { key: channel };
+        let _ = self.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
     }
 
     fn touch_applications_of(&mut self, key: BuffersKey) {

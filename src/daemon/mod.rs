@@ -12,6 +12,7 @@ mod consumers;
 mod helper;
 mod notify;
 mod relays;
+mod schedule;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,6 +28,7 @@ use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs, RelayEnd, R
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId, Attention, ListingId};
+use crate::ust::buffer_table::BufferTable;
 use crate::ust::buffers::{Buffers, BuffersKey};
 pub use applications::PendingApplication;
 pub(crate) use buffers::{FOLDER_MODE, shared_memory_folder};
@@ -84,7 +86,7 @@ enum Role {
     ConsumerError(ConsumerKind),
     ConsumerCommand(ConsumerKind),
     ConsumerMetadata(ConsumerKind),
-    ConsumerMonitor,
+    ConsumerMonitor(ConsumerKind),
     Relay(RelayEnd),
     Helper,
 }
@@ -151,7 +153,9 @@ pub struct Daemon {
     pub(crate) model: Model,
     // In boxes: the leaves of a map that only grows at its end are half empty.
     pub(crate) apps: BTreeMap<AppId, Box<App>>,
-    pub(crate) buffers: BTreeMap<BuffersKey, Buffers>,
+    pub(crate) buffers: BufferTable,
+    /// When metadata of a single application may be pushed next.
+    private_push: Instant,
     pub(crate) consumers: BTreeMap<ConsumerKind, Consumer<Purpose>>,
     /// Relay daemons of sessions and of snapshots under way.
     pub(crate) relays: BTreeMap<RelayId, Relay>,
@@ -173,12 +177,20 @@ pub struct Daemon {
     dirty: BTreeSet<AppId>,
     /// Applications that owe answers.
     watched: BTreeSet<AppId>,
+    /// When they are looked at: no check of any of them comes before.
+    watch_at: Option<Instant>,
     /// When processes of silent applications are looked at.
     attention: Attention,
     /// Applications whose `main` is held back.
     held_back: BTreeSet<AppId>,
     /// Something happened that operations or waiting clients may have been waiting for.
     pub(crate) changed: bool,
+    /// A consumer daemon could not be started, and no client was told.
+    failed_start: Option<ConsumerKind>,
+    /// When sessions rotate because of the time.
+    rotation_timers: BTreeMap<SessionId, Instant>,
+    /// Sessions that rotate by themselves as soon as they are free.
+    rotations_due: BTreeSet<SessionId>,
     health: u64,
     health_queries: BTreeMap<ConnId, HealthQuery>,
     life: Life,
@@ -196,7 +208,8 @@ impl Daemon {
             outputs: Outputs::default(),
             model: Model::default(),
             apps: BTreeMap::new(),
-            buffers: BTreeMap::new(),
+            buffers: BufferTable::default(),
+            private_push: now,
             consumers,
             relays: BTreeMap::new(),
             operations: BTreeMap::new(),
@@ -211,9 +224,13 @@ impl Daemon {
             unregistered: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
+            watch_at: None,
             attention: Attention::new(now),
             held_back: BTreeSet::new(),
             changed: false,
+            failed_start: None,
+            rotation_timers: BTreeMap::new(),
+            rotations_due: BTreeSet::new(),
             health: 0,
             health_queries: BTreeMap::new(),
             life: Life::Serving,
@@ -270,7 +287,8 @@ impl Daemon {
     pub fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
         // Descriptors that the peer had no reason to send are closed on return.
         match self.roles.get(&conn).copied() {
-            None | Some(Role::ConsumerMonitor) => {}
+            None => {}
+            Some(Role::ConsumerMonitor(kind)) => self.samples_received(kind, bytes),
             Some(Role::Client) => self.client_received(conn, bytes, descriptors),
             Some(Role::Health) => self.health_received(conn, bytes),
             Some(Role::Unregistered) => self.registration_received(conn, bytes),
@@ -288,7 +306,7 @@ impl Daemon {
     pub fn closed(&mut self, conn: ConnId) {
         match self.roles.remove(&conn) {
             // The command connection stays in use, as the application will not make another.
-            None | Some(Role::ConsumerMonitor | Role::Notify(_)) => {}
+            None | Some(Role::ConsumerMonitor(_) | Role::Notify(_)) => {}
             Some(Role::Health) => drop(self.health_queries.remove(&conn)),
             Some(Role::Client) => self.client_closed(conn),
             Some(Role::Unregistered) => drop(self.unregistered.remove(&conn)),
@@ -329,6 +347,7 @@ impl Daemon {
             }
             self.serve_buffers();
             self.answer_stillborn();
+            self.begin_due_rotations();
             self.run_operations();
             self.retry_waiting_clients();
             self.go_on_ending();
@@ -429,7 +448,7 @@ impl Daemon {
                     self.close(conn);
                 }
                 self.apps.clear();
-                self.buffers.clear();
+                self.buffers = BufferTable::default();
                 self.lose_all_consumers();
                 self.life = Life::Leaving { deadline: self.after(SHUTDOWN_TIMEOUT) };
                 self.changed = true;

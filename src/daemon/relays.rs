@@ -111,7 +111,7 @@ impl Daemon {
         let Some(of_session) = self.model.get(session) else { return Reached::Yes };
         let SessionOutput::Network { control, data } = &of_session.output else { return Reached::Yes };
         // A session that was started stays where it records to, and without user space part it records nothing.
-        if of_session.ust.is_none() || (of_session.chunk.is_some() && self.relay_of(session).is_none()) {
+        if of_session.ust.is_none() || (of_session.started && self.relay_of(session).is_none()) {
             return Reached::Yes;
         }
         // As in the original, half an output is found out here, and not before it is half used.

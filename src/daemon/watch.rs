@@ -8,31 +8,27 @@ use super::{Daemon, Life};
 use crate::consumer::Consumer;
 use crate::output::{ConnId, Output, ProcessState};
 use crate::ust::app::{AppId, Overdue};
-use crate::ust::buffers::BuffersKey;
 
 impl Daemon {
     /// When [`Daemon::settle`] must be called again even if nothing happens.
     pub fn next_deadline(&mut self) -> Option<Instant> {
-        let keys: Vec<BuffersKey> = self.buffers.keys().copied().collect();
-        let push = keys.into_iter().filter_map(|key| self.next_push(key)).min();
-        let timeout = self.settings.application_timeout;
-        let watched =
-            self.watched.iter().filter_map(|id| self.apps.get(id)?.next_check(self.attention, timeout));
         let held_back = self.held_back.iter().filter_map(|id| self.apps.get(id)).filter(|app| !app.lagging);
         let health = self.health_queries.values().map(|query| query.deadline);
         let life = match self.life {
             Life::Ending { deadline } | Life::Leaving { deadline } => Some(deadline),
             Life::Serving | Life::Over => None,
         };
-        watched
-            .chain(held_back.map(|app| app.release_by))
+        held_back
+            .map(|app| app.release_by)
+            .chain(self.watch_at.filter(|_| !self.watched.is_empty()))
             .chain(self.unregistered.values().map(|pending| pending.deadline))
             .chain(self.clients.values().filter_map(|client| client.deadline()))
             .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
             .chain(self.relays.values().filter_map(|relay| relay.deadline()))
             .chain(self.operations.values().map(|operation| operation.next_look()))
             .chain(health)
-            .chain(push)
+            .chain(self.next_push())
+            .chain(self.next_rotation())
             .chain(life)
             .min()
     }
@@ -42,12 +38,14 @@ impl Daemon {
         let id = AppId(conn);
         if state == ProcessState::Suspended {
             self.attention.found(self.now);
+            self.watch_at = Some(self.now);
         }
         let Some(app) = self.apps.get_mut(&id) else { return };
         if app.inspected(state, self.now) {
             let pid = app.credentials.pid;
             let what = if app.lagging { "can't answer: nobody waits for it" } else { "could answer again" };
             log::info!("Application {pid} {what}");
+            self.watch(id);
             self.touch(id);
         }
     }
@@ -57,6 +55,7 @@ impl Daemon {
         self.expire_applications();
         self.expire_connections();
         self.expire_relays();
+        self.rotate_in_time();
         let now = self.now;
         let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);
         let consumers = self.consumers.iter().filter(|(_, consumer)| late(consumer.deadline()));
@@ -72,24 +71,28 @@ impl Daemon {
         let late = |id: &&AppId| self.apps.get(id).is_some_and(|app| self.now >= app.release_by);
         let held_back: Vec<AppId> = self.held_back.iter().filter(late).copied().collect();
         self.dirty.extend(held_back);
+        // With many of them, looking at all of them in each turn would cost more than the turn.
+        if self.watch_at.is_none_or(|at| self.now < at) {
+            return;
+        }
         let mut late = Vec::new();
-        let mut silent = Vec::new();
+        let mut silent: Option<(Instant, AppId)> = None;
         for &id in &self.watched {
             let Some(app) = self.apps.get(&id) else { continue };
             match app.overdue(self.now, self.attention, timeout) {
                 None => {}
-                Some(Overdue::Inspect(since)) => silent.push((since, id)),
+                Some(Overdue::Inspect(since)) => {
+                    silent = Some(silent.map_or((since, id), |longest| longest.min((since, id))));
+                }
                 Some(Overdue::GiveUp) => {
                     log::warn!("Application {} did not answer in time", app.credentials.pid);
                     late.push(id);
                 }
             }
         }
-        if self.attention.is_crowd(self.now) {
-            silent = silent.into_iter().min().into_iter().collect();
-        }
-        for (_, id) in silent {
-            let Some(app) = self.apps.get_mut(&id) else { continue };
+        if let Some((_, id)) = silent
+            && let Some(app) = self.apps.get_mut(&id)
+        {
             app.inspecting(self.now);
             self.attention.look(self.now);
             self.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
@@ -97,6 +100,16 @@ impl Daemon {
         for id in late {
             self.drop_application(id, "it did not answer in time");
         }
+        let check = |id| self.apps.get(id)?.next_check(self.attention, timeout);
+        self.watch_at = self.watched.iter().filter_map(check).min();
+    }
+
+    /// An application owes an answer.
+    pub(super) fn watch(&mut self, id: AppId) {
+        self.watched.insert(id);
+        let timeout = self.settings.application_timeout;
+        let check = self.apps.get(&id).and_then(|app| app.next_check(self.attention, timeout));
+        self.watch_at = [self.watch_at, check].into_iter().flatten().min();
     }
 
     fn expire_connections(&mut self) {

@@ -9,6 +9,7 @@
 //! The helper's own code must never touch a path. The daemon's side is a nonblocking SOCK_SEQPACKET
 //! socket, one message for each request and response; it must never wait here.
 
+mod chunk;
 mod metadata;
 pub mod request;
 mod shared_memory;

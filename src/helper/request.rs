@@ -75,6 +75,27 @@ pub enum Operation {
         /// Milliseconds to wait at most.
         limit: u64,
     },
+    /// Moves a trace chunk; the folder above its new place is made if it is missing.
+    MoveChunk {
+        /// Where it is.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// Where it is to be.
+        #[serde(with = "bytes")]
+        to: PathBuf,
+        /// The folder itself is the chunk's, not only what the domains have in it.
+        whole: bool,
+        /// Permission bits of folders that are made.
+        mode: u32,
+    },
+    /// Removes the folders of a trace chunk whose files were removed.
+    RemoveChunk {
+        /// Where it was.
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        /// The folder itself is the chunk's.
+        whole: bool,
+    },
     /// Makes a folder like the first and opens it like the second.
     MakeAndOpenDirectory {
         /// The folder.
@@ -105,6 +126,8 @@ impl Operation {
             | Operation::AwaitMetadata { path, .. }
             | Operation::AppendFile { path, .. }
             | Operation::RemoveSharedMemory { path, .. }
+            | Operation::MoveChunk { path, .. }
+            | Operation::RemoveChunk { path, .. }
             | Operation::MakeAndOpenDirectory { path, .. } => path,
         }
     }

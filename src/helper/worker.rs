@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
 
-use super::metadata;
 use super::request::{FileStart, Operation, Request, Response};
 use super::shared_memory;
+use super::{chunk, metadata};
 use crate::sys::socket;
 use crate::users;
 
@@ -107,6 +107,13 @@ fn perform(operation: &Operation) -> io::Result<Option<OwnedFd>> {
         Operation::AwaitMetadata { path, length, limit } => {
             metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| None)
         }
+        Operation::MoveChunk { path, to, whole, mode } => {
+            // A whole folder takes the place of one that must not be there, its parts go into one that must.
+            let folder = if *whole { to.parent().unwrap_or(to) } else { to };
+            make_directories(folder, *mode)?;
+            chunk::shift(path, to, *whole).map(|()| None)
+        }
+        Operation::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| None),
         Operation::MakeAndOpenDirectory { path, mode } => {
             make_directories(path, *mode)?;
             open_directory(path).map(Some)

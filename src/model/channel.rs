@@ -35,14 +35,14 @@ pub struct Attributes {
 
 impl Attributes {
     /// What a channel gets that an event rule created by the way (lttng-tools 2.13: `src/common/defaults.h`). `page`
-    /// is the page size in bytes.
-    pub fn default_for(scheme: BufferingScheme, page: u64) -> Self {
+    /// is the page size in bytes; `overwrite` is how the session's channels are unless a client says otherwise.
+    pub fn default_for(scheme: BufferingScheme, overwrite: bool, page: u64) -> Self {
         let usual = match scheme {
             BufferingScheme::PerUser => 524_288,
             BufferingScheme::PerProcess => 16_384,
         };
         Attributes {
-            overwrite: false,
+            overwrite,
             subbuf_size: page.max(usual),
             num_subbuf: 4,
             switch_timer: 0,

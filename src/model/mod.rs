@@ -4,6 +4,7 @@
 //! Nothing here knows of peers, sockets or time; what a peer was actually given is in the mirrors.
 
 pub mod channel;
+pub mod rotation;
 pub mod rule;
 pub mod session;
 pub mod snapshot;
@@ -11,9 +12,10 @@ pub mod tracker;
 
 pub use channel::{Attributes, Channel, ChannelId};
 pub use lttng_protocol::client::{Output, SessionKind};
+pub use rotation::{Archived, Rotations};
 pub use rule::{EventRule, Filter, RuleId};
 pub use session::{BufferingScheme, Chunk, Session, SessionId, UstDomain};
-pub use snapshot::SnapshotOutput;
+pub use snapshot::{Room, SnapshotOutput, packets_per_stream};
 pub use tracker::Trackers;
 
 use std::collections::BTreeMap;

@@ -4,6 +4,7 @@
 use lttng_protocol::client::{Output, SessionKind};
 
 use super::channel::{Channel, ChannelId};
+use super::rotation::Rotations;
 use super::snapshot::SnapshotOutput;
 use super::tracker::Trackers;
 
@@ -45,6 +46,10 @@ pub struct Session {
     pub relayd_id: Option<u64>,
     /// Where its snapshots go.
     pub snapshot_outputs: Vec<SnapshotOutput>,
+    /// Number of the last output for snapshots that was asked for, be it refused: numbers are not used twice.
+    pub last_snapshot_output: u32,
+    /// Snapshots recorded so far, which number their names.
+    pub snapshots: u64,
     /// Folder of the buffers, if they are to outlive a crash.
     pub shm_path: Option<String>,
     /// User space part, once a command named that domain.
@@ -57,6 +62,8 @@ pub struct Session {
     pub chunk: Option<Chunk>,
     /// Number of the next chunk.
     pub next_chunk: u64,
+    /// Its rotations.
+    pub rotations: Rotations,
     /// Destroyed: clients do not see it any more, its end is under way.
     pub destroyed: bool,
 }
@@ -103,9 +110,9 @@ impl Session {
         }
     }
 
-    /// Whether what it recorded so far is on this machine, if it recorded anything.
+    /// Whether what it records, if anything, is on this machine: its channels know of no relay daemon.
     pub fn is_local(&self) -> bool {
-        self.chunk.as_ref().is_none_or(|chunk| !chunk.folder.is_empty())
+        self.relayd_id.is_none()
     }
 
     /// Whether it keeps data for snapshots.

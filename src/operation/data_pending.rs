@@ -38,6 +38,16 @@ impl DataPending {
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+        let session = context.daemon.model.get(self.session);
+        let leaving = session.is_some_and(|session| session.rotations.leaving.is_some());
+        if leaving {
+            // The data of a chunk that the session has left is on its way.
+            let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
+            if context.daemon.now < until {
+                return Progress::Pending;
+            }
+            return Progress::Done(context.success().with_payload(vec![1]));
+        }
         if context.daemon.at_rest.get(&self.session).is_some_and(|at_rest| at_rest.drained) {
             return Progress::Done(context.success().with_payload(vec![0]));
         }

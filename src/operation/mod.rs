@@ -6,12 +6,17 @@
 //! reply, also when peers die: every operation has a deadline. While an operation on a session is under way,
 //! other commands about that session wait.
 
+mod archive;
+mod clear;
 mod data_pending;
 mod destroy;
 mod list_applications;
 mod list_channels;
+mod record_snapshot;
 mod removal;
 mod retire;
+mod rotate;
+mod rotation;
 mod start;
 mod stop;
 mod synchronise;
@@ -22,11 +27,15 @@ use std::time::{Duration, Instant};
 use lttng_protocol::client::{Command, ErrorCode, Header, Reply};
 use lttng_protocol::consumer::UstRequest;
 
+pub use archive::Archive;
+pub use clear::Clear;
 pub use data_pending::DataPending;
 pub use destroy::Destroy;
 pub use list_applications::ListApplications;
 pub use list_channels::ListChannels;
+pub use record_snapshot::RecordSnapshot;
 pub use retire::Retire;
+pub use rotate::{Rotate, RotationQuery};
 pub use start::Start;
 pub use stop::{AtRest, Stop};
 pub use synchronise::Synchronise;
@@ -56,6 +65,8 @@ pub struct Jobs {
     data_pending: bool,
     counts: Vec<(usize, u64)>,
     descriptor: Option<OwnedFd>,
+    /// Where a closed trace chunk is for those who read it.
+    closed_path: String,
 }
 
 impl Jobs {
@@ -65,6 +76,10 @@ impl Jobs {
         match outcome {
             Outcome::Status(0) | Outcome::Channel(_) | Outcome::Buffers(_) => {}
             Outcome::Status(status) => self.failures.push(*status),
+            Outcome::Closed(status, path) => {
+                self.closed_path.clone_from(path);
+                self.failures.extend(Some(*status).filter(|status| *status != 0));
+            }
             Outcome::DataPending(pending) => self.data_pending |= pending,
             Outcome::Count(count) => self.counts.push((item, *count)),
             Outcome::Lost => self.lost = true,
@@ -74,7 +89,7 @@ impl Jobs {
     /// The helper has answered.
     pub fn path_done(&mut self, result: Result<(), i32>, descriptor: Option<OwnedFd>) {
         self.outstanding = self.outstanding.saturating_sub(1);
-        self.descriptor = descriptor;
+        self.descriptor = descriptor.or(self.descriptor.take());
         if let Err(errno) = result {
             self.failures.push(errno);
         }
@@ -102,8 +117,18 @@ pub enum Work {
     ListChannels(ListChannels),
     /// Give up the buffers of an application that is gone.
     Retire(Retire),
+    /// Write what the buffers of a session hold.
+    RecordSnapshot(Box<RecordSnapshot>),
     /// Wait until applications have what a command changed.
     Synchronise(Synchronise),
+    /// Go on in a new trace chunk.
+    Rotate(Rotate),
+    /// Tell how a rotation went.
+    RotationQuery(RotationQuery),
+    /// See a trace chunk to its end.
+    Archive(Archive),
+    /// Throw away what was recorded.
+    Clear(Clear),
 }
 
 /// Whether an operation is over.
@@ -161,6 +186,7 @@ pub struct Context<'a> {
     to: &'a ReplyTo,
     id: OperationId,
     expired: bool,
+    deadline: &'a mut Instant,
     look: &'a mut Option<Instant>,
 }
 
@@ -168,6 +194,12 @@ impl Context<'_> {
     /// Whether the operation has had all its time.
     pub fn expired(&self) -> bool {
         self.expired
+    }
+
+    /// Gives the operation its time anew: it gets on, but has much to do, or asks again and again.
+    fn renew(&mut self) {
+        *self.deadline = self.daemon.after(TIMEOUT);
+        self.expired = false;
     }
 
     /// Asks a consumer daemon; `item` comes back with a count.
@@ -238,7 +270,12 @@ impl Work {
             Work::ListApplications(work) => work.step(context),
             Work::ListChannels(work) => work.step(context),
             Work::Retire(work) => work.step(context),
+            Work::RecordSnapshot(work) => work.step(context),
             Work::Synchronise(work) => work.step(context),
+            Work::Rotate(work) => work.step(context),
+            Work::RotationQuery(work) => work.step(context),
+            Work::Archive(work) => work.step(context),
+            Work::Clear(work) => work.step(context),
         }
     }
 }
@@ -272,6 +309,7 @@ impl Daemon {
                 to: &operation.to,
                 id,
                 expired,
+                deadline: &mut operation.deadline,
                 look: &mut operation.look,
             };
             let (reply, pieces) = match operation.work.step(&mut context) {

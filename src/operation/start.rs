@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Start: folders, the trace chunk, the applications, and the reply once each of them records.
-
-use std::path::PathBuf;
-use std::rc::Rc;
+//! Start: a trace chunk to record to, the applications, and the reply once each of them records.
 
 use lttng_protocol::client::ErrorCode;
-use lttng_protocol::consumer::{CreateTraceChunk, UstRequest};
+use lttng_protocol::consumer::UstRequest;
 
+use super::rotation::{Leave, Rotation};
 use super::{Context, Progress};
 use crate::consumer::Tail;
-use crate::daemon::{FOLDER_MODE, Purpose, Reached};
-use crate::helper::Operation as PathOperation;
-use crate::model::{Chunk, SessionId};
-use crate::output::SharedFd;
+use crate::daemon::{Purpose, Reached};
+use crate::model::SessionId;
 use crate::ust::app::AppId;
 
 /// Starting a session.
@@ -27,12 +23,10 @@ enum Phase {
     Begin,
     /// The relay daemon is being connected to, on behalf of another command.
     Relay,
-    /// The folder of the chunk is made and opened.
-    Folder,
-    /// The consumer daemons are told of the chunk.
-    Chunk,
-    /// The session starts again: there is a chunk.
-    Restart,
+    /// There is no trace chunk: it is made.
+    Chunk(Rotation),
+    /// The session has a chunk, or needs none.
+    Ready,
     /// The applications get hold of the session.
     Applications(Vec<AppId>),
 }
@@ -45,57 +39,32 @@ impl Start {
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         loop {
+            let lost = self.lost_what_it_had(context);
             let next = match &mut self.phase {
-                Phase::Begin => self.begin(context),
+                Phase::Begin => {
+                    context.daemon.at_rest.remove(&self.session);
+                    let session = context.daemon.model.get(self.session);
+                    if session.is_some_and(|session| session.chunk.is_none() && session.has_output()) {
+                        Phase::Relay
+                    } else {
+                        Phase::Ready
+                    }
+                }
                 Phase::Relay => {
                     let relay = context.daemon.relay_of(self.session).map(|(id, _)| id);
-                    match relay.map(|id| context.daemon.relay_reached(id)) {
-                        Some(Reached::Pending) if !context.expired() => return Progress::Pending,
-                        Some(Reached::Yes) => {
-                            self.tell_chunk(context, None);
-                            Phase::Chunk
-                        }
-                        _ => return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer),
+                    let reached = relay.map(|id| context.daemon.relay_reached(id));
+                    if reached == Some(Reached::Pending) && !context.expired() {
+                        return Progress::Pending;
                     }
+                    Phase::Chunk(Rotation::new(self.session, Leave::Keep, true))
                 }
-                Phase::Folder => match context.answered() {
-                    None if context.expired() => return self.fail(context, ErrorCode::CreateDirFail),
+                Phase::Chunk(rotation) => match rotation.step(context) {
                     None => return Progress::Pending,
-                    Some(jobs) => match jobs.descriptor {
-                        Some(folder) if jobs.failures.is_empty() => {
-                            self.tell_chunk(context, Some(&Rc::new(folder)));
-                            Phase::Chunk
-                        }
-                        _ => return self.fail(context, ErrorCode::CreateDirFail),
-                    },
+                    Some(Ok(_)) => Phase::Ready,
+                    Some(Err(code)) => return self.fail(context, code),
                 },
-                Phase::Chunk => match context.answered() {
-                    None if context.expired() => {
-                        return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer);
-                    }
-                    None => return Progress::Pending,
-                    Some(jobs) if jobs.failed() => {
-                        return self.fail(context, ErrorCode::CreateTraceChunkFailConsumer);
-                    }
-                    Some(_) => {
-                        let created = context.daemon.wall;
-                        if let Some(session) = context.daemon.model.get_mut(self.session) {
-                            let folder = session.directory().unwrap_or_default().to_owned();
-                            session.chunk = Some(Chunk { id: session.next_chunk, created, folder });
-                            session.next_chunk = session.next_chunk.saturating_add(1);
-                        }
-                        self.activate(context)
-                    }
-                },
-                Phase::Restart if context.daemon.lost_consumer() => {
-                    return self.fail(context, ErrorCode::Unk);
-                }
-                Phase::Restart => {
-                    // Flushed channels are made to hand over packets again. Nobody waits for it: whatever flushes
-                    // them next is asked later.
-                    self.tell_channels(context, |key| UstRequest::ClearQuiescentChannel { key });
-                    self.activate(context)
-                }
+                Phase::Ready if lost => return self.fail(context, ErrorCode::Unk),
+                Phase::Ready => Phase::Applications(resume(context, self.session)),
                 Phase::Applications(apps) => {
                     if context.unsettled(apps, self.session) && !context.expired() {
                         return Progress::Pending;
@@ -103,8 +72,8 @@ impl Start {
                     if context.daemon.lost_consumer() {
                         return self.fail(context, ErrorCode::Unk);
                     }
-                    // So that the beginning of the trace is known.
-                    self.tell_channels(context, |key| UstRequest::OpenChannelPackets { key });
+                    open_packets(context, self.session);
+                    self.started(context);
                     return context.reply(ErrorCode::Ok);
                 }
             };
@@ -112,67 +81,49 @@ impl Start {
         }
     }
 
-    fn begin(&self, context: &mut Context<'_>) -> Phase {
-        context.daemon.at_rest.remove(&self.session);
-        let Some(session) = context.daemon.model.get(self.session) else {
-            return Phase::Applications(Vec::new());
-        };
-        if session.chunk.is_some() || (session.started && !session.has_output()) {
-            return Phase::Restart;
-        }
-        let Some(directory) = session.directory() else {
-            return if session.has_output() { Phase::Relay } else { self.activate(context) };
-        };
-        let path = PathBuf::from(format!("{directory}/ust"));
-        let owner = (session.uid, session.gid);
-        context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
-        Phase::Folder
+    fn lost_what_it_had(&self, context: &Context<'_>) -> bool {
+        let session = context.daemon.model.get(self.session);
+        session.is_some_and(|session| session.started) && context.daemon.lost_consumer()
     }
 
-    /// A chunk at a relay daemon has neither folder nor owner here.
-    fn tell_chunk(&self, context: &mut Context<'_>, folder: Option<&SharedFd>) {
-        let Some(session) = context.daemon.model.get(self.session) else { return };
-        let chunk = CreateTraceChunk {
-            relayd_id: session.relayd_id.filter(|_| folder.is_none()),
-            override_name: String::new(),
-            session_id: self.session.0,
-            chunk_id: session.next_chunk,
-            created: context.daemon.wall.max(0).cast_unsigned(),
-            credentials: folder.map(|_| (session.uid, session.gid)),
-        };
-        let consumers = context.daemon.ready_consumers();
-        context.jobs.lost |= consumers.is_empty();
-        for kind in consumers {
-            let request = UstRequest::CreateTraceChunk(chunk.clone());
-            let tail = folder.map_or(Tail::None, |folder| Tail::Descriptor(folder.clone()));
-            context.ask_consumer(kind, request, tail, 0);
-        }
-    }
-
-    /// Has the consumer daemons do something about every data channel. What comes of it changes nothing here.
-    fn tell_channels(&self, context: &mut Context<'_>, request: impl Fn(u64) -> UstRequest) {
-        for (kind, _, key) in context.daemon.data_keys(self.session) {
-            // One that is gone is noticed by other means.
-            let _ = context.daemon.ask_consumer(kind, request(key), Tail::None, Purpose::Nothing);
-        }
-    }
-
-    /// From here on the session records, and applications get hold of it as they come.
-    fn activate(&self, context: &mut Context<'_>) -> Phase {
+    fn started(&self, context: &mut Context<'_>) {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
-            session.active = true;
-            session.started = true;
+            session.rotations.rotated_after_stop = false;
+            session.rotations.cleared_after_stop = false;
         }
-        Phase::Applications(context.touch_all_applications())
+        context.daemon.begin_rotation_timer(self.session);
     }
 
     fn fail(&self, context: &mut Context<'_>, code: ErrorCode) -> Progress {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             session.active = false;
-            // Without a chunk nothing was recorded: the session is as before.
-            session.started &= session.chunk.is_some() || !session.has_output();
         }
         context.daemon.touch_all_applications();
         context.reply(code)
+    }
+}
+
+/// From here on the session records, and applications get hold of it as they come. Returns those that are there.
+pub(super) fn resume(context: &mut Context<'_>, id: SessionId) -> Vec<AppId> {
+    // Flushed channels are made to hand over packets again. Nobody waits for it: whatever flushes them next is asked
+    // later.
+    tell_channels(context, id, |key| UstRequest::ClearQuiescentChannel { key });
+    if let Some(session) = context.daemon.model.get_mut(id) {
+        session.active = true;
+        session.started = true;
+    }
+    context.touch_all_applications()
+}
+
+/// Has the beginning of the trace known.
+pub(super) fn open_packets(context: &mut Context<'_>, id: SessionId) {
+    tell_channels(context, id, |key| UstRequest::OpenChannelPackets { key });
+}
+
+/// Has the consumer daemons do something about every data channel. What comes of it changes nothing here.
+fn tell_channels(context: &mut Context<'_>, id: SessionId, request: impl Fn(u64) -> UstRequest) {
+    for (kind, _, key) in context.daemon.data_keys(id) {
+        // One that is gone is noticed by other means.
+        let _ = context.daemon.ask_consumer(kind, request(key), Tail::None, Purpose::Nothing);
     }
 }

@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
 
 use crate::output::{ConnId, SharedFd, Supply};
 use crate::sys::socket;
@@ -54,22 +53,12 @@ pub struct Connection {
     supply: Option<Box<dyn Supply>>,
     /// Read everything from this one first.
     pub read_first: Option<ConnId>,
-    /// To be closed when all is sent, or at this time.
-    pub close_by: Option<Instant>,
 }
 
 impl Connection {
     /// Takes over a non-blocking descriptor.
     pub fn new(descriptor: OwnedFd, kind: Kind) -> Self {
-        Connection {
-            descriptor,
-            kind,
-            queue: VecDeque::new(),
-            queued: 0,
-            supply: None,
-            read_first: None,
-            close_by: None,
-        }
+        Connection { descriptor, kind, queue: VecDeque::new(), queued: 0, supply: None, read_first: None }
     }
 
     /// Whether it is a stream of bytes.

@@ -63,6 +63,8 @@ pub struct Reactor {
     readable: BTreeSet<ConnId>,
     /// Connections whose peer will send nothing more: they are read to their end.
     ending: BTreeSet<ConnId>,
+    /// Connections to be closed when all is sent, or at this time.
+    closing: BTreeMap<ConnId, Instant>,
     /// Connections with something new to write.
     unflushed: BTreeSet<ConnId>,
     /// Listening sockets that had to be left alone, and until when.
@@ -90,6 +92,7 @@ impl Reactor {
             programs,
             readable: BTreeSet::new(),
             ending: BTreeSet::new(),
+            closing: BTreeMap::new(),
             unflushed: BTreeSet::new(),
             postponed: BTreeSet::new(),
             accept_again: None,
@@ -162,10 +165,7 @@ impl Reactor {
         if !self.readable.is_empty() {
             return Some(Duration::ZERO);
         }
-        let closing = self.sources.values().filter_map(|source| match source {
-            Source::Connection(connection) => connection.close_by,
-            _ => None,
-        });
+        let closing = self.closing.values().copied();
         let deadline = closing.chain(self.accept_again).chain(self.daemon.next_deadline()).min();
         // The kernel counts milliseconds: rounded down, the last one would be spent turning.
         deadline.map(|deadline| {
@@ -179,13 +179,8 @@ impl Reactor {
             self.accept_again = None;
             self.readable.append(&mut self.postponed);
         }
-        let overdue = |(&conn, source): (&ConnId, &Source)| match source {
-            Source::Connection(connection) => {
-                connection.close_by.is_some_and(|deadline| now >= deadline).then_some(conn)
-            }
-            _ => None,
-        };
-        for conn in self.sources.iter().filter_map(overdue).collect::<Vec<_>>() {
+        let overdue = self.closing.iter().filter(|(_, deadline)| now >= **deadline);
+        for conn in overdue.map(|(&conn, _)| conn).collect::<Vec<_>>() {
             self.remove(conn);
         }
     }
@@ -321,6 +316,7 @@ impl Reactor {
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&raw));
         }
+        self.closing.remove(&conn);
         self.readable.remove(&conn);
         self.ending.remove(&conn);
         self.unflushed.remove(&conn);
@@ -360,8 +356,8 @@ impl Reactor {
             }
             Output::Close(conn) => self.remove(conn),
             Output::CloseWhenSent(conn) => {
-                if let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) {
-                    connection.close_by = Instant::now().checked_add(CLOSE_TIMEOUT);
+                if self.sources.contains_key(&conn) {
+                    self.closing.insert(conn, clock::after(Instant::now(), CLOSE_TIMEOUT));
                     self.unflushed.insert(conn);
                 }
             }
@@ -405,7 +401,7 @@ impl Reactor {
 
     fn flush(&mut self, conn: ConnId) {
         let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
-        let closing = connection.close_by.is_some();
+        let closing = self.closing.contains_key(&conn);
         match connection.flush() {
             Flushed::Everything if closing => self.remove(conn),
             Flushed::Everything | Flushed::Partly => {}

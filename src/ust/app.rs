@@ -106,18 +106,18 @@ struct Watch {
 impl Watch {
     fn next_check(&self, attention: Attention) -> Instant {
         let quiet = after(attention.progress, SUSPICION);
-        self.check.max(quiet.min(after(self.since, PATIENCE).max(attention.next)))
+        self.check.max(quiet.min(after(self.since, PATIENCE))).max(attention.next)
     }
 }
 
 /// When processes are looked at. A look costs as much as dozens of messages, so a crowd of applications that all
-/// wait for the CPU must not have each of them looked at: as long as some answer, only the one that has waited
-/// longest is, and the next one after a while, or at once if that one turns out to be suspended.
+/// wait for the CPU must not have each of them looked at: the one that has waited longest is, and the next one after
+/// a while, or at once if that one turns out to be suspended.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// When an application has last answered.
     progress: Instant,
-    /// When the next one is looked at if some answer.
+    /// When the next one may be looked at.
     next: Instant,
 }
 
@@ -130,11 +130,6 @@ impl Attention {
     /// An application has answered.
     pub fn answered(&mut self, now: Instant) {
         self.progress = now;
-    }
-
-    /// Whether some applications answer.
-    pub fn is_crowd(&self, now: Instant) -> bool {
-        now < after(self.progress, SUSPICION)
     }
 
     /// A process is looked at.

@@ -88,6 +88,10 @@ pub struct BufferedChannel {
     pub number: u32,
     /// Its number at the consumer daemon.
     pub key: u64,
+    /// How many streams it was handed over with.
+    pub streams: u32,
+    /// Bytes that it has written, as far as the consumer daemon has told.
+    written: u64,
     stage: Stage,
 }
 
@@ -135,6 +139,9 @@ pub struct Buffers {
     pub retired: bool,
     /// What it lost is among the losses of the gone.
     pub counted: bool,
+    /// Whether the consumer daemon writes what comes. Else it does so for a snapshot only: then it asks for the
+    /// metadata itself, and nothing is pushed.
+    monitored: bool,
     /// What the channels hold.
     pub registry: Registry,
     header: Header,
@@ -165,7 +172,9 @@ impl Buffers {
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
-                (id, BufferedChannel { number, key: keys(), stage: Stage::Wanted })
+                let channel =
+                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage: Stage::Wanted };
+                (id, channel)
             })
             .collect();
         Buffers {
@@ -173,6 +182,7 @@ impl Buffers {
             cause,
             retired: false,
             counted: false,
+            monitored: true,
             registry,
             header,
             metadata_key: keys(),
@@ -188,8 +198,15 @@ impl Buffers {
         }
     }
 
+    /// These are the buffers of a session without output: what is in them is written by snapshots.
+    pub fn only_for_snapshots(mut self) -> Self {
+        self.monitored = false;
+        self
+    }
+
     /// What can be asked now; each thing is named once. The metadata channel comes after all data channels, and
-    /// only when there is text to push: as long as it is empty, the consumer daemon calls data pending.
+    /// only when there is text to push: as long as one that is monitored is empty, the consumer daemon calls data
+    /// pending.
     pub fn needs(&mut self) -> Vec<Need> {
         if self.directory == Directory::Wanted {
             self.directory = Directory::Asked(1);
@@ -214,7 +231,7 @@ impl Buffers {
         }
         let settled = self.data_channels_settled();
         match self.metadata {
-            MetadataStage::Wanted if self.metadata_wanted && settled => {
+            MetadataStage::Wanted if (self.metadata_wanted || !self.monitored) && settled => {
                 self.metadata = MetadataStage::Asked;
                 needs.push(Need::Metadata);
             }
@@ -287,6 +304,8 @@ impl Buffers {
     /// The consumer daemon handed over a channel, or not. Buffers without a stream are none.
     pub fn channel_handed_over(&mut self, id: ChannelId, buffers: Option<ChannelBuffers>) {
         if let Some(channel) = self.channels.get_mut(&id) {
+            let streams = buffers.as_ref().map_or(0, |buffers| buffers.streams.len());
+            channel.streams = u32::try_from(streams).unwrap_or(u32::MAX);
             channel.stage = match buffers.filter(|buffers| !buffers.streams.is_empty()) {
                 Some(buffers) => Stage::Ready(Rc::new(buffers)),
                 None => Stage::Failed,
@@ -348,6 +367,17 @@ impl Buffers {
         self.channels.get(&id)
     }
 
+    /// The channel that the consumer daemon knows by this number.
+    pub fn channel_by_key(&self, key: u64) -> Option<ChannelId> {
+        self.channels.iter().find(|(_, channel)| channel.key == key).map(|(&id, _)| id)
+    }
+
+    /// A channel has written this much in all. Returns by how much that has grown.
+    pub fn consumed(&mut self, id: ChannelId, total: u64) -> u64 {
+        let Some(channel) = self.channels.get_mut(&id) else { return 0 };
+        total.saturating_sub(std::mem::replace(&mut channel.written, total))
+    }
+
     /// Consumer daemon's numbers of the data channels that exist there.
     pub fn data_keys(&self) -> impl Iterator<Item = (ChannelId, u64)> + '_ {
         let ready = |(&id, channel): (&ChannelId, &BufferedChannel)| {
@@ -359,6 +389,18 @@ impl Buffers {
     /// Whether the consumer daemon has a metadata channel that takes text.
     pub fn metadata_ready(&self) -> bool {
         self.metadata == MetadataStage::Ready
+    }
+
+    /// Whether it is known if there will be a metadata channel.
+    pub fn metadata_settled(&self) -> bool {
+        matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
+    }
+
+    /// Whether nothing of it is being made.
+    pub fn is_complete(&self) -> bool {
+        let making =
+            matches!(self.metadata, MetadataStage::Asked | MetadataStage::Made | MetadataStage::SettingUp);
+        self.directory == Directory::Made && self.data_channels_settled() && !making
     }
 
     fn data_channels_settled(&self) -> bool {
@@ -388,9 +430,11 @@ impl Buffers {
         (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
     }
 
-    /// Whether the consumer daemon has no part in some of the text yet, and can be given it.
+    /// Whether the consumer daemon has no part in some of the text yet, and is to be given it unasked.
     pub fn has_undelivered(&self) -> bool {
-        self.metadata != MetadataStage::Failed && self.delivered < self.registry.text().len()
+        self.monitored
+            && self.metadata != MetadataStage::Failed
+            && self.delivered < self.registry.text().len()
     }
 
     /// Whether a push can be made now.

@@ -6,6 +6,7 @@
 //! Nothing here does I/O, and nothing here knows of clients.
 
 pub mod app;
+pub mod buffer_table;
 pub mod buffers;
 pub mod listing;
 pub mod mirror;

@@ -172,14 +172,15 @@ pub fn stream(types: Types<'_>, chan_id: u32, contexts: &[Field]) -> Result<Stri
 ///
 /// The fields cannot be described.
 pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> Result<String, Error> {
-    let RegisterEvent { name, loglevel, .. } = event;
+    let RegisterEvent { loglevel, .. } = event;
+    let name = Quoted(&event.name);
     let mut block = Block::default();
     write!(
         block,
         "event {{\n\tname = \"{name}\";\n\tid = {id};\n\tstream_id = {chan_id};\n\tloglevel = {loglevel};\n"
     )?;
     if let Some(uri) = &event.model_emf_uri {
-        writeln!(block, "\tmodel.emf.uri = \"{uri}\";")?;
+        writeln!(block, "\tmodel.emf.uri = \"{}\";", Quoted(uri))?;
     }
     block.write_str("\tfields := struct {\n")?;
     fields::write(types, &event.fields, &mut block)?;
@@ -187,22 +188,16 @@ pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> 
     Ok(block.0)
 }
 
-/// `\` and `"` with a `\` in front.
+/// The inside of a string: `\` and `"` with a `\` in front, no end of a line.
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.0.split_inclusive(['\\', '"']) {
-            match part.char_indices().next_back() {
-                Some((end, last @ ('\\' | '"'))) => {
-                    f.write_str(part.get(..end).unwrap_or_default())?;
-                    f.write_char('\\')?;
-                    f.write_char(last)?;
-                }
-                _ => f.write_str(part)?,
-            }
-        }
-        Ok(())
+        self.0.chars().try_for_each(|c| match c {
+            '\\' | '"' => write!(f, "\\{c}"),
+            '\n' => f.write_str("\\n"),
+            other => f.write_char(other),
+        })
     }
 }
 
@@ -286,7 +281,7 @@ trace {{
         writeln!(f, "\ttracer_buffering_scheme = \"{scheme}\";\n\ttracer_buffering_id = {id};")?;
         writeln!(f, "\tarchitecture_bit_width = {};", self.bits_per_long)?;
         // A newline would end the string; the other quoting is that of any string.
-        writeln!(f, "\ttrace_name = \"{}\";", Quoted(&self.trace_name).to_string().replace('\n', "\\n"))?;
+        writeln!(f, "\ttrace_name = \"{}\";", Quoted(&self.trace_name))?;
         writeln!(f, "\ttrace_creation_datetime = \"{}\";", self.created)?;
         writeln!(f, "\thostname = \"{}\";", self.hostname)?;
         if let Scheme::PerPid { pid, name, registered } = &self.scheme {

@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// values: emits events with every kind of field and exits.
+// values [wait]: emits events with every kind of field and exits. With an argument it says "ready PID" and waits
+// for the end of its input first.
+#include <stdio.h>
+#include <unistd.h>
+
 #define LTTNG_UST_TRACEPOINT_CREATE_PROBES
 #define LTTNG_UST_TRACEPOINT_DEFINE
 #include "valuesapp.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const int64_t numbers[] = { 0, 1, -1, 127, 128, -32768, 65535, 0x12345678, INT64_MIN, INT64_MAX };
 	static const int16_t items[] = { 0x0102, -2, 0x7fff };
 	static const int signs[] = { -128, -2, -1, 0, 1, 2, 10, 11, 20, 29, 50 };
 
+	(void) argv;
+	if (argc > 1) {
+		printf("ready %d\n", (int) getpid());
+		fflush(stdout);
+		while (getchar() != EOF)
+			;
+	}
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		lttng_ust_tracepoint(valuesapp, integers, numbers[i]);
 	for (size_t count = 0; count <= 3; count++)

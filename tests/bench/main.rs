@@ -25,7 +25,8 @@ use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use cost::{cpu, peak_kib, settled_cpu};
 use residents::Residents;
@@ -47,6 +48,7 @@ fn bench() {
         eprintln!("round {round} of {rounds}");
         side_by_side(|s| resident_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| short_lived_applications(&Bench { sandbox: s, table: &table }));
+        side_by_side(|s| idle_session(&Bench { sandbox: s, table: &table }));
     }
     if find_program("strace").is_some() {
         side_by_side(|s| joining_application(&Bench { sandbox: s, table: &table }));
@@ -189,6 +191,29 @@ fn short_lived_applications(bench: &Bench) {
 
     bench.lttng(&["destroy"]);
     assert_eq!(trace::events(sandbox, &output).len(), COUNT + 1, "recorded events");
+    daemon.stop();
+}
+
+fn idle_session(bench: &Bench) {
+    // What comes after a start is over by then.
+    const IDLE: Duration = Duration::from_millis(1500);
+    let daemon = bench.daemon();
+    let residents = Residents::start(bench.sandbox, 1);
+    let begin = |name: &str| {
+        bench.lttng(&["create", name, "--output", &bench.sandbox.path(name)]);
+        bench.lttng(&["enable-event", "-u", "testapp:*"]);
+        bench.lttng(&["start"]);
+        sleep(IDLE);
+    };
+    begin("stopped");
+    bench.time(table::IDLE_STOP, &["stop"]);
+    bench.time(table::IDLE_DESTROY, &["destroy"]);
+    begin("rotated");
+    bench.time(table::IDLE_ROTATE, &["rotate"]);
+    sleep(IDLE);
+    bench.time(table::IDLE_CLEAR, &["clear"]);
+    bench.lttng(&["destroy"]);
+    residents.end();
     daemon.stop();
 }
 

@@ -78,6 +78,13 @@ pub struct Commands {
     pub destroy: Figure,
 }
 
+/// Wall clock of commands on an idle session. Clients ask again after 100 to 500 ms as long as the answer is that it
+/// goes on.
+pub const IDLE_ROTATE: Figure = figure("idle session, `rotate`: wall clock", Unit::Time, Some(0.25));
+pub const IDLE_CLEAR: Figure = figure("idle session, `clear`: wall clock", Unit::Time, Some(0.25));
+pub const IDLE_STOP: Figure = figure("idle session, `stop`: wall clock", Unit::Time, Some(0.25));
+pub const IDLE_DESTROY: Figure = figure("idle session, `destroy`: wall clock", Unit::Time, Some(0.25));
+
 /// All that was measured.
 #[derive(Default)]
 pub struct Table {

@@ -305,3 +305,55 @@ fn the_output_directory_may_be_given_in_several_ways() {
         daemon.stop();
     });
 }
+
+#[test]
+fn fields_of_every_type_are_listed() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let values = App::start_program(s, "values", &["wait"]);
+        let clash = App::start_program(s, "clash-text", &[]);
+        let provider = App::start_program(s, "provider", &[]);
+        s.lttng_unordered(&["list", "-u"]).ok();
+        s.lttng_unordered(&["list", "-u", "--fields"]).ok();
+        s.lttng_xml(&["list", "-u"]).ok();
+        s.lttng_xml(&["list", "-u", "--fields"]).ok();
+        drop((values, clash, provider));
+        daemon.stop();
+    });
+}
+
+#[test]
+fn status_in_every_state() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        s.lttng_xml(&["status"]).fails();
+        s.lttng(&["create", "s", "--output", &s.path("trace")]).ok();
+        s.lttng(&["create", "other", "--output", &s.path("other")]).ok();
+        s.lttng(&["set-session", "s"]).ok();
+        let show = |s: &Sandbox| {
+            s.lttng_unordered(&["status"]).ok();
+            s.lttng_xml(&["status"]).ok();
+            s.lttng_unordered(&["list", "s", "--domain"]).ok();
+            s.lttng_xml(&["list", "s", "--domain"]).ok();
+            s.lttng_unordered(&["list", "s", "--userspace"]);
+            s.lttng_xml(&["list"]).ok();
+        };
+        show(s);
+        s.lttng(&["enable-channel", "-u", "a,b"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "a", "testapp:tick,testapp:note", "--loglevel=INFO"]).ok();
+        s.lttng(&["disable-event", "-u", "-c", "a", "testapp:note"]).ok();
+        s.lttng(&["add-context", "-u", "-c", "b", "-t", "vpid"]).ok();
+        s.lttng(&["disable-channel", "-u", "b"]).ok();
+        s.lttng(&["track", "-u", "--vpid", "1"]).ok();
+        show(s);
+        s.lttng(&["list", "s", "-c", "a"]).ok();
+        s.lttng_xml(&["list", "s", "-c", "b"]).ok();
+        s.lttng(&["start"]).ok();
+        show(s);
+        s.lttng(&["stop"]).ok();
+        show(s);
+        s.lttng(&["destroy"]).ok();
+        s.lttng(&["status"]).fails();
+        daemon.stop();
+    });
+}

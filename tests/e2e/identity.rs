@@ -2,7 +2,9 @@
 //! Applications of several users, and processes that become other processes.
 
 use std::fs;
+use std::path::Path;
 
+use crate::lifecycle::tracing_group;
 use crate::processes::layout;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
@@ -135,5 +137,155 @@ fn a_child_of_a_fork_has_buffers_of_its_own() {
         assert_eq!(numbers(&events(s, &trace), "testapp:tick"), want);
         assert_eq!(fs::read_dir(format!("{trace}/ust/pid")).unwrap().count(), 2);
         daemon.stop();
+    });
+}
+
+/// Two members of the tracing group, with users of their own.
+pub fn members() -> Option<[User; 2]> {
+    let groups: &'static [u32] = Box::leak(Box::new([tracing_group()?]));
+    is_root().then_some([User { uid: 1, gid: 1, groups }, User { uid: 54323, gid: 54323, groups }])
+}
+
+#[test]
+fn members_of_the_tracing_group_record_everybody_and_own_the_files() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
+            let daemon = Daemon::start(s);
+            let trace = s.home_of(member).join("trace").to_string_lossy().into_owned();
+            let lttng = |args: &[&str]| s.lttng_as(member, args);
+            let mut early = App::start_as(s, FIRST);
+            lttng(&["create", "s", "--output", &trace]).ok();
+            lttng(&["enable-channel", "-u", buffers, "c"]).ok();
+            lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            lttng(&["start"]).ok();
+            let mut apps = [App::start_as(s, SECOND), App::start(s), App::start_as(s, member)];
+            early.tell("tick 0 2");
+            for (number, app) in apps.iter_mut().enumerate() {
+                app.tell(&format!("tick {} 2", number * 10 + 10));
+            }
+            // The applications of all users are listed.
+            let listed = s.run_as(member, "lttng", &["list", "-u"]).ok().stdout;
+            assert_eq!(listed.matches("PID: ").count(), 4, "{listed}");
+            lttng(&["regenerate", "statedump"]).ok();
+            lttng(&["status"]).ok();
+            lttng(&["stop"]).ok();
+            lttng(&["destroy"]).ok();
+            assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21, 30, 31]);
+            s.note("layout", &layout(s, &trace), Order::Fixed);
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn a_member_cannot_write_where_the_member_may_not() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
+            let daemon = Daemon::start(s);
+            // The directory above is root's.
+            let trace = s.path("trace");
+            s.lttng_as(member, &["create", "s", "--output", &trace]).ok();
+            s.lttng_as(member, &["enable-channel", "-u", buffers, "c"]).ok();
+            s.lttng_as(member, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            let mut app = App::start(s);
+            s.lttng_as(member, &["start"]);
+            app.tell("tick 0 2");
+            s.lttng_as(member, &["destroy"]);
+            assert!(!Path::new(&trace).exists());
+            app.exit();
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn members_see_and_control_their_own_sessions_only() {
+    side_by_side(|s| {
+        let Some([first, second]) = members() else { return skip("needs root and a group `tracing`") };
+        let daemon = Daemon::start(s);
+        s.lttng(&["create", "roots", "--output", &s.path("roots")]).ok();
+        // (The stock daemon makes a session's user space part before it looks at who asks.)
+        s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
+        for (user, name) in [(first, "firsts"), (second, "seconds")] {
+            let trace = s.home_of(user).join("trace").to_string_lossy().into_owned();
+            s.lttng_as(user, &["create", name, "--output", &trace]).ok();
+            s.lttng_as(user, &["enable-event", "-u", "testapp:tick"]).ok();
+        }
+        for user in [first, second] {
+            s.lttng_as(user, &["list"]).ok();
+            s.lttng_as(user, &["--mi", "xml", "list"]).ok();
+        }
+        s.lttng(&["list"]).ok();
+        s.lttng_xml(&["list"]).ok();
+        for name in ["roots", "firsts"] {
+            for command in [
+                &["list", name][..],
+                &["start", name],
+                &["stop", name],
+                &["destroy", name],
+                &["enable-channel", "-u", "-s", name, "c"],
+                &["disable-channel", "-u", "-s", name, "channel0"],
+                &["enable-event", "-u", "-s", name, "testapp:note"],
+                &["disable-event", "-u", "-s", name, "testapp:tick"],
+                &["add-context", "-u", "-s", name, "-t", "vpid"],
+                &["track", "-u", "-s", name, "--vpid", "1"],
+                &["untrack", "-u", "-s", name, "--vpid", "1"],
+                &["regenerate", "metadata", "-s", name],
+                &["regenerate", "statedump", "-s", name],
+                &["set-session", name],
+            ] {
+                s.lttng_as(second, command);
+            }
+        }
+        // Nothing of it has changed.
+        s.lttng_unordered(&["list", "roots"]).ok();
+        s.lttng_unordered(&["list", "firsts"]).ok();
+        // `--all` means all that a user may see.
+        s.lttng_as(second, &["destroy", "--all"]).ok();
+        s.lttng(&["list"]).ok();
+        // Root may change everything, and the files stay the owner's.
+        s.lttng(&["enable-event", "-u", "-s", "firsts", "testapp:note"]).ok();
+        s.lttng(&["start", "firsts"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 1");
+        app.tell("note 1 1");
+        s.lttng(&["destroy", "firsts"]).ok();
+        let trace = s.home_of(first).join("trace").to_string_lossy().into_owned();
+        let all = events(s, &trace);
+        assert_eq!((numbers(&all, "testapp:tick"), numbers(&all, "testapp:note")), (vec![0], vec![1]));
+        app.exit();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn an_application_is_recorded_by_both_daemons() {
+    side_by_side(|s| {
+        if !is_root() {
+            return skip("only root can act as another user");
+        }
+        let roots = Daemon::start(s);
+        let own = Daemon::start_as(s, FIRST, &[]);
+        let trace = start(s, &[]);
+        let mine = s.home_of(FIRST).join("trace").to_string_lossy().into_owned();
+        s.lttng_as(FIRST, &["create", "mine", "--output", &mine]).ok();
+        s.lttng_as(FIRST, &["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng_as(FIRST, &["start"]).ok();
+        let mut app = App::start_as(s, FIRST);
+        let mut other = App::start_as(s, SECOND);
+        app.tell("tick 0 2");
+        app.tell("note 1 1");
+        other.tell("tick 10 2");
+        s.lttng_as(FIRST, &["list", "-u"]).ok();
+        s.lttng_as(FIRST, &["destroy"]).ok();
+        own.stop();
+        app.tell("tick 20 2");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21]);
+        let all = events(s, &mine);
+        assert_eq!((numbers(&all, "testapp:tick"), numbers(&all, "testapp:note")), (vec![0, 1], vec![1]));
+        roots.stop();
     });
 }

@@ -465,7 +465,7 @@ fn a_user_may_choose_another_home() {
 }
 
 /// The tracing group, if the machine has one.
-fn tracing_group() -> Option<u32> {
+pub fn tracing_group() -> Option<u32> {
     let groups = fs::read_to_string("/etc/group").ok()?;
     let line = groups.lines().find_map(|line| line.strip_prefix("tracing:"))?;
     line.split(':').nth(1)?.parse().ok()

@@ -153,7 +153,7 @@ fn channels_of_a_live_session() {
         s.lttng(&["enable-channel", "-u", "--switch-timer=1000", "--read-timer=2000", "c"]).ok();
         s.lttng(&["enable-channel", "-u", "--overwrite", "d"]).ok();
         s.lttng(&["enable-event", "-u", "-c", "c", "testapp:*"]).ok();
-        s.lttng(&["list", "s"]).ok();
+        s.lttng_unordered(&["list", "s"]).ok();
         s.lttng_xml(&["list", "s"]).ok();
         s.lttng(&["start"]).ok();
         s.lttng(&["destroy"]).ok();

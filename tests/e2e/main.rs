@@ -5,21 +5,30 @@
 //! One program, not one per file: the tests share the machine through one lock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod appcontexts;
+mod channels;
 mod commands;
 mod contexts;
 mod errors;
+mod filters;
 mod footprint;
 mod foreign;
+mod helpers;
 mod hostile;
 mod identity;
+mod library;
 mod lifecycle;
 mod live;
 mod metadata;
 mod misbehaving;
 mod network;
 mod processes;
+mod reckless;
 mod record;
 mod regenerate;
+mod rules;
 mod shm;
+mod snapshot;
+mod snapshot_outputs;
 mod support;
 mod trackers;

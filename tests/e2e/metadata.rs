@@ -9,7 +9,7 @@ use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
 use crate::support::trace::{Event, events, numbers};
-use crate::support::{Sandbox, ours, side_by_side};
+use crate::support::{Sandbox, ours, ours_only, side_by_side};
 
 /// Directories below `path` that hold a metadata file, sorted.
 fn trace_dirs(path: &Path) -> Vec<PathBuf> {
@@ -99,13 +99,38 @@ fn every_type_of_field() {
 
 #[test]
 fn every_context() {
-    side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let contexts = [BUILT_IN, &["$app.some:thing"]].concat();
-        let trace = record_values(s, "--buffers-uid", &contexts);
-        s.note("metadata", &text(s, &trace), Order::Fixed);
-        daemon.stop();
-    });
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            let daemon = Daemon::start(s);
+            let more = ["$app.some:thing", "perf:thread:page-fault", "perf:thread:cpu-clock", "$app.a_b:c.d"];
+            let contexts = [BUILT_IN, &more].concat();
+            let trace = record_values(s, buffers, &contexts);
+            s.note("metadata", &text(s, &trace), Order::Fixed);
+            s.note("events", &lines(&events(s, &trace)), Order::Fixed);
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn names_with_special_characters() {
+    for buffers in ["--buffers-uid", "--buffers-pid"] {
+        side_by_side(|s| {
+            let daemon = Daemon::start(s);
+            let trace = s.path("trace");
+            let (session, channel) = ("a \"quoted\" \\ n\u{e4}me", "c \"h\" {");
+            s.lttng(&["create", session, "--output", &trace]).ok();
+            s.lttng(&["enable-channel", "-u", buffers, "-s", session, channel]).ok();
+            s.lttng(&["enable-event", "-u", "-s", session, "-c", channel, "testapp:tick"]).ok();
+            s.lttng(&["start", session]).ok();
+            App::start(s).tell("tick 0 2");
+            s.lttng(&["list"]).ok();
+            s.lttng(&["destroy", "--all"]).ok();
+            assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1]);
+            s.note("metadata", &text(s, &trace), Order::Fixed);
+            daemon.stop();
+        });
+    }
 }
 
 #[test]
@@ -248,33 +273,37 @@ fn an_event_with_different_fields_in_two_programs() {
 
 #[test]
 fn a_library_that_comes_and_goes() {
-    side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = s.path("trace");
-        s.lttng(&["create", "s", "--output", &trace]).ok();
-        s.lttng(&["enable-event", "-u", "libraryapp:tick"]).ok();
-        s.lttng(&["start"]).ok();
-        let library = s.program("library.so");
-        let mut app = App::start_program(s, "loader", &[&library.to_string_lossy()]);
-        assert_eq!(app.ask("emit 0 1"), "not loaded");
-        for round in 0..5 {
-            app.tell("load");
-            app.tell(&format!("emit {} 2", round * 10));
-            s.run("lttng", &["list", "-u"]).ok();
-            app.tell("unload");
-        }
+    side_by_side(|s| load_and_unload(s, "--buffers-uid"));
+    ours_only("it loses the events of a provider that comes back", |s| load_and_unload(s, "--buffers-pid"));
+}
+
+fn load_and_unload(s: &Sandbox, buffers: &str) {
+    let daemon = Daemon::start(s);
+    let trace = s.path("trace");
+    s.lttng(&["create", "s", "--output", &trace]).ok();
+    s.lttng(&["enable-channel", "-u", buffers, "c"]).ok();
+    s.lttng(&["enable-event", "-u", "-c", "c", "libraryapp:tick"]).ok();
+    s.lttng(&["start"]).ok();
+    let library = s.program("library.so");
+    let mut app = App::start_program(s, "loader", &[&library.to_string_lossy()]);
+    assert_eq!(app.ask("emit 0 1"), "not loaded");
+    for round in 0..5 {
         app.tell("load");
-        app.tell("emit 100 2");
-        s.lttng_unordered(&["list", "-u"]).ok();
+        app.tell(&format!("emit {} 2", round * 10));
+        s.run("lttng", &["list", "-u"]).ok();
         app.tell("unload");
-        s.lttng_unordered(&["list", "-u"]).ok();
-        app.exit();
-        s.lttng(&["destroy"]).ok();
-        assert_eq!(
-            numbers(&events(s, &trace), "libraryapp:tick"),
-            [0, 1, 10, 11, 20, 21, 30, 31, 40, 41, 100, 101]
-        );
-        s.note("metadata", &text(s, &trace), Order::Fixed);
-        daemon.stop();
-    });
+    }
+    app.tell("load");
+    app.tell("emit 100 2");
+    s.lttng_unordered(&["list", "-u"]).ok();
+    app.tell("unload");
+    s.lttng_unordered(&["list", "-u"]).ok();
+    app.exit();
+    s.lttng(&["destroy"]).ok();
+    assert_eq!(
+        numbers(&events(s, &trace), "libraryapp:tick"),
+        [0, 1, 10, 11, 20, 21, 30, 31, 40, 41, 100, 101]
+    );
+    s.note("metadata", &text(s, &trace), Order::Fixed);
+    daemon.stop();
 }

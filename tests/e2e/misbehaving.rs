@@ -141,10 +141,10 @@ fn come_and_go(s: &Sandbox, buffers: &str, round: usize) -> String {
 }
 
 #[test]
-fn a_thousand_short_lived_applications() {
+fn ten_thousand_short_lived_applications() {
     ours_only("its memory grows", |s| {
-        let trace = come_and_go(s, "--buffers-uid", 200);
-        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), (0..1000).collect::<Vec<i64>>());
+        let trace = come_and_go(s, "--buffers-uid", 2000);
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), (0..10_000).collect::<Vec<i64>>());
     });
 }
 

@@ -437,3 +437,72 @@ fn a_session_that_the_relay_daemon_refuses() {
         daemon.stop();
     });
 }
+
+#[test]
+fn snapshots_to_a_relay_daemon() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--snapshot", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        s.lttng(&["snapshot", "record"]).ok();
+        note_relay(s, &relay);
+        app.tell("tick 10 10");
+        s.lttng(&["snapshot", "record", "--name=mine", "net://127.0.0.1/below"]).ok();
+        s.lttng(&["snapshot", "record", "net://127.0.0.1:1:2"]).fails();
+        s.lttng(&["destroy"]).ok();
+        app.exit();
+        s.note("relay", &relay.tree(s), Order::Fixed);
+        daemon.stop();
+    });
+}
+
+/// Replaces every `YYYYmmddTHHMMSS+hhmm`.
+fn without_times(tree: &str) -> String {
+    let mut text = String::new();
+    for piece in tree.split_inclusive(['/', '-', ' ']) {
+        let is_time = piece.len() >= 20 && piece.as_bytes().get(8) == Some(&b'T');
+        text.push_str(if is_time { "TIME" } else { piece });
+    }
+    text
+}
+
+#[test]
+fn rotation_and_clearing_at_a_relay_daemon() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 10");
+        let rotated = s.run("lttng", &["rotate"]).ok();
+        assert!(rotated.stdout.contains("tcp://127.0.0.1"), "{}", rotated.stdout);
+        app.tell("tick 10 10");
+        s.run("lttng", &["clear"]).ok();
+        app.tell("tick 20 10");
+        s.lttng(&["stop"]).ok();
+        // The stock daemon does not say where the last archive is.
+        s.run("lttng", &["destroy"]).ok();
+        app.exit();
+        s.note("relay", &without_times(&relay.tree(s)), Order::Fixed);
+        // The packets that were cleared are missing, and the reader says so.
+        let read = s.run("babeltrace2", &["--no-delta", &relay.output]).ok();
+        let ticks: Vec<&str> = read.stdout.lines().filter_map(|line| line.rsplit(", ").next()).collect();
+        assert_eq!(ticks.len(), 20);
+        s.note("events", &ticks.join("\n"), Order::Fixed);
+        let strict = Relay::start_with(s, "strict", [7001, 7002, 7003], &["--disallow-clear"]);
+        s.lttng(&["create", "t", "--set-url=net://127.0.0.1:7001:7002"]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["clear"]).ok();
+        s.lttng(&["start"]).ok();
+        s.lttng(&["clear"]).fails();
+        s.lttng(&["destroy"]).ok();
+        s.note("relay", &strict.tree(s), Order::Fixed);
+        daemon.stop();
+    });
+}

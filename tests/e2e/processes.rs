@@ -24,10 +24,10 @@ pub fn layout(s: &Sandbox, trace: &str) -> String {
         .stdout
         .lines()
         .filter(|line| !line.contains("/c_") || line.contains("/c_0"))
-        .map(|line| match line.split_once("pid/emitter-") {
-            Some((before, rest)) => {
+        .map(|line| match line.strip_prefix("ust/pid/").and_then(|rest| rest.split_once('-')) {
+            Some((program, rest)) => {
                 let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-                format!("{before}pid/emitter-N-DATE{rest}")
+                format!("ust/pid/{program}-N-DATE{rest}")
             }
             None => line.to_owned(),
         })

@@ -7,7 +7,7 @@ use crate::support::normalise::Order;
 use crate::support::sandbox::User;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
-use crate::support::{Sandbox, is_root, side_by_side, skip};
+use crate::support::{Sandbox, is_root, ours_only, side_by_side, skip};
 
 /// A user without a name.
 const STRANGER: User = User { uid: 54321, gid: 54322, groups: &[] };
@@ -149,6 +149,31 @@ fn what_is_refused() {
 }
 
 #[test]
+fn odd_numbers_and_lists() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        session(s);
+        for option in ["--vpid", "--vuid", "--vgid"] {
+            for value in ["0", "1,2,3", "3,4", "2147483647", "-1", "1,,2", "", ",", " 5", "0x10", "007"] {
+                s.lttng(&["track", "-u", &format!("{option}={value}")]);
+            }
+            list(s);
+            for value in ["0", "1,2,3", "99"] {
+                s.lttng(&["untrack", "-u", &format!("{option}={value}")]);
+            }
+            list(s);
+        }
+        s.lttng(&["track", "-u", "--vuid", &"x".repeat(300)]);
+        s.lttng(&["track", "-u"]);
+        s.lttng(&["track", "-u", "--all"]);
+        s.lttng(&["track", "-u", "--vpid"]);
+        s.lttng(&["untrack", "-u"]);
+        list(s);
+        daemon.stop();
+    });
+}
+
+#[test]
 fn the_process_that_is_tracked_is_recorded() {
     side_by_side(|s| {
         let daemon = Daemon::start(s);
@@ -250,6 +275,29 @@ fn users_and_groups_are_recorded_as_tracked() {
         late.tell("tick 40 1");
         s.lttng(&["destroy"]).ok();
         assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [1, 2, 11, 21, 31, 32, 40]);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn tracking_keeps_what_a_process_recorded_before() {
+    ours_only("it makes the process's buffers and files again", |s| {
+        let daemon = Daemon::start(s);
+        let trace = s.path("trace");
+        s.lttng(&["create", "s", "--output", &trace]).ok();
+        s.lttng(&["enable-channel", "-u", "--buffers-pid", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        s.lttng(&["start"]).ok();
+        let mut app = App::start(s);
+        app.tell("tick 0 2");
+        change(s, "track", &app);
+        app.tell("tick 10 2");
+        change(s, "untrack", &app);
+        eventually("it is let go", || app.ask("enabled tick") == "no");
+        change(s, "track", &app);
+        app.tell("tick 20 2");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 10, 11, 20, 21]);
         daemon.stop();
     });
 }

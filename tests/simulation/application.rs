@@ -126,6 +126,8 @@ pub struct Application {
     pub steps: usize,
     /// Commands that it refused although nobody told it to.
     pub refused: Vec<Message>,
+    /// It was suspended once.
+    pub was_suspended: bool,
     /// Its `main` may run.
     pub released: bool,
     /// How often something was sent to it, and the number when its `main` was released.
@@ -156,6 +158,7 @@ impl Application {
             fault: None,
             steps: 0,
             refused: Vec::new(),
+            was_suspended: false,
             released: false,
             bursts: 0,
             bursts_until_released: 0,
@@ -386,7 +389,10 @@ impl Application {
                 session.enabled = false;
             }
             reply = Reply::error(message.handle, &message.command, code::INVAL);
-            self.refused.push(message);
+            // While it was suspended nobody waited for it: the session may be gone by now.
+            if !self.was_suspended {
+                self.refused.push(message);
+            }
         }
         self.answer(&reply, None, effects);
         true

@@ -4,6 +4,7 @@
 use lttng_protocol::client::{
     Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
     Instrumentation, NetworkOutput, Overwrite, Reply, SessionDescriptor, SessionKind, SessionOutput,
+    SnapshotOutput,
 };
 use lttng_sessiond::output::ConnId;
 
@@ -72,6 +73,49 @@ pub fn create_remote(session: &str, live: Option<u64>) -> Request {
         output: SessionOutput::Network(Some(Box::new(NetworkOutput::local()))),
     };
     request("", None, &Body::CreateSession { home: None, descriptor })
+}
+
+/// A session that keeps its data for snapshots, which go to a folder of its name.
+pub fn create_for_snapshots(session: &str) -> Request {
+    let descriptor = SessionDescriptor {
+        kind: SessionKind::Snapshot,
+        name: Some(session.to_owned()),
+        output: SessionOutput::Local(Some(format!("/snapshots/{session}"))),
+    };
+    request("", None, &Body::CreateSession { home: None, descriptor })
+}
+
+/// An output for snapshots, or what a request says of one, without a URL.
+pub fn output() -> SnapshotOutput {
+    SnapshotOutput {
+        id: 0,
+        max_size: None,
+        name: String::new(),
+        control_url: String::new(),
+        data_url: String::new(),
+    }
+}
+
+pub fn add_output(session: &str, output: SnapshotOutput) -> Request {
+    request(session, None, &Body::SnapshotAddOutput(Box::new(output)))
+}
+
+pub fn remove_output(session: &str, output: SnapshotOutput) -> Request {
+    request(session, None, &Body::SnapshotDelOutput(Box::new(output)))
+}
+
+pub fn list_outputs(session: &str) -> Request {
+    request(session, None, &Body::SnapshotListOutput)
+}
+
+pub fn record_snapshot(session: &str, output: SnapshotOutput) -> Request {
+    request(session, None, &Body::SnapshotRecord(Box::new(output)))
+}
+
+/// The same with buffers of each process.
+pub fn per_process(request: Request) -> Request {
+    let header = Header { buffer_type: BufferType::PerPid.number(), ..request.header };
+    Request { header, ..request }
 }
 
 pub fn channel(name: &str) -> Channel {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lttng_protocol::consumer::{
     AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, READY,
-    REQUEST_LEN, RelaySocketKind, Status, StreamHead, UstRequest,
+    REQUEST_LEN, RelaySocketKind, SnapshotChannel, Status, StreamHead, UstRequest,
 };
 use lttng_protocol::{Reader, Writer};
 use lttng_sessiond::output::{ConnId, ConsumerKind};
@@ -106,6 +106,10 @@ impl Channel {
 #[derive(Debug, Default)]
 pub struct Chunk {
     pub closed: bool,
+    /// The name that it was given; empty if it has an ordinary one.
+    pub name: String,
+    /// Keys of the channels that were written to it at once, as a snapshot, in this order.
+    pub snapshot: Vec<u64>,
     /// How often it is said to be in use after it was closed.
     uses: usize,
 }
@@ -113,7 +117,7 @@ pub struct Chunk {
 #[derive(Debug)]
 enum Expect {
     Request,
-    Descriptor { chunk: Option<(u64, u64)> },
+    Descriptor { chunk: Option<(u64, u64, String)> },
     Relay { id: u64, kind: RelaySocketKind },
     Text { key: u64, offset: u64, length: u64 },
 }
@@ -153,6 +157,8 @@ pub struct Consumer {
     pub pending: usize,
     expect: Expect,
     talk: Metadata,
+    /// Key of the metadata channel that is being written to a snapshot: its text is asked for before the answer.
+    wants_text: Option<u64>,
     input: Inbox,
     metadata_input: Inbox,
     hung: bool,
@@ -179,6 +185,7 @@ impl Consumer {
             pending: 1,
             expect: Expect::Request,
             talk: Metadata::Idle,
+            wants_text: None,
             input: Inbox::default(),
             metadata_input: Inbox::default(),
             hung: false,
@@ -273,9 +280,9 @@ impl Consumer {
             }
             _ => {}
         }
-        if self.trouble == Some(Trouble::Curious)
-            && let Some(request) = self.question()
-        {
+        let wants_text = self.wants_text.take().and_then(|key| self.question_about(key));
+        let curious = self.trouble == Some(Trouble::Curious);
+        if let Some(request) = wants_text.or_else(|| self.question().filter(|_| curious)) {
             effects.send(self.metadata.unwrap(), request.encode());
             self.talk = Metadata::Asked { request, then: messages };
             return true;
@@ -297,45 +304,57 @@ impl Consumer {
         })
     }
 
+    fn question_about(&self, key: u64) -> Option<MetadataRequest> {
+        let asked = &self.channels.get(&key)?.asked;
+        Some(MetadataRequest {
+            session_id: asked.session_id,
+            session_id_per_pid: asked.session_id_per_pid,
+            uid: asked.app_uid,
+            key,
+            ..self.question()?
+        })
+    }
+
     /// The next whole message on the command connection, as a function that answers it.
     #[allow(clippy::type_complexity)]
     fn next_answer(&mut self) -> Option<Box<dyn FnOnce(&mut Self, Option<Trouble>) -> Vec<Message>>> {
-        match self.expect {
+        match std::mem::replace(&mut self.expect, Expect::Request) {
             Expect::Request => {
                 let bytes = self.input.take(REQUEST_LEN)?;
                 let request = UstRequest::decode(&bytes).expect("a request that exists");
                 Some(Box::new(move |this, trouble| this.requested(request, trouble)))
             }
             Expect::Descriptor { chunk } => {
-                self.input.take_descriptors(1)?;
-                self.expect = Expect::Request;
+                if self.input.take_descriptors(1).is_none() {
+                    self.expect = Expect::Descriptor { chunk };
+                    return None;
+                }
                 Some(Box::new(move |this, trouble| {
                     let status = refusal(trouble);
                     if let Some(chunk) = chunk.filter(|_| status == 0) {
-                        this.chunks.insert(chunk, Chunk { closed: false, uses: 2 });
+                        this.begin_chunk(chunk);
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
             }
             Expect::Relay { id, kind } => {
-                self.input.take_descriptors(1)?;
-                self.expect = Expect::Request;
+                if self.input.take_descriptors(1).is_none() {
+                    self.expect = Expect::Relay { id, kind };
+                    return None;
+                }
                 Some(Box::new(move |this, trouble| {
                     let status = refusal(trouble);
                     if status == 0 {
-                        let count = this.relays.entry(id).or_default();
-                        let expected =
-                            if *count == 0 { RelaySocketKind::Control } else { RelaySocketKind::Data };
-                        assert_eq!(kind, expected, "the control connection comes first");
-                        *count += 1;
-                        assert!(*count <= 2);
+                        this.take_relay(id, kind);
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
             }
             Expect::Text { key, offset, length } => {
-                let text = self.input.take(usize::try_from(length).unwrap())?;
-                self.expect = Expect::Request;
+                let Some(text) = self.input.take(usize::try_from(length).unwrap()) else {
+                    self.expect = Expect::Text { key, offset, length };
+                    return None;
+                };
                 Some(Box::new(move |this, trouble| {
                     let status = refusal(trouble);
                     if status == 0 {
@@ -432,12 +451,14 @@ impl Consumer {
                 assert_eq!(chunk.credentials, None, "nobody here owns a remote chunk");
                 let known = chunk.relayd_id.is_some_and(|id| self.relays.get(&id) == Some(&2));
                 if known {
-                    self.chunks.insert((chunk.session_id, chunk.chunk_id), Chunk { closed: false, uses: 2 });
+                    self.begin_chunk((chunk.session_id, chunk.chunk_id, chunk.override_name.clone()));
                 }
                 key_status(known, 123)
             }
             UstRequest::CreateTraceChunk(chunk) => {
-                self.expect = Expect::Descriptor { chunk: Some((chunk.session_id, chunk.chunk_id)) };
+                assert!(!chunk.override_name.contains(['/', '.']), "a real one refuses the name");
+                let chunk = (chunk.session_id, chunk.chunk_id, chunk.override_name.clone());
+                self.expect = Expect::Descriptor { chunk: Some(chunk) };
                 0
             }
             UstRequest::PushMetadata { key, target_offset, len, version } => {
@@ -462,6 +483,7 @@ impl Consumer {
             UstRequest::FlushChannel { key } | UstRequest::ClearQuiescentChannel { key } => {
                 key_status(self.channels.contains_key(key), 59)
             }
+            UstRequest::SnapshotChannel(snapshot) => self.write_snapshot(snapshot),
             UstRequest::DestroyChannel { key } => {
                 self.channels.remove(key);
                 0
@@ -482,14 +504,29 @@ impl Consumer {
         }
     }
 
+    fn begin_chunk(&mut self, (session, id, name): (u64, u64, String)) {
+        // That of a snapshot has no streams when the snapshot is over.
+        let uses = if name.is_empty() { 2 } else { 0 };
+        let chunk = Chunk { closed: false, name, snapshot: Vec::new(), uses };
+        assert!(self.chunks.insert((session, id), chunk).is_none(), "numbers are never used twice");
+    }
+
+    fn take_relay(&mut self, id: u64, kind: RelaySocketKind) {
+        let count = self.relays.entry(id).or_default();
+        let expected = if *count == 0 { RelaySocketKind::Control } else { RelaySocketKind::Data };
+        assert_eq!(kind, expected, "the control connection comes first");
+        *count += 1;
+        assert!(*count <= 2);
+    }
+
     fn make_channel(&mut self, asked: &AskChannel) -> i32 {
         assert_ne!(asked.key, 0, "keys are never 0");
         assert!(!self.channels.contains_key(&asked.key), "keys are never used twice");
         if let Some(id) = asked.relayd_id {
             assert_eq!(self.relays.get(&id), Some(&2), "an unknown relay daemon");
         }
-        let chunk = (asked.session_id, asked.chunk_id.expect("a channel without a trace chunk"));
-        if !self.chunks.contains_key(&chunk) {
+        assert_eq!(asked.monitor, asked.chunk_id.is_some(), "a trace chunk for what is written all the time");
+        if asked.chunk_id.is_some_and(|chunk| !self.chunks.contains_key(&(asked.session_id, chunk))) {
             return 118;
         }
         if asked.kind == ChannelKind::Metadata {
@@ -506,6 +543,28 @@ impl Consumer {
             hang_up: None,
         };
         self.channels.insert(asked.key, channel);
+        0
+    }
+
+    fn write_snapshot(&mut self, wanted: &SnapshotChannel) -> i32 {
+        let Some(channel) = self.channels.get(&wanted.key).filter(|channel| !channel.closed) else {
+            return 119;
+        };
+        let asked = &channel.asked;
+        assert!(!asked.monitor, "what is written all the time has no snapshots");
+        assert_eq!(wanted.pathname, asked.pathname);
+        if let Some(id) = wanted.relayd_id {
+            assert_eq!(self.relays.get(&id), Some(&2), "an unknown relay daemon");
+        }
+        assert_eq!(wanted.metadata, asked.kind == ChannelKind::Metadata);
+        let mut chunks = self.chunks.iter_mut().filter(|((session, _), _)| *session == asked.session_id);
+        let (_, chunk) = chunks.find(|(_, chunk)| !chunk.closed).expect("a trace chunk");
+        assert!(!chunk.name.is_empty(), "the trace chunk of a snapshot has a name");
+        chunk.snapshot.push(wanted.key);
+        if wanted.metadata {
+            assert!(channel.set_up, "metadata that was not set up");
+            self.wants_text = Some(wanted.key);
+        }
         0
     }
 

@@ -26,3 +26,4 @@ mod record;
 mod refusing;
 mod relays;
 mod script;
+mod snapshot;

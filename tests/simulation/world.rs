@@ -204,6 +204,7 @@ impl World {
 
     pub fn suspend(&mut self, index: usize) {
         self.apps[index].state = ProcessState::Suspended;
+        self.apps[index].was_suspended = true;
     }
 
     pub fn resume(&mut self, index: usize) {
@@ -668,7 +669,6 @@ impl World {
         for map in [
             "sessions",
             "apps",
-            "buffers",
             "relays",
             "operations",
             "held",
@@ -679,7 +679,8 @@ impl World {
         ] {
             assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
         }
-        for list in ["waiting: []", "under_way: {}", "stillborn: []"] {
+        let buffers = "buffers: BufferTable { all: {}, touched: {}, pushes: {} }";
+        for list in [buffers, "waiting: []", "under_way: {}", "stillborn: []"] {
             assert!(state.contains(list), "not {list}: {state}");
         }
         for role in ["Application(", "Notify("] {

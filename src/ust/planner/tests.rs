@@ -106,7 +106,7 @@ impl World {
                 id: ChannelId(self.channels.len() as u64),
                 name: format!("channel{}", self.channels.len()),
                 enabled: true,
-                attributes: Attributes::default_for(BufferingScheme::PerUser, 4096),
+                attributes: Attributes::default_for(BufferingScheme::PerUser, false, 4096),
                 contexts: vec![Context::Vpid, Context::Procname],
                 rules: Vec::new(),
             }),

@@ -38,6 +38,7 @@ impl Declarations<'_> {
     /// Declares one field with all its parts.
     fn declare(&mut self, field: &Field, depth: usize) -> Result<(), Error> {
         let Field { name, kind } = field;
+        let name = Identifier(name);
         let tabs = Tabs(depth);
         let order = self.types.byte_order;
         match kind {
@@ -61,7 +62,12 @@ impl Declarations<'_> {
             FieldKind::Sequence { length_name, alignment } => {
                 self.pad(name, *alignment, depth)?;
                 let element = self.next_integer()?;
-                writeln!(self.block, "{tabs}{} _{name}[ _{length_name} ];", Int(&element, order))?;
+                writeln!(
+                    self.block,
+                    "{tabs}{} _{name}[ _{} ];",
+                    Int(&element, order),
+                    Identifier(length_name)
+                )?;
             }
             FieldKind::LegacyArray { element, length } => {
                 writeln!(self.block, "{tabs}{} _{name}[{length}];", Int(integer(element)?, order))?;
@@ -106,7 +112,7 @@ impl Declarations<'_> {
     }
 
     /// Declares an empty structure that has the alignment which the next declaration cannot express.
-    fn pad(&mut self, name: &str, alignment: u32, depth: usize) -> Result<(), Error> {
+    fn pad(&mut self, name: Identifier<'_>, alignment: u32, depth: usize) -> Result<(), Error> {
         if alignment != 0 {
             writeln!(self.block, "{}struct {{ }} align({}) _{name}_padding;", Tabs(depth), bits(alignment))?;
         }
@@ -114,7 +120,13 @@ impl Declarations<'_> {
     }
 
     /// Declares an enumeration. Its container never says its byte order, as in the reference.
-    fn declare_enum(&mut self, name: &str, id: u64, container: &Integer, depth: usize) -> Result<(), Error> {
+    fn declare_enum(
+        &mut self,
+        name: Identifier<'_>,
+        id: u64,
+        container: &Integer,
+        depth: usize,
+    ) -> Result<(), Error> {
         let tabs = Tabs(depth);
         let id = usize::try_from(id).map_err(|_| Error::UnknownEnum)?;
         let entries = self.types.enums.get(id).ok_or(Error::UnknownEnum)?;
@@ -130,21 +142,27 @@ impl Declarations<'_> {
             }
             self.block.write_str(",\n")?;
         }
-        writeln!(self.block, "{tabs}}} _{};", Sanitized(name))?;
+        writeln!(self.block, "{tabs}}} _{name};")?;
         Ok(())
     }
 
-    fn declare_variant(&mut self, name: &str, tag: &str, choices: u32, depth: usize) -> Result<(), Error> {
+    fn declare_variant(
+        &mut self,
+        name: Identifier<'_>,
+        tag: &str,
+        choices: u32,
+        depth: usize,
+    ) -> Result<(), Error> {
         if depth >= DEEPEST {
             return Err(Error::Layout);
         }
         let tabs = Tabs(depth);
-        writeln!(self.block, "{tabs}variant <_{}> {{", Sanitized(tag))?;
+        writeln!(self.block, "{tabs}variant <_{}> {{", Identifier(tag))?;
         for _ in 0..choices {
             let choice = self.fields.next().ok_or(Error::Incomplete)?;
             self.declare(choice, depth.saturating_add(1))?;
         }
-        writeln!(self.block, "{tabs}}} _{};", Sanitized(name))?;
+        writeln!(self.block, "{tabs}}} _{name};")?;
         Ok(())
     }
 }
@@ -172,12 +190,14 @@ impl fmt::Display for Tabs {
     }
 }
 
-/// A name with `_` for the characters that application contexts have in theirs and TSDL does not allow.
-struct Sanitized<'a>(&'a str);
+/// A name with `_` for what TSDL does not allow: application contexts have `$`, `.` and `:` in theirs and whatever
+/// their user chose. One bad name would make the whole trace unreadable.
+#[derive(Clone, Copy)]
+struct Identifier<'a>(&'a str);
 
-impl fmt::Display for Sanitized<'_> {
+impl fmt::Display for Identifier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.replace(['.', '$', ':'], "_"))
+        f.write_str(&self.0.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"))
     }
 }
 

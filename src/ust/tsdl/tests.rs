@@ -4,7 +4,7 @@
 use std::fs;
 
 use lttng_protocol::ust::field::{Basic, Encoding, FieldKind, Float, Integer, LegacyEnum};
-use lttng_protocol::ust::notify::EnumValue;
+use lttng_protocol::ust::notify::{EnumValue, RegisterEvent};
 use proptest::prelude::*;
 
 use super::*;
@@ -148,7 +148,7 @@ fn check(fields: Vec<Field>, expected: &str) {
 
 #[test]
 fn integers() {
-    check(vec![field("a.b", FieldKind::Integer(U32))], "\t\tU32 _a.b;\n");
+    check(vec![field("a.b", FieldKind::Integer(U32))], "\t\tU32 _a_b;\n");
     let reversed = Integer { reverse_byte_order: true, signed: true, encoding: Encoding(7), ..U32 };
     for (order, name) in [(ByteOrder::Little, "be"), (ByteOrder::Big, "le")] {
         let expected = format!(
@@ -173,8 +173,8 @@ fn floats_and_strings() {
 #[test]
 fn arrays_and_sequences() {
     let array = |alignment| field("a.b", FieldKind::Array { length: 3, alignment });
-    check(vec![array(0), element()], "\t\tU32 _a.b[3];\n");
-    check(vec![array(4), element()], "\t\tstruct { } align(32) _a.b_padding;\n\t\tU32 _a.b[3];\n");
+    check(vec![array(0), element()], "\t\tU32 _a_b[3];\n");
+    check(vec![array(4), element()], "\t\tstruct { } align(32) _a_b_padding;\n\t\tU32 _a_b[3];\n");
     let sequence =
         |alignment| field("s", FieldKind::Sequence { length_name: "_s_length".to_owned(), alignment });
     check(vec![sequence(0), element()], "\t\tU32 _s[ __s_length ];\n");
@@ -193,7 +193,7 @@ fn arrays_and_sequences() {
 #[test]
 fn enumerations() {
     let labels = "\t\t\t\"one\" = -1,\n\t\t\t\"same bits\" = -1 ... 18446744073709551615,\n\
-                  \t\t\t\"a\\\"\\\\\n\\\"\" = 1,\n\t\t\t\"auto\",\n";
+                  \t\t\t\"a\\\"\\\\\\n\\\"\" = 1,\n\t\t\t\"auto\",\n";
     let expected = format!("\t\tenum : U32 {{\n{labels}\t\t}} __app_p_t;\n");
     let container = Integer { reverse_byte_order: true, ..U32 };
     let name = "not printed".to_owned();
@@ -216,9 +216,9 @@ fn variants_and_structures() {
             structure("x", 1),
             field("y", FieldKind::Integer(U32)),
         ],
-        "\t\tstruct { } align(16) _v:1_padding;\n\
+        "\t\tstruct { } align(16) _v_1_padding;\n\
          \t\tvariant <_t_> {\n\
-         \t\t\tstruct {} _n.o;\n\
+         \t\t\tstruct {} _n_o;\n\
          \t\t\tvariant <_t_> {\n\
          \t\t\t\tstruct {} align(8) _x;\n\
          \t\t\t} _v_1;\n\
@@ -259,6 +259,27 @@ fn what_cannot_be_declared() {
     assert_eq!(Error::TooLarge.errno(), -22);
     assert_eq!(Error::Incomplete.errno(), -75);
     assert_eq!(Error::UnknownEnum.errno(), -2);
+}
+
+/// No name may end the string or the declaration that it stands in.
+#[test]
+fn names_stay_inside_their_places() {
+    let types = Types { byte_order: ByteOrder::Little, enums: &enums() };
+    let field = |name| field(name, FieldKind::Integer(U32));
+    let registered = RegisterEvent {
+        session: 0,
+        channel: 0,
+        name: "p:\"; };\n".to_owned(),
+        loglevel: 13,
+        signature: String::new(),
+        fields: vec![field("a-b"), field("c d;}"), field("\u{e9}1"), field("$app.p:t")],
+        model_emf_uri: Some("x\"\\".to_owned()),
+    };
+    let text = event(types, 1, 2, &registered).unwrap();
+    let expected = "event {\n\tname = \"p:\\\"; };\\n\";\n\tid = 2;\n\tstream_id = 1;\n\tloglevel = 13;\n\
+                    \tmodel.emf.uri = \"x\\\"\\\\\";\n\tfields := struct {\n\t\tU32 _a_b;\n\t\tU32 _c_d__;\n\
+                    \t\tU32 __1;\n\t\tU32 __app_p_t;\n\t};\n};\n\n";
+    assert_eq!(text, expected.replace("U32", U32_TEXT));
 }
 
 /// A few descriptors that refer to one large enumeration again and again must not become gigabytes.

@@ -32,6 +32,20 @@ impl App {
         Self::spawn(sandbox, sandbox.command_as(user, sandbox.program("emitter")))
     }
 
+    /// Starts one as root with further environment variables.
+    pub fn start_with(sandbox: &Sandbox, environment: &[(&str, &str)]) -> Self {
+        let mut command = sandbox.command(sandbox.program("emitter"));
+        command.envs(environment.iter().copied());
+        Self::spawn(sandbox, command)
+    }
+
+    /// Starts one that stays on one CPU: its events are in one stream.
+    pub fn start_on(sandbox: &Sandbox, cpu: u32) -> Self {
+        let mut command = sandbox.command("taskset");
+        command.args(["--cpu-list", &cpu.to_string()]).arg(sandbox.program("emitter"));
+        Self::spawn(sandbox, command)
+    }
+
     /// Starts another program of `tests/apps` that says `ready PID` first and answers each line.
     pub fn start_program(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
         let mut command = sandbox.command(sandbox.program(name));
@@ -42,6 +56,13 @@ impl App {
     /// Starts such a program that was compiled for foreign libraries.
     pub fn start_foreign(sandbox: &Sandbox, foreign: &Foreign, name: &str) -> Self {
         Self::spawn(sandbox, sandbox.command(sandbox.foreign_program(foreign, name)))
+    }
+
+    /// The same with a library loaded before all others.
+    pub fn start_preloaded(sandbox: &Sandbox, name: &str, library: &str, args: &[&str]) -> Self {
+        let mut command = sandbox.command("env");
+        command.arg(format!("LD_PRELOAD={library}")).arg(sandbox.program(name)).args(args);
+        Self::spawn(sandbox, command)
     }
 
     /// Starts a `peer` that holds `count` connections to `path` on which it has sent `bytes`.
@@ -100,6 +121,12 @@ impl App {
     pub fn exit(mut self) {
         assert_eq!(self.ask("exit"), "bye");
         assert!(self.entrance.wait().unwrap().success());
+    }
+
+    /// Waits until it sleeps and wakes up again and again, as LTTng-UST does when a buffer is full.
+    pub fn blocks(&self) {
+        let before = self.process.sleeps();
+        eventually("the application blocks", || self.process.sleeps() >= before + 10);
     }
 
     /// Stops it with SIGSTOP and waits until it stands still.

@@ -97,7 +97,7 @@ fn normalise(text: &str, dir: &Path) -> String {
 }
 
 /// Replaces every `YYYYmmdd-HHMMSS`.
-fn dates(line: &str) -> String {
+pub fn dates(line: &str) -> String {
     const LENGTH: usize = 15;
     let is_date =
         |bytes: &[u8]| bytes.iter().enumerate().all(|(i, b)| (i == 8 && *b == b'-') || b.is_ascii_digit());

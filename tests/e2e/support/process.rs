@@ -15,6 +15,12 @@ pub fn all() -> impl Iterator<Item = Process> {
     })
 }
 
+/// The first CPU that this process may use.
+pub fn first_cpu() -> u32 {
+    let list = Process(std::process::id().cast_signed()).status("Cpus_allowed_list").unwrap();
+    list.split([',', '-']).next().unwrap().parse().unwrap()
+}
+
 impl Process {
     /// The process with this pid.
     pub fn new(pid: i32) -> Self {
@@ -58,6 +64,11 @@ impl Process {
     /// Resident memory in KiB.
     pub fn resident_kib(self) -> u64 {
         self.status("VmRSS").and_then(|size| size.trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+    }
+
+    /// How often its first thread gave the CPU away.
+    pub fn sleeps(self) -> u64 {
+        self.status("voluntary_ctxt_switches").and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
     /// Sends a signal.

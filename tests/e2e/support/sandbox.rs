@@ -290,7 +290,7 @@ impl Sandbox {
 
     /// Runs `lttng` as another user and records its output.
     pub fn lttng_as(&self, user: User, args: &[&str]) -> Output {
-        let output = self.run_as(user, "lttng", args);
+        let output = self.insist(|| self.run_as(user, "lttng", args));
         self.record(&output, Order::Fixed);
         output
     }
@@ -311,15 +311,19 @@ impl Sandbox {
 
     /// The stock daemon may refuse a request before it has read all of it, and `lttng` then dies of SIGPIPE
     /// instead of printing the error. Asking again is how to see the error.
-    fn client(&self, args: &[&str]) -> Output {
-        let mut output = self.run("lttng", args);
+    fn insist(&self, ask: impl Fn() -> Output) -> Output {
+        let mut output = ask();
         for _ in 0..100 {
             if self.which != Which::Stock || output.code != 128 + SIGPIPE {
                 break;
             }
-            output = self.run("lttng", args);
+            output = ask();
         }
         output
+    }
+
+    fn client(&self, args: &[&str]) -> Output {
+        self.insist(|| self.run("lttng", args))
     }
 
     fn record(&self, output: &Output, order: Order) {

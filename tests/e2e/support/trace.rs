@@ -16,6 +16,8 @@ pub enum Value {
     Fields(Vec<(String, Value)>),
     /// An enumeration: labels and value.
     Enum(String, String),
+    /// What a variant holds.
+    Variant(Box<Value>),
 }
 
 /// A decoded event.
@@ -45,6 +47,13 @@ impl Event {
         }
     }
 
+    /// All contexts but the packet's, in one line.
+    pub fn contexts(&self) -> String {
+        let fields = self.context.iter().filter(|(name, _)| name != "cpu_id");
+        let fields: Vec<String> = fields.map(|(name, value)| format!("{name}={}", show(value))).collect();
+        fields.join(" ")
+    }
+
     /// Name and payload in one line.
     pub fn line(&self) -> String {
         let fields: Vec<String> =
@@ -64,6 +73,7 @@ fn show(value: &Value) -> String {
             format!("{{{}}}", fields.join(","))
         }
         Value::Enum(labels, number) => format!("{labels}:{number}"),
+        Value::Variant(value) => format!("<{}>", show(value)),
     }
 }
 
@@ -142,8 +152,7 @@ impl<'a> Parser<'a> {
         while !self.skip(" }") {
             self.skip(",");
             self.expect(" ");
-            // A variant holds a value without a name.
-            let name = if self.rest.starts_with('{') { "" } else { self.until(" = ") }.to_owned();
+            let name = self.until(" = ").to_owned();
             fields.push((name, self.value()));
         }
         fields
@@ -151,7 +160,7 @@ impl<'a> Parser<'a> {
 
     fn value(&mut self) -> Value {
         if self.skip("{") {
-            Value::Fields(self.fields())
+            if self.is_variant() { self.variant() } else { Value::Fields(self.fields()) }
         } else if self.skip("[") {
             let mut items = Vec::new();
             while !self.skip(" ]") {
@@ -172,6 +181,21 @@ impl<'a> Parser<'a> {
             self.rest = rest;
             Value::Number(number.to_owned())
         }
+    }
+
+    /// After an opening brace: a value without a name follows.
+    fn is_variant(&self) -> bool {
+        let rest = self.rest.trim_start_matches(' ');
+        let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        !rest.starts_with('}') && !rest[name..].starts_with(" = ")
+    }
+
+    /// After the opening brace: ` VALUE }`.
+    fn variant(&mut self) -> Value {
+        self.expect(" ");
+        let value = self.value();
+        self.expect(" }");
+        Value::Variant(Box::new(value))
     }
 
     /// After the opening quote.
@@ -204,6 +228,9 @@ mod tests {
         );
         assert_eq!((event.name.as_str(), event.time), ("p:e", 12_000_000_034));
         assert_eq!(event.context.len(), 2);
-        assert_eq!(event.line(), "p:e s=\"a \\\"b\\\", { }\" l=[1,-2] none=[] e=\"A\":3 f=0.5 v={={}}");
+        assert_eq!(event.line(), "p:e s=\"a \\\"b\\\", { }\" l=[1,-2] none=[] e=\"A\":3 f=0.5 v=<{}>");
+        let event =
+            parse("[1.000000000] host p:e: { }, { a = { { } }, b = { -8 }, c = { \"x = }\" }, d = { } }");
+        assert_eq!(event.line(), "p:e a=<{}> b=<-8> c=<\"x = }\"> d={}");
     }
 }

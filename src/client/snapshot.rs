@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Commands about snapshots: where they go, and recording one.
+//!
+//! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `snapshot.c`.
+
+use lttng_protocol::Writer;
+use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri, UrlError};
+
+use super::dispatch::Done;
+use crate::daemon::Daemon;
+use crate::model::{Output, Session, SessionId, SnapshotOutput};
+use crate::operation::{RecordSnapshot, Work};
+use crate::sys::clock;
+
+/// Longest name of a snapshot, in bytes.
+const MAX_NAME: usize = 254;
+
+impl Daemon {
+    /// Serves a command about snapshots. Refused by sessions that record to somewhere all the time.
+    pub(super) fn serve_snapshot(&mut self, id: SessionId, body: Body) -> Result<Done, ErrorCode> {
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        if session.has_output() {
+            return Err(ErrorCode::NotSnapshotSession);
+        }
+        match body {
+            Body::SnapshotAddOutput(wanted) => add_output(session, &wanted).map(Done::Payload),
+            Body::SnapshotDelOutput(which) => remove_output(session, &which).map(|()| Done::Nothing),
+            Body::SnapshotListOutput => {
+                let listed: Vec<_> = session.snapshot_outputs.iter().map(list).collect();
+                Ok(Done::Payload(client::SnapshotOutput::encode_list(&listed)))
+            }
+            Body::SnapshotRecord(wanted) => {
+                let target = target(session, &wanted)?;
+                let date = clock::name_date(self.wall);
+                let name = format!("{}-{date}-{}", target.name, session.snapshots);
+                if name.len() > MAX_NAME {
+                    return Err(ErrorCode::Invalid);
+                }
+                let work = RecordSnapshot::new(id, name, target.max_size, target.output);
+                Ok(Done::Work(Work::RecordSnapshot(Box::new(work)), Some(id)))
+            }
+            _ => Err(ErrorCode::Und),
+        }
+    }
+}
+
+/// Adds an output. The answer is its number, which is used up also by an output whose URLs are well-formed and still
+/// refused.
+fn add_output(session: &mut Session, wanted: &client::SnapshotOutput) -> Result<Vec<u8>, ErrorCode> {
+    if !session.snapshot_outputs.is_empty() {
+        return Err(ErrorCode::SnapshotOutputExist);
+    }
+    let place = parse(wanted)?;
+    let id = session.last_snapshot_output.saturating_add(1);
+    session.last_snapshot_output = id;
+    session.snapshot_outputs.push(new_output(id, wanted, place)?);
+    let mut writer = Writer::default();
+    writer.u32(id);
+    Ok(writer.into_bytes())
+}
+
+/// Where the URLs of a request lead.
+enum Place {
+    Folder(String),
+    RelayDaemon(NetworkOutput),
+    /// There is one connection of two: well-formed, and refused.
+    Nowhere,
+}
+
+/// What the URLs of a request mean. A host whose name must be looked up is refused: a look-up would keep everybody
+/// waiting.
+fn parse(wanted: &client::SnapshotOutput) -> Result<Place, ErrorCode> {
+    let (control, data) = match (wanted.control_url.as_str(), wanted.data_url.as_str()) {
+        ("", data) => (data, ""),
+        both => both,
+    };
+    let url = match OutputUrl::parse(control, data) {
+        Ok(url) if !wanted.control_url.is_empty() => url,
+        Err(UrlError::Incomplete) => return Ok(Place::Nowhere),
+        other => {
+            log::debug!("Not an output: {other:?}");
+            return Err(ErrorCode::Invalid);
+        }
+    };
+    match (url.network(), url) {
+        (_, OutputUrl::Path(path)) => Ok(Place::Folder(path)),
+        (Some(network), _) => Ok(Place::RelayDaemon(network)),
+        (None, OutputUrl::Network { control, .. }) => {
+            log::error!("The name of host {} can't be looked up: its address is needed", control.host);
+            Err(ErrorCode::Invalid)
+        }
+    }
+}
+
+fn new_output(id: u32, wanted: &client::SnapshotOutput, place: Place) -> Result<SnapshotOutput, ErrorCode> {
+    let name = if wanted.name.is_empty() { SnapshotOutput::default_name(id) } else { wanted.name.clone() };
+    let output = match place {
+        Place::Folder(path) => Output::Local(path),
+        Place::RelayDaemon(network) => Output::None.with(&[network.control, network.data])?,
+        Place::Nowhere => return Err(ErrorCode::Invalid),
+    };
+    Ok(SnapshotOutput { id, name, max_size: wanted.max_size.unwrap_or(0), output })
+}
+
+/// Removes an output, by its number if one is given. A name may be the beginning of the output's name, as for the
+/// stock daemon.
+fn remove_output(session: &mut Session, which: &client::SnapshotOutput) -> Result<(), ErrorCode> {
+    let outputs = &mut session.snapshot_outputs;
+    let at = match (which.id, which.name.as_str()) {
+        (0, "") => None,
+        (0, name) => outputs.iter().position(|output| output.name.starts_with(name)),
+        (id, _) => outputs.iter().position(|output| output.id == id),
+    };
+    outputs.remove(at.ok_or(ErrorCode::Invalid)?);
+    Ok(())
+}
+
+/// Where a snapshot is to go: to the output that the request describes, or else to the session's own, of which the
+/// request may replace name and size.
+fn target(session: &Session, wanted: &client::SnapshotOutput) -> Result<SnapshotOutput, ErrorCode> {
+    if !session.started {
+        return Err(ErrorCode::StartSessionOnce);
+    }
+    if !wanted.control_url.is_empty() {
+        return new_output(0, wanted, parse(wanted)?);
+    }
+    let mut target = session.snapshot_outputs.first().cloned().ok_or(ErrorCode::SnapshotFail)?;
+    target.max_size = wanted.max_size.unwrap_or(target.max_size);
+    if !wanted.name.is_empty() {
+        target.name.clone_from(&wanted.name);
+    }
+    Ok(target)
+}
+
+fn list(output: &SnapshotOutput) -> client::SnapshotOutput {
+    let url = |uri: &Option<Uri>| uri.as_ref().map(Uri::to_url).unwrap_or_default();
+    let (control_url, data_url) = match &output.output {
+        Output::None => (String::new(), String::new()),
+        Output::Local(path) => (path.clone(), String::new()),
+        Output::Network { control, data } => (url(control), url(data)),
+    };
+    client::SnapshotOutput {
+        id: output.id,
+        max_size: Some(output.max_size),
+        name: output.name.clone(),
+        control_url,
+        data_url,
+    }
+}

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Changing the trace chunk that a session records to: what start, rotate, clear and destroy have in common.
+//!
+//! The steps are those of lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c`, except for folders: a new chunk has its
+//! final one from the beginning. Only the first one after a clear is made elsewhere, because the files that it
+//! replaces are still there.
+//!
+//! The channels leave the old chunk here. That their data has reached it, and what becomes of its files, is the
+//! business of [`Archive`](super::archive::Archive), which goes on when this is over.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use lttng_protocol::client::{ErrorCode, RotationState};
+use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, Status, UstRequest};
+
+use super::archive::Archive;
+use super::stop::push_all;
+use super::{Context, Jobs, ReplyTo, Work};
+use crate::consumer::Tail;
+use crate::daemon::FOLDER_MODE;
+use crate::helper::Operation as PathOperation;
+use crate::model::{Chunk, Session, SessionId};
+use crate::output::{ConsumerKind, SharedFd};
+use crate::sys::clock;
+
+/// What a consumer daemon answers when the relay daemon could not close a chunk.
+const UNCLOSED: i32 = Status::CLOSE_TRACE_CHUNK_FAILED.0;
+
+/// Folder of a chunk whose place is not free yet.
+const TEMPORARY: &str = ".tmp_new_chunk";
+
+/// What becomes of the chunk that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It is moved to the archives.
+    Archive,
+    /// It stays where it is.
+    Keep,
+    /// Its files are removed.
+    Delete,
+}
+
+/// Changing a session's chunk.
+#[derive(Debug)]
+pub struct Rotation {
+    session: SessionId,
+    leave: Leave,
+    /// Recording goes on in a new chunk.
+    go_on: bool,
+    old: Option<Chunk>,
+    new: Option<Chunk>,
+    closed: i64,
+    error: Option<ErrorCode>,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Begin,
+    /// What is being made for the old chunk gets ready.
+    Settle,
+    /// Folders of the new chunk.
+    Folder,
+    /// The consumer daemons are told of the new chunk.
+    Chunk,
+    /// The channels leave the old chunk.
+    Channels,
+    /// The old chunk is closed.
+    Close,
+}
+
+impl Rotation {
+    /// Has the session record to a new chunk if `go_on`, to none otherwise.
+    pub fn new(session: SessionId, leave: Leave, go_on: bool) -> Self {
+        let (old, new, error) = (None, None, None);
+        Rotation { session, leave, go_on, old, new, closed: 0, error, phase: Phase::Begin }
+    }
+
+    /// Goes on; in the end, the number of the chunk that was left, if there was one, or why it was not.
+    pub fn step(&mut self, context: &mut Context<'_>) -> Option<Result<Option<u64>, ErrorCode>> {
+        loop {
+            let next = match self.phase {
+                Phase::Begin => self.begin(context),
+                Phase::Settle if self.is_unsettled(context) && !context.expired() => return None,
+                Phase::Settle if self.go_on => self.make_folders(context),
+                Phase::Settle => self.leave_chunk(context),
+                Phase::Folder => match context.answered() {
+                    None if !context.expired() => return None,
+                    Some(Jobs { descriptor: Some(folder), failures, .. }) if failures.is_empty() => {
+                        self.tell_chunk(context, Some(Rc::new(folder)))
+                    }
+                    _ => return Some(Err(self.fail(context, ErrorCode::CreateDirFail))),
+                },
+                Phase::Chunk => match context.answered() {
+                    None if !context.expired() => return None,
+                    Some(jobs) if !jobs.failed() => {
+                        self.set_chunk(context);
+                        self.leave_chunk(context)
+                    }
+                    _ => {
+                        let code = ErrorCode::CreateTraceChunkFailConsumer;
+                        return Some(Err(self.fail(context, code)));
+                    }
+                },
+                Phase::Channels => match context.answered() {
+                    None if !context.expired() => return None,
+                    jobs => {
+                        if jobs.is_none_or(|jobs| left_nothing_behind(&jobs).is_err()) {
+                            self.error = Some(ErrorCode::RotationFailConsumer);
+                        }
+                        match self.old.clone() {
+                            None => return Some(self.finish(context, "")),
+                            Some(old) => self.close(context, &old),
+                        }
+                    }
+                },
+                Phase::Close => match context.answered() {
+                    None if !context.expired() => return None,
+                    // That a relay daemon could not close it is nothing that the original looks at.
+                    Some(jobs) if !jobs.lost && jobs.failures.iter().all(|&status| status == UNCLOSED) => {
+                        return Some(self.finish(context, &jobs.closed_path));
+                    }
+                    _ => {
+                        let code = ErrorCode::CloseTraceChunkFailConsumer;
+                        return Some(Err(self.fail(context, code)));
+                    }
+                },
+            };
+            self.phase = next;
+        }
+    }
+
+    fn begin(&mut self, context: &mut Context<'_>) -> Phase {
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.rotations.changing = true;
+            self.old.clone_from(&session.chunk);
+        }
+        Phase::Settle
+    }
+
+    /// Whether buffers are still being made, or metadata has no channel to go to: what is made later would belong to
+    /// another chunk than what it describes.
+    fn is_unsettled(&self, context: &mut Context<'_>) -> bool {
+        if self.old.is_some() {
+            push_all(context, self.session);
+        }
+        let old = self.old.is_some();
+        let mut buffers = context.daemon.buffers_of(self.session);
+        buffers.any(|(_, buffers)| {
+            let undescribed = old && buffers.has_undelivered() && !buffers.metadata_ready();
+            !buffers.is_complete() || undescribed
+        })
+    }
+
+    fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {
+        let created = context.daemon.wall;
+        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Folder };
+        // A session that was started stays where it records to.
+        let directory = session.directory().filter(|_| session.is_local());
+        let folder = directory.map(|directory| self.new_folder(session, directory, created));
+        let local = folder.is_some();
+        let id = session.next_chunk;
+        let owner = (session.uid, session.gid);
+        let folder = folder.unwrap_or_default();
+        self.new = Some(Chunk { id, created, folder: folder.clone() });
+        if !local {
+            return self.tell_chunk(context, None);
+        }
+        let of_session = context.daemon.buffers_of(self.session);
+        let paths: Vec<String> = of_session.map(|(_, buffers)| buffers.cause.path.clone()).collect();
+        let path = PathBuf::from(format!("{folder}/ust"));
+        context.path_operation(owner, PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE });
+        for path in paths {
+            let path = PathBuf::from(format!("{folder}/ust/{path}/index"));
+            context.path_operation(owner, PathOperation::MakeDirectories { path, mode: FOLDER_MODE });
+        }
+        Phase::Folder
+    }
+
+    fn new_folder(&self, session: &Session, directory: &str, created: i64) -> String {
+        let own = || format!("{directory}/{}-{}", clock::iso_date(created), session.next_chunk);
+        match (&self.old, self.leave) {
+            _ if session.rotations.moved => own(),
+            (None, _) => directory.to_owned(),
+            (Some(_), Leave::Archive | Leave::Keep) => own(),
+            (Some(_), Leave::Delete) => format!("{directory}/{TEMPORARY}"),
+        }
+    }
+
+    fn tell_chunk(&self, context: &mut Context<'_>, folder: Option<SharedFd>) -> Phase {
+        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Chunk };
+        let Some(new) = &self.new else { return Phase::Chunk };
+        let chunk = CreateTraceChunk {
+            relayd_id: session.relayd_id,
+            override_name: String::new(),
+            session_id: self.session.0,
+            chunk_id: new.id,
+            created: new.created.max(0).cast_unsigned(),
+            // Files at a relay daemon belong to its user.
+            credentials: folder.is_some().then_some((session.uid, session.gid)),
+        };
+        if folder.is_none() && session.is_local() {
+            // The relay daemon was never reached.
+            context.jobs.lost = true;
+            return Phase::Chunk;
+        }
+        let consumers = context.daemon.ready_consumers();
+        context.jobs.lost |= consumers.is_empty();
+        for kind in consumers {
+            let tail = folder.clone().map_or(Tail::None, Tail::Descriptor);
+            context.ask_consumer(kind, UstRequest::CreateTraceChunk(chunk.clone()), tail, 0);
+        }
+        Phase::Chunk
+    }
+
+    fn set_chunk(&mut self, context: &mut Context<'_>) {
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.chunk = self.new.take();
+            session.next_chunk = session.next_chunk.saturating_add(1);
+        }
+    }
+
+    /// The data channels first, then all that describes what they held, then the metadata channels.
+    fn leave_chunk(&mut self, context: &mut Context<'_>) -> Phase {
+        if let Some(session) = context.daemon.model.get_mut(self.session)
+            && !self.go_on
+        {
+            session.chunk = None;
+        }
+        let relayd_id = context.daemon.model.get(self.session).and_then(|session| session.relayd_id);
+        for (kind, _, key) in context.daemon.data_keys(self.session) {
+            let request = UstRequest::RotateChannel { metadata: false, relayd_id, key };
+            context.ask_consumer(kind, request, Tail::None, 0);
+        }
+        push_all(context, self.session);
+        for (kind, key) in metadata_keys(context, self.session) {
+            let request = UstRequest::RotateChannel { metadata: true, relayd_id, key };
+            context.ask_consumer(kind, request, Tail::None, 0);
+        }
+        Phase::Channels
+    }
+
+    fn close(&mut self, context: &mut Context<'_>, old: &Chunk) -> Phase {
+        let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Close };
+        session.rotations.moved |= self.leave == Leave::Archive;
+        self.closed = context.daemon.wall;
+        let request = CloseTraceChunk {
+            relayd_id: session.relayd_id,
+            session_id: self.session.0,
+            chunk_id: old.id,
+            closed: self.closed.max(0).cast_unsigned(),
+            command: match self.leave {
+                Leave::Archive => Some(CloseCommand::MoveToCompleted),
+                Leave::Keep => None,
+                Leave::Delete => Some(CloseCommand::Delete),
+            },
+        };
+        context.ask_consumers(&UstRequest::CloseTraceChunk(request));
+        Phase::Close
+    }
+
+    fn finish(&mut self, context: &mut Context<'_>, closed_path: &str) -> Result<Option<u64>, ErrorCode> {
+        if let Some(code) = self.error {
+            return Err(self.fail(context, code));
+        }
+        self.let_go_on(context);
+        let Some(old) = self.old.take() else { return Ok(None) };
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.rotations.state = RotationState::Ongoing;
+            session.rotations.leaving = Some(old.id);
+        }
+        let id = old.id;
+        let archive = Archive::new(self.session, old, self.leave, self.closed, closed_path.to_owned());
+        context.daemon.begin(Work::Archive(archive), ReplyTo::nobody(), None);
+        Ok(Some(id))
+    }
+
+    /// Buffers may be made again.
+    fn let_go_on(&self, context: &mut Context<'_>) {
+        if let Some(session) = context.daemon.model.get_mut(self.session) {
+            session.rotations.changing = false;
+        }
+        context.daemon.touch_all_applications();
+    }
+
+    fn fail(&self, context: &mut Context<'_>, code: ErrorCode) -> ErrorCode {
+        self.let_go_on(context);
+        if let Some(session) = context.daemon.model.get_mut(self.session)
+            && self.old.is_some()
+        {
+            log::error!("Session {} could not leave its trace chunk: {code:?}", session.name);
+            session.rotations.state = RotationState::Error;
+        }
+        code
+    }
+}
+
+/// Whether every channel left the chunk. One that is gone has nothing to leave.
+fn left_nothing_behind(jobs: &Jobs) -> Result<(), ()> {
+    let gone = Status::CHANNEL_NOT_FOUND.0;
+    if jobs.lost || jobs.failures.iter().any(|&status| status != gone) { Err(()) } else { Ok(()) }
+}
+
+/// The metadata channels that consumer daemons have of a session.
+pub(super) fn metadata_keys(context: &Context<'_>, session: SessionId) -> Vec<(ConsumerKind, u64)> {
+    let ready = context.daemon.buffers_of(session).filter(|(_, buffers)| buffers.metadata_ready());
+    ready.map(|(_, buffers)| (buffers.consumer, buffers.metadata_key)).collect()
+}
