@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use lttng_protocol::client::{ErrorCode, NetworkOutput};
+use lttng_protocol::client::{ErrorCode, NetworkOutput, SnapshotOutput};
 use lttng_protocol::consumer::{RelaySocketKind, UstRequest};
 use lttng_protocol::relayd::CreateSession;
 use lttng_sessiond::daemon::Reached;
@@ -248,5 +248,35 @@ fn a_relay_daemon_for_one_snapshot() {
         world.daemon.drop_relay(id);
         world.must(&client::destroy("s"));
         world.end_of_everything();
+    }
+}
+
+#[test]
+fn a_snapshot_to_a_relay_daemon_in_trouble() {
+    let kinds = [Trouble::Refuse, Trouble::Die, Trouble::DieHalfway, Trouble::Stall];
+    for trouble in kinds {
+        for at in 1..=STEPS + 1 {
+            let mut world = World::new();
+            world.must(&client::create_for_snapshots("s"));
+            world.must(&client::enable_event("s", "", client::rule("app:*")));
+            world.must(&client::start("s"));
+            world.start_application();
+            world.relay.trouble = Some(trouble(at));
+            let to = |url: &str| SnapshotOutput { control_url: url.to_owned(), ..client::output() };
+            let record = client::record_snapshot("s", to("net://127.0.0.1/below"));
+            let code = world.ask(&record);
+            let failed =
+                [ErrorCode::RelaydConnectFail, ErrorCode::RelaydVersionFail, ErrorCode::EnableConsumerFail];
+            if at > STEPS {
+                assert_eq!(code, ErrorCode::Ok);
+            } else {
+                assert!(failed.contains(&code), "{:?}: {code:?}", trouble(at));
+            }
+            assert!(world.consumer().relays.is_empty(), "{:?}", trouble(at));
+            world.relay.trouble = None;
+            world.must(&record);
+            world.must(&client::destroy("s"));
+            world.end_of_everything();
+        }
     }
 }
