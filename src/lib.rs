@@ -16,6 +16,7 @@ pub mod operation;
 pub mod options;
 pub mod output;
 pub mod reactor;
+pub mod relayd;
 pub mod small_map;
 pub mod sys;
 pub mod users;

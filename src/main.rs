@@ -199,6 +199,7 @@ fn settings(
         page_size: page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE),
         uuid: random::uuid()?,
         application_timeout: options.app_socket_timeout,
+        network_timeout: options.network_timeout,
         application_quota,
         consumers: programs.iter().map(|(&kind, program)| (kind, program.command_socket.clone())).collect(),
     })

@@ -4,9 +4,13 @@
 //! The daemon does no I/O on peers. It leaves these values; the reactor carries them out, in order, and tells
 //! the daemon later what came of them. Tests take the reactor's place.
 
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
+
+use lttng_protocol::client::StreamType;
 
 /// A connection or other descriptor that the reactor looks after. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +59,22 @@ pub enum Listener {
     ConsumerError(ConsumerKind),
 }
 
+/// A pair of connections to a relay daemon for each consumer daemon, by the number that these know it by. Never
+/// reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelayId(pub u64);
+
+/// One connection to a relay daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RelayEnd {
+    /// Which relay daemon, for which session or snapshot.
+    pub relay: RelayId,
+    /// The consumer daemon that it is made for.
+    pub consumer: ConsumerKind,
+    /// Which of the two.
+    pub stream: StreamType,
+}
+
 /// Makes a long message piece by piece while it is sent, so that it is never there as a whole.
 pub trait Supply: std::fmt::Debug {
     /// The next bytes, at least one; none at the end.
@@ -100,6 +120,22 @@ pub enum Output {
         kind: ConsumerKind,
         /// Its command socket.
         path: PathBuf,
+    },
+    /// Begin to connect to a relay daemon. Whether that is under way is told at once, whether it is done later.
+    ConnectRelay {
+        /// Which connection.
+        end: RelayEnd,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// Give both connections back as descriptors that wait, as their next owner expects them.
+    HandOver {
+        /// Which relay daemon, for which consumer daemon.
+        end: RelayEnd,
+        /// Control and data connection, on which nothing is left to be sent.
+        conns: [ConnId; 2],
+        /// How long its next owner is to wait for the peer; none is for ever.
+        timeout: Option<Duration>,
     },
     /// End this process at once: it had its time to end by itself.
     Kill(i32),

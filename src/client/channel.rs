@@ -26,6 +26,7 @@ impl Daemon {
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
         check_name(&wanted.name)?;
         let for_snapshots = session.is_snapshot();
+        let live = session.live_timer() > 0;
         let ust = session.ust.get_or_insert_with(UstDomain::default);
         match ust.find_mut(&wanted.name) {
             Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
@@ -42,7 +43,11 @@ impl Daemon {
         if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
             return Err(ErrorCode::AgentTracingDisabled);
         }
-        let attributes = check(wanted, for_snapshots, page)?;
+        let mut attributes = check(wanted, for_snapshots, page)?;
+        if live {
+            // Readers are served by the live timer.
+            attributes.switch_timer = 0;
+        }
         fix_scheme(ust, scheme(buffer_type)?)?;
         if wanted.name != METADATA {
             add_channel(ust, &wanted.name, attributes);

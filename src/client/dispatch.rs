@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use lttng_protocol::client::{Body, Command, Domain, ErrorCode, Event, Header, Reply, decode_body};
 
 use super::Verdict;
-use crate::daemon::{Daemon, Readiness};
+use crate::daemon::{Daemon, Reached, Readiness};
 use crate::model::{BufferingScheme, Session, SessionId, UstDomain};
 use crate::operation::{
     Clear, DataPending, Destroy, ListApplications, ListChannels, ReplyTo, Rotate, RotationQuery, Start, Stop,
@@ -59,7 +59,7 @@ impl Daemon {
     pub(super) fn dispatch(&mut self, conn: ConnId, request: &Request) -> Verdict {
         let header = &request.header;
         let refused = |code| Verdict::Reply(Reply::error(header, code));
-        match self.serve(request) {
+        match self.serve(conn, request) {
             Ok(Done::Nothing) => Verdict::Reply(Reply::ok(header)),
             Ok(Done::Payload(payload)) => Verdict::Reply(Reply::ok(header).with_payload(payload)),
             Ok(Done::Reply(reply)) => Verdict::Reply(reply),
@@ -73,7 +73,7 @@ impl Daemon {
         }
     }
 
-    fn serve(&mut self, request: &Request) -> Result<Done, Unserved> {
+    fn serve(&mut self, conn: ConnId, request: &Request) -> Result<Done, Unserved> {
         let header = &request.header;
         let command = header.command().ok_or(ErrorCode::Und)?;
         let kernel = command.is_domain_command() && header.domain() == Some(Domain::Kernel);
@@ -109,6 +109,12 @@ impl Daemon {
         }
         if command.is_domain_command() {
             self.prepare_domain(header, session)?;
+            // Whatever the domain, the relay daemon is the session's.
+            match session.map_or(Reached::Yes, |session| self.want_relay(conn, session)) {
+                Reached::Yes => {}
+                Reached::Pending => return Err(Unserved::Wait),
+                Reached::No(code) => return Err(code.into()),
+            }
         }
         let body = decode_body(header, &request.payload)?;
         match session {
@@ -194,6 +200,7 @@ impl Daemon {
                 self.set_rotation_schedule(id, kind, set, value)?;
                 Ok(Done::Nothing)
             }
+            Body::ClearSession if !self.may_clear(id) => Err(ErrorCode::ClearNotAvailableRelay),
             Body::ClearSession => match self.model.get(id) {
                 Some(session) if session.started => hold(Work::Clear(Clear::new(id))),
                 _ => Ok(Done::Nothing),
@@ -202,7 +209,14 @@ impl Daemon {
                 self.set_shm_path(id, path)?;
                 Ok(Done::Nothing)
             }
+            Body::SetConsumerUri { uris } => {
+                self.set_output(id, &uris)?;
+                Ok(Done::Nothing)
+            }
             Body::RegenerateMetadata => {
+                if self.model.get(id).is_some_and(|session| session.live_timer() > 0) {
+                    return Err(ErrorCode::LiveSession);
+                }
                 self.check_active(id, ErrorCode::SessionNotStarted)?;
                 if self.model.get(id).map(Session::scheme) == Some(BufferingScheme::PerProcess) {
                     return Err(ErrorCode::PerPidSession);

@@ -17,6 +17,8 @@ impl Daemon {
             Err(ErrorCode::StartSessionOnce)
         } else if !can_rotate(session) {
             Err(ErrorCode::RotationNotAvailable)
+        } else if self.relay_of(id).is_some_and(|(_, relay)| !relay.has_chunks()) {
+            Err(ErrorCode::RotationNotAvailableRelay)
         } else if rotations.leaving.is_some() {
             Err(ErrorCode::RotationPending)
         } else if !session.active && rotations.rotated_after_stop {
@@ -26,6 +28,12 @@ impl Daemon {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether the relay daemon of a session, if it has one, lets it be cleared.
+    pub(super) fn may_clear(&self, id: SessionId) -> bool {
+        let started = self.model.get(id).is_some_and(|session| session.started);
+        !started || self.relay_of(id).is_none_or(|(_, relay)| relay.clear_allowed())
     }
 
     /// Sets or removes a schedule.

@@ -71,6 +71,20 @@ impl Daemon {
         Ok(())
     }
 
+    /// Says where the session records to. What was recorded before stays where it is.
+    pub(super) fn set_output(&mut self, id: SessionId, uris: &[Uri]) -> Result<(), ErrorCode> {
+        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
+        if session.active {
+            return Err(ErrorCode::TraceAlreadyStarted);
+        }
+        session.output = session.output.with(uris)?;
+        if !session.started {
+            // Another relay daemon is connected to when the next command needs one.
+            self.drop_relays_of(id);
+        }
+        Ok(())
+    }
+
     /// `auto-DATE`, then `auto1-DATE` and so on.
     fn free_name(&self, date: &str) -> Option<String> {
         let candidates = (0..MAX_NAMES).map(|number| match number {

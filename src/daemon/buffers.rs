@@ -123,6 +123,7 @@ impl Daemon {
                 self.ask_need(key, need);
             }
             self.copy_metadata(key);
+            self.serve_readers(key);
             // The delay begins to run here, also for what is kept back.
             let due = self.buffers.serve(&key).and_then(|buffers| buffers.push_due(self.now));
             self.buffers.set_push(key, due);
@@ -136,6 +137,16 @@ impl Daemon {
             if let Some((key, _)) = found {
                 self.push_by_itself(key);
             }
+        }
+    }
+
+    /// In a live session the consumer daemon asks for metadata itself, as soon as there is a channel for it.
+    fn serve_readers(&mut self, key: BuffersKey) {
+        let live = self.model.get(key.session).is_some_and(|session| session.live_timer() > 0);
+        let buffers = self.buffers.serve(&key).filter(|_| live);
+        if buffers.is_some_and(|buffers| buffers.has_undelivered() && buffers.want_metadata()) {
+            // There is something new to ask for: it is looked at once more.
+            let _ = self.buffers.get_mut(&key);
         }
     }
 
@@ -214,7 +225,7 @@ impl Daemon {
         let Some(session) = self.model.get(key.session) else { return };
         let Some(buffers) = self.buffers.get_mut(&key) else { return };
         let owner = (session.uid, session.gid);
-        let chunk = session.chunk.as_ref().filter(|_| session.directory().is_some());
+        let chunk = session.chunk.as_ref().filter(|chunk| !chunk.folder.is_empty());
         let trace = chunk.map(|chunk| format!("{}/ust/{}/index", chunk.folder, buffers.cause.path));
         let kept = shared_memory_folder(session, &buffers.cause.path);
         if kept.is_some() {
@@ -238,7 +249,8 @@ impl Daemon {
         let (request, purpose) = match need {
             Need::Directory => return self.make_folders(key),
             Need::Channel(id) => {
-                let Some(ask) = ask_data_channel(session, key, buffers, id) else { return };
+                let Some(mut ask) = ask_data_channel(session, key, buffers, id) else { return };
+                ask.pathname = self.stream_folder(session, session.relayd_id, "", &ask.pathname);
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Channel(key, id))
             }
             Need::Handover(id) => {
@@ -246,7 +258,8 @@ impl Daemon {
             }
             Need::Metadata => {
                 let page = self.settings.page_size;
-                let ask = ask_metadata_channel(session, key, buffers, page);
+                let mut ask = ask_metadata_channel(session, key, buffers, page);
+                ask.pathname = self.stream_folder(session, session.relayd_id, "", &ask.pathname);
                 (UstRequest::AskChannelCreation(Box::new(ask)), Purpose::Metadata(key))
             }
             Need::SetUpMetadata => {

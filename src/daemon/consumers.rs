@@ -11,7 +11,7 @@ use crate::consumer::metadata::{Asked, Piece};
 use crate::consumer::{Broken, Event, Outcome, State, Tail};
 use crate::model::ChannelId;
 use crate::operation::OperationId;
-use crate::output::{ConnId, ConsumerKind, Output, SharedFd};
+use crate::output::{ConnId, ConsumerKind, Output, RelayEnd, SharedFd};
 use crate::ust::buffers::{BuffersKey, Owner};
 
 /// Bit of the consumer daemons in the answer to a health query.
@@ -32,6 +32,8 @@ pub enum Purpose {
     SetUpMetadata(BuffersKey, u64),
     /// Metadata text.
     Push(BuffersKey),
+    /// A connection to a relay daemon.
+    Relay(RelayEnd),
     /// Something whose outcome changes nothing.
     Nothing,
 }
@@ -248,6 +250,7 @@ impl Daemon {
         let succeeded = matches!(outcome, Outcome::Status(0));
         match purpose {
             Purpose::Nothing => {}
+            Purpose::Relay(end) => self.relay_taken(end, succeeded),
             Purpose::Operation(operation, item) => {
                 if let Some(operation) = self.operations.get_mut(&operation) {
                     operation.jobs.consumer_answered(item, &outcome);

@@ -11,6 +11,7 @@ mod buffers;
 mod consumers;
 mod helper;
 mod notify;
+mod relays;
 mod schedule;
 mod watch;
 
@@ -23,7 +24,7 @@ use crate::client::ClientConnection;
 use crate::consumer::Consumer;
 use crate::model::{ChannelId, Model, SessionId};
 use crate::operation::{AtRest, Operation, OperationId};
-use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs};
+use crate::output::{ConnId, ConsumerKind, Listener, Output, Outputs, RelayEnd, RelayId};
 use crate::sys::clock;
 use crate::sys::socket::Credentials;
 use crate::ust::app::{App, AppId, Attention, ListingId};
@@ -35,6 +36,7 @@ pub use consumers::Purpose;
 pub(crate) use consumers::Readiness;
 pub use helper::HelperLink;
 pub(crate) use helper::PathPurpose;
+pub use relays::{Reached, Relay};
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
 const MAX_ROUNDS: usize = 10_000;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub uuid: [u8; 16],
     /// How long an application that could answer is given; none is for ever.
     pub application_timeout: Option<Duration>,
+    /// How long a relay daemon is waited for, if the user says so; consumer daemons wait as long.
+    pub network_timeout: Option<Duration>,
     /// Applications taken at most, by all users together and by one of them.
     pub application_quota: (usize, usize),
     /// The consumer daemons that can be started, and the command sockets that they will make.
@@ -83,6 +87,7 @@ enum Role {
     ConsumerCommand(ConsumerKind),
     ConsumerMetadata(ConsumerKind),
     ConsumerMonitor(ConsumerKind),
+    Relay(RelayEnd),
     Helper,
 }
 
@@ -115,6 +120,7 @@ pub(crate) struct Counters {
     application_session: u64,
     operation: u64,
     listing: u64,
+    relay: u64,
 }
 
 fn next(counter: &mut u64) -> u64 {
@@ -125,6 +131,10 @@ fn next(counter: &mut u64) -> u64 {
 impl Counters {
     pub(crate) fn operation(&mut self) -> OperationId {
         OperationId(next(&mut self.operation))
+    }
+
+    pub(crate) fn relay(&mut self) -> RelayId {
+        RelayId(next(&mut self.relay))
     }
 
     pub(crate) fn listing(&mut self) -> ListingId {
@@ -147,6 +157,8 @@ pub struct Daemon {
     /// When metadata of a single application may be pushed next.
     private_push: Instant,
     pub(crate) consumers: BTreeMap<ConsumerKind, Consumer<Purpose>>,
+    /// Relay daemons of sessions and of snapshots under way.
+    pub(crate) relays: BTreeMap<RelayId, Relay>,
     pub(crate) operations: BTreeMap<OperationId, Operation>,
     /// Sessions with an operation under way: commands about them wait.
     pub(crate) held: BTreeMap<SessionId, OperationId>,
@@ -199,6 +211,7 @@ impl Daemon {
             buffers: BufferTable::default(),
             private_push: now,
             consumers,
+            relays: BTreeMap::new(),
             operations: BTreeMap::new(),
             held: BTreeMap::new(),
             at_rest: BTreeMap::new(),
@@ -284,6 +297,7 @@ impl Daemon {
             Some(Role::ConsumerError(kind)) => self.consumer_error_received(kind, bytes),
             Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, descriptors),
             Some(Role::ConsumerMetadata(kind)) => self.consumer_metadata_received(kind, bytes),
+            Some(Role::Relay(end)) => self.relay_received(conn, end, bytes),
             Some(Role::Helper) => self.helper_received(bytes, descriptors),
         }
     }
@@ -300,6 +314,7 @@ impl Daemon {
             Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
                 self.consumer_lost(kind, "it closed a connection")
             }
+            Some(Role::Relay(end)) => self.relay_closed(end),
             Some(Role::Helper) => self.helper_lost(),
         }
     }

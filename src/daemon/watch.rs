@@ -24,6 +24,7 @@ impl Daemon {
             .chain(self.unregistered.values().map(|pending| pending.deadline))
             .chain(self.clients.values().filter_map(|client| client.deadline()))
             .chain(self.consumers.values().filter_map(|consumer| consumer.deadline()))
+            .chain(self.relays.values().filter_map(|relay| relay.deadline()))
             .chain(self.operations.values().map(|operation| operation.next_look()))
             .chain(health)
             .chain(self.next_push())
@@ -53,6 +54,7 @@ impl Daemon {
     pub(super) fn expire(&mut self) {
         self.expire_applications();
         self.expire_connections();
+        self.expire_relays();
         self.rotate_in_time();
         let now = self.now;
         let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| now >= deadline);

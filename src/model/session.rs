@@ -110,6 +110,11 @@ impl Session {
         }
     }
 
+    /// Whether what it records, if anything, is on this machine: its channels know of no relay daemon.
+    pub fn is_local(&self) -> bool {
+        self.relayd_id.is_none()
+    }
+
     /// Whether it keeps data for snapshots.
     pub fn is_snapshot(&self) -> bool {
         self.kind == SessionKind::Snapshot

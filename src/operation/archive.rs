@@ -12,7 +12,7 @@ use lttng_protocol::client::{ErrorCode, RotationState};
 use lttng_protocol::consumer::{Status, TraceChunkExists, UstRequest};
 
 use super::rotation::Leave;
-use super::{Context, Progress};
+use super::{Context, Jobs, Progress};
 use crate::daemon::FOLDER_MODE;
 use crate::helper::Operation as PathOperation;
 use crate::model::{Archived, Chunk, SessionId};
@@ -23,6 +23,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// Longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a relay daemon is waited for, once the consumer daemons have sent it everything, by who can't be sure that
+/// it ends: one of 2.13 that has another live session says for ever that a chunk of this one is in use.
+const RELAY_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Seeing a chunk to its end.
 #[derive(Debug)]
 pub struct Archive {
@@ -32,6 +36,8 @@ pub struct Archive {
     closed: i64,
     /// Where a relay daemon has it.
     remote_path: String,
+    /// Until when the relay daemon is waited for.
+    relay_until: Option<Instant>,
     phase: Phase,
 }
 
@@ -59,7 +65,7 @@ impl Archive {
     /// `closed` is when it was closed, `remote_path` where a relay daemon has it.
     pub fn new(session: SessionId, chunk: Chunk, leave: Leave, closed: i64, remote_path: String) -> Self {
         let phase = Phase::Ask { pause: FIRST_PAUSE };
-        Archive { session, chunk, leave, closed, remote_path, phase }
+        Archive { session, chunk, leave, closed, remote_path, relay_until: None, phase }
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
@@ -87,7 +93,12 @@ impl Archive {
                             None => return self.end(context, RotationState::Completed),
                         }
                     }
-                    Some(_) => Phase::Wait { pause, until: context.look_again_after(pause) },
+                    Some(jobs) => match self.state(context, &jobs) {
+                        RotationState::Ongoing => {
+                            Phase::Wait { pause, until: context.look_again_after(pause) }
+                        }
+                        state => return self.end(context, state),
+                    },
                 },
                 Phase::Wait { until, .. } if context.daemon.now < until => return Progress::Pending,
                 Phase::Wait { pause, .. } => Phase::Ask { pause: pause.saturating_mul(2).min(LONGEST_PAUSE) },
@@ -113,6 +124,22 @@ impl Archive {
         }
     }
 
+    /// How far a chunk is that not everybody has left.
+    fn state(&mut self, context: &Context<'_>, jobs: &Jobs) -> RotationState {
+        let any = |status: Status| jobs.failures.contains(&status.0);
+        if any(Status::CHUNK_EXISTS_LOCAL) {
+            return RotationState::Ongoing;
+        }
+        if !any(Status::CHUNK_EXISTS_REMOTE) {
+            // The relay daemon is gone.
+            return RotationState::Error;
+        }
+        let session = context.daemon.model.get(self.session);
+        let endless = session.is_none_or(|session| session.destroyed || session.live_timer() > 0);
+        let until = *self.relay_until.get_or_insert_with(|| context.daemon.after(RELAY_PATIENCE));
+        if endless && context.daemon.now >= until { RotationState::Completed } else { RotationState::Ongoing }
+    }
+
     fn archive_name(&self) -> String {
         let (begin, end) = (clock::iso_date(self.chunk.created), clock::iso_date(self.closed));
         format!("{begin}-{end}-{}", self.chunk.id)
@@ -121,7 +148,7 @@ impl Archive {
     /// Has the folders moved or removed. `None` if there is nothing to do.
     fn folders(&self, context: &mut Context<'_>) -> Option<Phase> {
         let session = context.daemon.model.get(self.session)?;
-        let directory = session.directory()?;
+        let directory = session.directory().filter(|_| !self.chunk.folder.is_empty())?;
         let whole = self.chunk.folder != directory;
         let path = PathBuf::from(&self.chunk.folder);
         let operation = match self.leave {
@@ -185,7 +212,7 @@ impl Archive {
 
     fn end(&self, context: &mut Context<'_>, state: RotationState) -> Progress {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
-            let path = match session.directory() {
+            let path = match session.directory().filter(|_| !self.chunk.folder.is_empty()) {
                 Some(directory) => format!("{directory}/archives/{}", self.archive_name()),
                 None => self.remote_path.clone(),
             };

@@ -73,7 +73,8 @@ impl Destroy {
                 Phase::Stopped => self.rotate(context),
                 Phase::Rotate(rotation) => match rotation.step(context) {
                     None => return Progress::Pending,
-                    Some(Err(code)) if self.archives => {
+                    // Also what a relay daemon that is gone makes fail; the session ends all the same.
+                    Some(Err(code)) if self.archives || is_remote(context, self.session) => {
                         self.code = code;
                         self.release(context)
                     }
@@ -123,6 +124,8 @@ impl Destroy {
     fn release(&self, context: &mut Context<'_>) -> Phase {
         // Answers to an unfinished step are of no interest any more.
         *context.jobs = super::Jobs::default();
+        // The consumer daemons keep their connections until the last stream is gone.
+        context.daemon.drop_relays_of(self.session);
         Phase::Applications(context.touch_all_applications())
     }
 
@@ -174,4 +177,8 @@ impl Destroy {
         let reply = Reply::deferred(Command::DestroySession, self.code);
         Progress::Done(reply.with_rotation_state(state).with_payload(location))
     }
+}
+
+fn is_remote(context: &Context<'_>, session: SessionId) -> bool {
+    context.daemon.model.get(session).is_some_and(|session| !session.is_local())
 }

@@ -14,10 +14,10 @@ use lttng_protocol::consumer::{CloseTraceChunk, CreateTraceChunk, SnapshotChanne
 
 use super::{Context, Jobs, Progress};
 use crate::consumer::Tail;
-use crate::daemon::FOLDER_MODE;
+use crate::daemon::{FOLDER_MODE, Reached};
 use crate::helper::Operation as PathOperation;
 use crate::model::{Output, Room, Session, SessionId, packets_per_stream};
-use crate::output::{ConsumerKind, SharedFd};
+use crate::output::{ConsumerKind, RelayId, SharedFd};
 use crate::ust::buffers::{Buffers, BuffersKey, Owner};
 
 /// Folders that the helper is asked for at once: there may be hundreds, and it does not take any number.
@@ -54,6 +54,8 @@ enum Phase {
     Metadata,
     /// The folders of the snapshot are made and opened.
     Folders,
+    /// The relay daemon is being connected to.
+    Relay(RelayId),
     /// The consumer daemons are told of the trace chunk.
     Chunk,
     /// A channel is written; this says whether it may have vanished.
@@ -115,6 +117,12 @@ impl RecordSnapshot {
                     }
                     Some(_) => Err(ErrorCode::CreateDirFail),
                 },
+                Phase::Relay(relay) => match context.daemon.relay_reached(relay) {
+                    Reached::Pending if !context.expired() => return Progress::Pending,
+                    Reached::Pending => Err(ErrorCode::RelaydConnectFail),
+                    Reached::No(code) => Err(code),
+                    Reached::Yes => Ok(self.tell_chunk(context, None)),
+                },
                 Phase::Chunk => match context.answered() {
                     None if !context.expired() => return Progress::Pending,
                     Some(jobs) if !jobs.failed() => Ok(self.begin_writing(context)),
@@ -135,7 +143,13 @@ impl RecordSnapshot {
             match next {
                 Ok(phase) => self.phase = phase,
                 // Also the end when all went well.
-                Err(code) => return context.reply(code),
+                Err(code) => {
+                    if let Some(relay) = self.relayd_id {
+                        // The consumer daemons have sent everything by now.
+                        context.daemon.drop_relay(RelayId(relay));
+                    }
+                    return context.reply(code);
+                }
             }
         }
     }
@@ -172,19 +186,19 @@ impl RecordSnapshot {
                 Ok(self.make_folders(context))
             }
             output => match output.network() {
-                Some(network) => self.reach_relay_daemon(context, &network),
+                Some(network) => Ok(self.reach_relay_daemon(context, network)),
                 None => Err(ErrorCode::EnableConsumerFail),
             },
         }
     }
 
-    /// The one place where a relay daemon comes in. It is to be connected to, the connections handed to the consumer
-    /// daemons under a new number, that number kept in `relayd_id`; then the trace chunk is told of, without a
-    /// folder. All else here goes by `relayd_id`. After the end of the chunk, [`RecordSnapshot::outcome`], the
-    /// connections are to be given up.
-    fn reach_relay_daemon(&mut self, _: &mut Context<'_>, _: &NetworkOutput) -> Result<Phase, ErrorCode> {
-        // There are no connections to relay daemons yet: this is what clients get when there is no relay daemon.
-        Err(ErrorCode::RelaydConnectFail)
+    /// The one place where a relay daemon comes in: all else goes by `relayd_id`. Unlike in the original, the
+    /// connections are given up in the end.
+    fn reach_relay_daemon(&mut self, context: &mut Context<'_>, network: NetworkOutput) -> Phase {
+        context.renew();
+        let relay = context.daemon.reach_relay(self.session, network);
+        self.relayd_id = Some(relay.0);
+        Phase::Relay(relay)
     }
 
     /// Has some of the folders made.
@@ -237,17 +251,24 @@ impl RecordSnapshot {
             return self.close(context, ErrorCode::MaxSizeInvalid);
         };
         let readable = self.readable(context);
-        self.channels = readable.flat_map(|(key, buffers)| self.pieces(key, buffers, packets)).collect();
+        self.channels =
+            readable.flat_map(|(key, buffers)| self.pieces(context, key, buffers, packets)).collect();
         self.write_next(context)
     }
 
     /// The channels of one set of buffers.
-    fn pieces(&self, key: &BuffersKey, buffers: &Buffers, packets: u64) -> Vec<Piece> {
+    fn pieces(&self, context: &Context<'_>, key: &BuffersKey, buffers: &Buffers, packets: u64) -> Vec<Piece> {
+        let path = &buffers.cause.path;
+        let session = context.daemon.model.get(self.session);
+        let folder = session.map_or_else(
+            || path.clone(),
+            |session| context.daemon.stream_folder(session, self.relayd_id, &self.name, path),
+        );
         let (kind, may_be_gone) = (buffers.consumer, matches!(key.owner, Owner::Application(_)));
         let piece = |metadata, key, packets_per_stream| Piece {
             kind,
             request: SnapshotChannel {
-                pathname: buffers.cause.path.clone(),
+                pathname: folder.clone(),
                 metadata,
                 relayd_id: self.relayd_id,
                 key,

@@ -23,6 +23,9 @@ use crate::model::{Chunk, Session, SessionId};
 use crate::output::{ConsumerKind, SharedFd};
 use crate::sys::clock;
 
+/// What a consumer daemon answers when the relay daemon could not close a chunk.
+const UNCLOSED: i32 = Status::CLOSE_TRACE_CHUNK_FAILED.0;
+
 /// Folder of a chunk whose place is not free yet.
 const TEMPORARY: &str = ".tmp_new_chunk";
 
@@ -116,7 +119,10 @@ impl Rotation {
                 },
                 Phase::Close => match context.answered() {
                     None if !context.expired() => return None,
-                    Some(jobs) if !jobs.failed() => return Some(self.finish(context, &jobs.closed_path)),
+                    // That a relay daemon could not close it is nothing that the original looks at.
+                    Some(jobs) if !jobs.lost && jobs.failures.iter().all(|&status| status == UNCLOSED) => {
+                        return Some(self.finish(context, &jobs.closed_path));
+                    }
                     _ => {
                         let code = ErrorCode::CloseTraceChunkFailConsumer;
                         return Some(Err(self.fail(context, code)));
@@ -153,7 +159,9 @@ impl Rotation {
         let created = context.daemon.wall;
         let Some(session) = context.daemon.model.get(self.session) else { return Phase::Chunk };
         let (id, owner) = (session.next_chunk, (session.uid, session.gid));
-        let folder = session.directory().map(|directory| self.new_folder(session, directory, created));
+        // A session that was started stays where it records to.
+        let directory = session.directory().filter(|_| session.is_local());
+        let folder = directory.map(|directory| self.new_folder(session, directory, created));
         self.new = Some(Chunk { id, created, folder: folder.clone().unwrap_or_default() });
         let Some(folder) = folder else { return self.tell_chunk(context, None) };
         let of_session = context.daemon.buffers_of(self.session);
@@ -183,6 +191,11 @@ impl Rotation {
             // Files at a relay daemon belong to its user.
             credentials: folder.is_some().then_some((session.uid, session.gid)),
         };
+        if folder.is_none() && session.is_local() {
+            // The relay daemon was never reached.
+            context.jobs.lost = true;
+            return Phase::Chunk;
+        }
         let consumers = context.daemon.ready_consumers();
         context.jobs.lost |= consumers.is_empty();
         for kind in consumers {

@@ -7,7 +7,7 @@ use lttng_protocol::consumer::UstRequest;
 use super::rotation::{Leave, Rotation};
 use super::{Context, Progress};
 use crate::consumer::Tail;
-use crate::daemon::Purpose;
+use crate::daemon::{Purpose, Reached};
 use crate::model::SessionId;
 use crate::ust::app::AppId;
 
@@ -21,6 +21,8 @@ pub struct Start {
 #[derive(Debug)]
 enum Phase {
     Begin,
+    /// The relay daemon is being connected to, on behalf of another command.
+    Relay,
     /// There is no trace chunk: it is made.
     Chunk(Rotation),
     /// The session has a chunk, or needs none.
@@ -43,10 +45,18 @@ impl Start {
                     context.daemon.at_rest.remove(&self.session);
                     let session = context.daemon.model.get(self.session);
                     if session.is_some_and(|session| session.chunk.is_none() && session.has_output()) {
-                        Phase::Chunk(Rotation::new(self.session, Leave::Keep, true))
+                        Phase::Relay
                     } else {
                         Phase::Ready
                     }
+                }
+                Phase::Relay => {
+                    let relay = context.daemon.relay_of(self.session).map(|(id, _)| id);
+                    let reached = relay.map(|id| context.daemon.relay_reached(id));
+                    if reached == Some(Reached::Pending) && !context.expired() {
+                        return Progress::Pending;
+                    }
+                    Phase::Chunk(Rotation::new(self.session, Leave::Keep, true))
                 }
                 Phase::Chunk(rotation) => match rotation.step(context) {
                     None => return Progress::Pending,

@@ -15,7 +15,7 @@ use lttng_protocol::consumer::UstRequest;
 use super::{Context, list_channels};
 use crate::consumer::Tail;
 use crate::helper::Operation as PathOperation;
-use crate::model::{ChannelId, SessionId};
+use crate::model::{ChannelId, Session, SessionId};
 use crate::ust::app::AppId;
 use crate::ust::buffers::BuffersKey;
 
@@ -106,7 +106,10 @@ impl Stop {
                         Phase::Wait { until: *until, next: context.look_again_after(DRAIN_PAUSE) }
                     }
                     jobs => {
-                        self.at_rest.drained = jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
+                        // A relay daemon may still have metadata to write: it is asked when a client asks.
+                        let local = context.daemon.model.get(self.session).is_none_or(Session::is_local);
+                        self.at_rest.drained =
+                            local && jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
                         // Those being given up are counted when they are.
                         let keys = context.daemon.data_keys_if(self.session, |buffers| !buffers.retired);
                         list_channels::ask_losses(context, self.session, keys);
@@ -150,8 +153,11 @@ impl Stop {
         let Some(session) = context.daemon.model.get(self.session) else { return true };
         let owner = (session.uid, session.gid);
         // Only what is on this machine's disk can be looked at.
-        let chunk = session.chunk.as_ref().filter(|_| session.directory().is_some());
+        let chunk = session.chunk.as_ref().filter(|chunk| !chunk.folder.is_empty());
         let directory = chunk.map(|chunk| chunk.folder.clone());
+        if directory.is_none() && session.chunk.is_some() {
+            return deliver_to_relay(context, self.session, looked_for);
+        }
         push_all(context, self.session);
         let Some(directory) = directory else { return true };
         let of_session = context.daemon.buffers_of(self.session);
@@ -168,6 +174,33 @@ impl Stop {
         }
         left.is_empty() && context.answered().is_some()
     }
+}
+
+/// Pushes what there is to push to a relay daemon, once: the answer says that it is on its way. True when there is
+/// nothing left to wait for.
+fn deliver_to_relay(
+    context: &mut Context<'_>,
+    session: SessionId,
+    pushed: &mut BTreeSet<BuffersKey>,
+) -> bool {
+    let of_session = context.daemon.buffers_of(session).filter(|(_, buffers)| buffers.has_undelivered());
+    let left: Vec<(BuffersKey, bool, bool)> = of_session
+        .map(|(&key, buffers)| (key, buffers.can_push(), buffers.being_pushed().is_some()))
+        .collect();
+    let mut waiting = false;
+    for (key, can_push, being_pushed) in left {
+        if pushed.contains(&key) {
+            waiting |= being_pushed;
+            continue;
+        }
+        // The first time it may only be the channel that is asked for.
+        context.daemon.push_metadata(key);
+        if can_push {
+            pushed.insert(key);
+        }
+        waiting = true;
+    }
+    !waiting
 }
 
 /// Pushes the metadata of a session that the consumer daemons do not have. Nobody waits for the outcome: whatever

@@ -71,6 +71,11 @@ impl Connection {
         self.descriptor.as_fd()
     }
 
+    /// The descriptor for another owner. What was not sent is dropped.
+    pub fn into_descriptor(self) -> OwnedFd {
+        self.descriptor
+    }
+
     /// Reads once. 0 is the end.
     ///
     /// # Errors

@@ -7,9 +7,11 @@
 pub mod children;
 mod connection;
 mod inspect;
+mod relay;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
@@ -46,6 +48,8 @@ enum Source {
     Signals(SignalFd),
     Listener(Listener, UnixListener),
     Connection(Connection),
+    /// A connection to a relay daemon that is being made.
+    Connecting(TcpStream),
 }
 
 /// The loop and everything that it looks after.
@@ -144,6 +148,9 @@ impl Reactor {
                 if event.is_writable() {
                     self.unflushed.insert(conn);
                 }
+                if self.is_connecting(conn) {
+                    turn.insert(conn);
+                }
             }
             for conn in turn {
                 self.read(conn);
@@ -188,6 +195,7 @@ impl Reactor {
             Source::Connection(connection) => {
                 (connection.descriptor().as_raw_fd(), Interest::READABLE | Interest::WRITABLE)
             }
+            Source::Connecting(stream) => (stream.as_raw_fd(), Interest::READABLE | Interest::WRITABLE),
         };
         self.poll.registry().register(&mut SourceFd(&raw), token, interest)?;
         self.sources.insert(conn, source);
@@ -203,6 +211,7 @@ impl Reactor {
             None => {}
             Some(Source::Signals(_)) => self.read_signals(conn),
             Some(Source::Listener(..)) => self.accept(conn),
+            Some(Source::Connecting(_)) => self.finish_connecting(conn),
             Some(Source::Connection(connection)) => {
                 // What comes first is read to its end, however much it is: the order matters.
                 if let Some(first) = connection.read_first {
@@ -292,8 +301,18 @@ impl Reactor {
     }
 
     fn remove(&mut self, conn: ConnId) {
-        if let Some(Source::Connection(connection)) = self.sources.remove(&conn) {
-            let raw = connection.descriptor().as_raw_fd();
+        drop(self.take(conn));
+    }
+
+    /// Forgets a descriptor and hands it out.
+    fn take(&mut self, conn: ConnId) -> Option<Source> {
+        let source = self.sources.remove(&conn);
+        let raw = match &source {
+            Some(Source::Connection(connection)) => Some(connection.descriptor().as_raw_fd()),
+            Some(Source::Connecting(stream)) => Some(stream.as_raw_fd()),
+            _ => None,
+        };
+        if let Some(raw) = raw {
             // Fails only for what was never registered.
             let _ = self.poll.registry().deregister(&mut SourceFd(&raw));
         }
@@ -301,6 +320,7 @@ impl Reactor {
         self.readable.remove(&conn);
         self.ending.remove(&conn);
         self.unflushed.remove(&conn);
+        source
     }
 
     /// Carries out what the daemon wants, until it wants nothing more.
@@ -359,6 +379,14 @@ impl Reactor {
                     Ok(([command, metadata, samples], made.samples_in))
                 });
                 self.daemon.consumer_connected(kind, result);
+            }
+            Output::ConnectRelay { end, address } => {
+                let result = relay::begin(address).and_then(|stream| self.add(Source::Connecting(stream)));
+                self.daemon.relay_connecting(end, result);
+            }
+            Output::HandOver { end, conns, timeout } => {
+                let result = self.hand_over(conns, timeout);
+                self.daemon.handed_over(end, result);
             }
             Output::Kill(pid) => children::kill(pid),
             Output::Inspect { conn, pid } => self.daemon.inspected(conn, inspect::inspect(pid)),

@@ -3,8 +3,8 @@
 
 use lttng_protocol::client::{
     Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
-    Instrumentation, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind, SessionOutput,
-    SnapshotOutput,
+    Instrumentation, NetworkOutput, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind,
+    SessionOutput, SnapshotOutput,
 };
 use lttng_sessiond::output::ConnId;
 
@@ -61,6 +61,16 @@ pub fn create(session: &str) -> Request {
         kind: SessionKind::Regular,
         name: Some(session.to_owned()),
         output: SessionOutput::Local(Some(format!("/traces/{session}"))),
+    };
+    request("", None, &Body::CreateSession { home: None, descriptor })
+}
+
+/// A session that records to a relay daemon, live if a timer is given.
+pub fn create_remote(session: &str, live: Option<u64>) -> Request {
+    let descriptor = SessionDescriptor {
+        kind: live.map_or(SessionKind::Regular, |timer| SessionKind::Live { timer }),
+        name: Some(session.to_owned()),
+        output: SessionOutput::Network(Some(Box::new(NetworkOutput::local()))),
     };
     request("", None, &Body::CreateSession { home: None, descriptor })
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lttng_protocol::consumer::{
     AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, READY,
-    REQUEST_LEN, SnapshotChannel, Status, StreamHead, UstRequest,
+    REQUEST_LEN, RelaySocketKind, SnapshotChannel, Status, StreamHead, UstRequest,
 };
 use lttng_protocol::{Reader, Writer};
 use lttng_sessiond::output::{ConnId, ConsumerKind};
@@ -131,6 +131,7 @@ pub struct Chunk {
 enum Expect {
     Request,
     Descriptor { chunk: Option<(u64, u64, String)> },
+    Relay { id: u64, kind: RelaySocketKind },
     Text { key: u64, offset: u64, length: u64 },
 }
 
@@ -155,6 +156,8 @@ pub struct Consumer {
     pub samples: Option<ConnId>,
     pub channels: BTreeMap<u64, Channel>,
     pub chunks: BTreeMap<(u64, u64), Chunk>,
+    /// Relay daemons that it has connections to, and how many of the two.
+    pub relays: BTreeMap<u64, usize>,
     /// All requests.
     pub requests: Vec<UstRequest>,
     /// Messages so far.
@@ -189,6 +192,7 @@ impl Consumer {
             samples: None,
             channels: BTreeMap::new(),
             chunks: BTreeMap::new(),
+            relays: BTreeMap::new(),
             requests: Vec::new(),
             steps: 0,
             refused: Vec::new(),
@@ -240,6 +244,7 @@ impl Consumer {
         effects.closes.extend(conns.into_iter().flatten());
         self.channels.clear();
         self.chunks.clear();
+        self.relays.clear();
     }
 
     /// Counts a message. What is to go wrong now, if anything.
@@ -342,16 +347,21 @@ impl Consumer {
                 }
                 Some(Box::new(move |this, trouble| {
                     let status = refusal(trouble);
-                    if let Some((session, id, name)) = chunk.filter(|_| status == 0) {
-                        let of_session = name.is_empty();
-                        // That of a snapshot has no streams when the snapshot is over.
-                        let uses = if of_session { 2 } else { 0 };
-                        let chunk = Chunk { closed: false, name, snapshot: Vec::new(), uses };
-                        let before = this.chunks.insert((session, id), chunk);
-                        assert!(before.is_none_or(|before| before.closed), "two chunks of one number");
-                        if of_session {
-                            this.channels_of(session).for_each(|channel| channel.next_files = Some(id));
-                        }
+                    if let Some(chunk) = chunk.filter(|_| status == 0) {
+                        this.begin_chunk(chunk);
+                    }
+                    vec![(status.to_ne_bytes().to_vec(), Vec::new())]
+                }))
+            }
+            Expect::Relay { id, kind } => {
+                if self.input.take_descriptors(1).is_none() {
+                    self.expect = Expect::Relay { id, kind };
+                    return None;
+                }
+                Some(Box::new(move |this, trouble| {
+                    let status = refusal(trouble);
+                    if status == 0 {
+                        this.take_relay(id, kind);
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
                 }))
@@ -445,6 +455,21 @@ impl Consumer {
                 self.expect = Expect::Descriptor { chunk: None };
                 0
             }
+            UstRequest::AddRelaySocket(socket) => {
+                self.expect = Expect::Relay { id: socket.relayd_id, kind: socket.kind };
+                0
+            }
+            UstRequest::DestroyRelayd { relayd_id } => {
+                key_status(self.relays.remove(relayd_id).is_some() || self.trouble.is_some(), 117)
+            }
+            UstRequest::CreateTraceChunk(chunk) if chunk.relayd_id.is_some() => {
+                assert_eq!(chunk.credentials, None, "nobody here owns a remote chunk");
+                let known = chunk.relayd_id.is_some_and(|id| self.relays.get(&id) == Some(&2));
+                if known {
+                    self.begin_chunk((chunk.session_id, chunk.chunk_id, chunk.override_name.clone()));
+                }
+                key_status(known, 123)
+            }
             UstRequest::CreateTraceChunk(chunk) => {
                 assert!(!chunk.override_name.contains(['/', '.']), "a real one refuses the name");
                 let chunk = (chunk.session_id, chunk.chunk_id, chunk.override_name.clone());
@@ -526,10 +551,32 @@ impl Consumer {
         }
     }
 
+    fn begin_chunk(&mut self, (session, id, name): (u64, u64, String)) {
+        let of_session = name.is_empty();
+        // That of a snapshot has no streams when the snapshot is over.
+        let uses = if of_session { 2 } else { 0 };
+        let chunk = Chunk { closed: false, name, snapshot: Vec::new(), uses };
+        let before = self.chunks.insert((session, id), chunk);
+        assert!(before.is_none_or(|before| before.closed), "two chunks of one number");
+        if of_session {
+            self.channels_of(session).for_each(|channel| channel.next_files = Some(id));
+        }
+    }
+
+    fn take_relay(&mut self, id: u64, kind: RelaySocketKind) {
+        let count = self.relays.entry(id).or_default();
+        let expected = if *count == 0 { RelaySocketKind::Control } else { RelaySocketKind::Data };
+        assert_eq!(kind, expected, "the control connection comes first");
+        *count += 1;
+        assert!(*count <= 2);
+    }
+
     fn make_channel(&mut self, asked: &AskChannel) -> i32 {
         assert_ne!(asked.key, 0, "keys are never 0");
         assert!(!self.channels.contains_key(&asked.key), "keys are never used twice");
-        assert!(asked.relayd_id.is_none(), "outputs are local here");
+        if let Some(id) = asked.relayd_id {
+            assert_eq!(self.relays.get(&id), Some(&2), "an unknown relay daemon");
+        }
         assert_eq!(asked.monitor, asked.chunk_id.is_some(), "a trace chunk for what is written all the time");
         if asked.chunk_id.is_some_and(|chunk| !self.chunks.contains_key(&(asked.session_id, chunk))) {
             return 118;
@@ -564,7 +611,10 @@ impl Consumer {
         };
         let asked = &channel.asked;
         assert!(!asked.monitor, "what is written all the time has no snapshots");
-        assert!(wanted.relayd_id.is_none() && wanted.pathname == asked.pathname);
+        assert_eq!(wanted.pathname, asked.pathname);
+        if let Some(id) = wanted.relayd_id {
+            assert_eq!(self.relays.get(&id), Some(&2), "an unknown relay daemon");
+        }
         assert_eq!(wanted.metadata, asked.kind == ChannelKind::Metadata);
         let mut chunks = self.chunks.iter_mut().filter(|((session, _), _)| *session == asked.session_id);
         let (_, chunk) = chunks.find(|(_, chunk)| !chunk.closed).expect("a trace chunk");
@@ -708,6 +758,7 @@ impl Consumer {
         assert!(kept.is_empty(), "channels that were never given up: {kept:?}");
         let open: Vec<_> = self.chunks.iter().filter(|(_, chunk)| !chunk.closed).collect();
         assert!(open.is_empty(), "trace chunks that were never closed: {open:?}");
+        assert!(self.relays.is_empty(), "connections to relay daemons are left: {:?}", self.relays);
     }
 }
 

@@ -10,6 +10,7 @@ mod application;
 mod client;
 mod consumer;
 mod helper;
+mod relay;
 mod wire;
 mod world;
 
@@ -23,6 +24,7 @@ mod lagging;
 mod random;
 mod record;
 mod refusing;
+mod relays;
 mod rotation;
 mod schedules;
 mod script;

@@ -22,6 +22,8 @@ pub enum Peer {
     Command(usize),
     Notify(usize),
     Consumer(ConsumerKind, Talk),
+    /// A connection to the relay daemon, by its number.
+    Relay(usize),
     Helper,
 }
 

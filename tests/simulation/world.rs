@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -16,13 +17,14 @@ use std::time::{Duration, Instant};
 use lttng_protocol::client::{ErrorCode, Reply};
 use lttng_protocol::ust::registration::SocketKind;
 use lttng_sessiond::daemon::{Daemon, Settings};
-use lttng_sessiond::output::{ConnId, ConsumerKind, Listener, Output, ProcessState};
+use lttng_sessiond::output::{ConnId, ConsumerKind, Listener, Output, ProcessState, RelayEnd};
 use lttng_sessiond::sys::socket::Credentials;
 
 use crate::application::Application;
 use crate::client::{self, Client, Request};
 use crate::consumer::{Consumer, Trouble};
 use crate::helper::Helper;
+use crate::relay::{Connecting, Relay};
 use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
 
 /// Turns without an end of the traffic before something is taken for an endless conversation.
@@ -50,6 +52,7 @@ pub struct World {
     pub apps: Vec<Application>,
     pub consumers: BTreeMap<ConsumerKind, Consumer>,
     pub helper: Helper,
+    pub relay: Relay,
     pub clients: Vec<Client>,
     late: BTreeMap<(Instant, u64), Late>,
     /// When which process was looked at, since the world began.
@@ -82,6 +85,7 @@ impl World {
             page_size: 4096,
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
+            network_timeout: None,
             application_quota: (10_000, 10_000),
             consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
         };
@@ -95,6 +99,7 @@ impl World {
             apps: Vec::new(),
             consumers: kinds.iter().map(|&kind| (kind, Consumer::new(kind))).collect(),
             helper: Helper::new(ConnId(0)),
+            relay: Relay::new(),
             clients: Vec::new(),
             late: BTreeMap::new(),
             inspections: Vec::new(),
@@ -400,6 +405,18 @@ impl World {
             }
             Output::SpawnConsumer(kind) => self.spawn(kind),
             Output::ConnectConsumer { kind, .. } => self.connect_consumer(kind),
+            Output::ConnectRelay { end, address } => self.connect_relay(end, address),
+            Output::HandOver { end, conns, .. } => {
+                let links = conns.map(|conn| self.links.remove(&conn).filter(|link| !link.left));
+                self.busy.retain(|conn| !conns.contains(conn));
+                let result = if links.iter().all(Option::is_some) {
+                    assert!(links.iter().flatten().all(|link| link.down.is_empty()), "not all was sent");
+                    Ok([(); 2].map(|()| File::open("/dev/null").unwrap().into()))
+                } else {
+                    Err(io::ErrorKind::NotConnected.into())
+                };
+                self.daemon.handed_over(end, result);
+            }
             Output::Kill(pid) => {
                 self.killed.push(pid);
                 let mut effects = Effects::default();
@@ -457,6 +474,22 @@ impl World {
         self.daemon.consumer_connected(kind, Ok((conns, samples)));
     }
 
+    fn connect_relay(&mut self, end: RelayEnd, address: SocketAddr) {
+        let index = self.relay.next();
+        let outcome = self.relay.connect(address);
+        if outcome == Connecting::Impossible {
+            return self.daemon.relay_connecting(end, Err(io::ErrorKind::NetworkUnreachable.into()));
+        }
+        let conn = self.link(Peer::Relay(index));
+        self.relay.conns.push(conn);
+        self.daemon.relay_connecting(end, Ok(conn));
+        match outcome {
+            Connecting::Done => self.daemon.connected(conn),
+            Connecting::Refused => self.hang_up(conn),
+            Connecting::Never | Connecting::Impossible => {}
+        }
+    }
+
     /// The daemon closes a connection: the peer sees it.
     fn cut(&mut self, conn: ConnId) {
         self.busy.remove(&conn);
@@ -468,7 +501,7 @@ impl World {
         match link.peer {
             Peer::Client(client) => self.clients[client].ended = true,
             Peer::Command(app) if self.apps[app].alive => self.apps[app].die(&mut effects),
-            Peer::Command(_) | Peer::Notify(_) | Peer::Helper => {}
+            Peer::Command(_) | Peer::Notify(_) | Peer::Helper | Peer::Relay(_) => {}
             Peer::Consumer(kind, talk) => {
                 let consumer = self.consumers.get_mut(&kind).unwrap();
                 consumer.disconnected(talk, &mut effects);
@@ -537,6 +570,7 @@ impl World {
                 self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
             }
             Peer::Helper => self.helper.received(segment, &mut effects),
+            Peer::Relay(index) => self.relay.received(index, segment, &mut effects),
         }
         self.apply(effects);
         true
@@ -635,6 +669,7 @@ impl World {
         for map in [
             "sessions",
             "apps",
+            "relays",
             "operations",
             "held",
             "clients",

@@ -23,6 +23,7 @@ pub mod daemon;
 pub mod foreign;
 pub mod normalise;
 pub mod process;
+pub mod relay;
 pub mod sandbox;
 pub mod socket;
 pub mod trace;
@@ -156,9 +157,11 @@ fn what_is_missing() -> Option<String> {
         ("nsenter", "util-linux"),
         ("setpriv", "util-linux"),
         ("timeout", "coreutils"),
+        ("ip", "iproute2"),
         ("gcc", "gcc"),
         ("lttng", "lttng-tools"),
         ("lttng-sessiond", "lttng-tools"),
+        ("lttng-relayd", "lttng-tools"),
         ("babeltrace2", "babeltrace2"),
     ] {
         if find_program(program).is_none() {
@@ -174,7 +177,7 @@ fn what_is_missing() -> Option<String> {
     match probe {
         Ok(output) if output.status.success() => None,
         Ok(output) => Some(format!(
-            "mount and PID namespaces are not allowed here: {}",
+            "mount, PID and network namespaces are not allowed here: {}",
             String::from_utf8_lossy(&output.stderr).trim()
         )),
         Err(error) => Some(format!("unshare: {error}")),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! One private world per test: mount and PID namespaces with an own `/run`, `/dev/shm` and home directory.
+//! One private world per test: mount, PID and network namespaces with an own `/run`, `/dev/shm`, home directory and
+//! loopback interface, so that every test has all ports.
 //!
 //! `unshare` holds the namespaces; its child, a shell, is their first process. It waits for the end of its
 //! standard input, so all processes inside end when the test does, however that happens. `nsenter` starts
@@ -19,7 +20,7 @@ use super::normalise::{Order, Step};
 use super::{Which, build, is_root};
 
 /// Options of `unshare` that make a sandbox.
-pub const UNSHARE: &[&str] = &["--mount", "--pid", "--fork", "--mount-proc", "--kill-child"];
+pub const UNSHARE: &[&str] = &["--mount", "--pid", "--net", "--fork", "--mount-proc", "--kill-child"];
 
 /// Nothing that a test runs may take longer, in seconds.
 const COMMAND_LIMIT: &str = "30";
@@ -33,6 +34,7 @@ const FIRST_PROCESS: &str = r#"
 set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+ip link set lo up
 if [ "$1" = mapped ]; then
     grep -v '^tracing:' /etc/group > /run/group
     mount --bind /run/group /etc/group
@@ -247,6 +249,7 @@ impl Sandbox {
             command.arg(format!("--user={namespaces}/user")).arg("--preserve-credentials");
         }
         command.arg(format!("--mount={namespaces}/mnt")).arg(format!("--pid={namespaces}/pid_for_children"));
+        command.arg(format!("--net={namespaces}/net"));
         command.env_clear();
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("LC_ALL", "C").env("TZ", "UTC");
