@@ -6,22 +6,18 @@
 //! all at once: the requests of other sessions go between.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::rc::Rc;
 
 use lttng_protocol::client::{ErrorCode, NetworkOutput};
 use lttng_protocol::consumer::{CloseTraceChunk, CreateTraceChunk, SnapshotChannel, Status, UstRequest};
 
+use super::folders::{Folders, NotMade};
 use super::{Context, Jobs, Progress};
 use crate::consumer::Tail;
-use crate::daemon::{FOLDER_MODE, Reached};
-use crate::helper::Operation as PathOperation;
+use crate::daemon::Reached;
 use crate::model::{Output, Room, Session, SessionId, packets_per_stream};
 use crate::output::{ConsumerKind, RelayId, SharedFd};
 use crate::ust::buffers::{Buffers, BuffersKey, Owner};
-
-/// Folders that the helper is asked for at once: there may be hundreds, and it does not take any number.
-const FOLDERS_AT_ONCE: usize = 64;
 
 /// Recording a snapshot.
 #[derive(Debug)]
@@ -33,8 +29,6 @@ pub struct RecordSnapshot {
     output: Output,
     /// Buffers whose content is written: those that were in use when the command came.
     buffers: Vec<BuffersKey>,
-    /// Folders that are still to be made. The first one, made last, is opened: it is the trace chunk's.
-    folders: Vec<PathBuf>,
     chunk: u64,
     /// Number by which the consumer daemons know the connections to the relay daemon, if the output is there.
     relayd_id: Option<u64>,
@@ -53,7 +47,7 @@ enum Phase {
     /// The last metadata channels are made.
     Metadata,
     /// The folders of the snapshot are made and opened.
-    Folders,
+    Folders(Folders),
     /// The relay daemon is being connected to.
     Relay(RelayId),
     /// The consumer daemons are told of the trace chunk.
@@ -84,7 +78,6 @@ impl RecordSnapshot {
             max_size,
             output,
             buffers: Vec::new(),
-            folders: Vec::new(),
             chunk: 0,
             relayd_id: None,
             told: Vec::new(),
@@ -106,16 +99,10 @@ impl RecordSnapshot {
                 Phase::Metadata if context.expired() => Err(ErrorCode::SnapshotFail),
                 Phase::Metadata if !self.metadata_settled(context) => return Progress::Pending,
                 Phase::Metadata => self.make_place(context),
-                Phase::Folders => match context.answered() {
-                    None if context.expired() => Err(ErrorCode::CreateDirFail),
+                Phase::Folders(ref mut folders) => match folders.step(context) {
                     None => return Progress::Pending,
-                    Some(jobs) if jobs.failures.is_empty() && !self.folders.is_empty() => {
-                        Ok(self.make_folders(context))
-                    }
-                    Some(Jobs { failures, descriptor: Some(folder), .. }) if failures.is_empty() => {
-                        Ok(self.tell_chunk(context, Some(&Rc::new(folder))))
-                    }
-                    Some(_) => Err(ErrorCode::CreateDirFail),
+                    Some(Ok(folder)) => Ok(self.tell_chunk(context, Some(&Rc::new(folder)))),
+                    Some(Err(NotMade)) => Err(ErrorCode::CreateDirFail),
                 },
                 Phase::Relay(relay) => match context.daemon.relay_reached(relay) {
                     Reached::Pending if !context.expired() => return Progress::Pending,
@@ -178,12 +165,15 @@ impl RecordSnapshot {
                 if self.name.contains(['/', '.']) {
                     return Err(ErrorCode::CreateDirFail);
                 }
-                let folder = format!("{path}/{}/ust", self.name);
+                let Some(session) = context.daemon.model.get(self.session) else {
+                    return Err(ErrorCode::CreateDirFail);
+                };
+                let owner = (session.uid, session.gid);
                 let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
                 // Nothing is written to `index`, but the stock daemon makes it.
-                let below = existing.map(|buffers| format!("{folder}/{}/index", buffers.cause.path).into());
-                self.folders = std::iter::once(PathBuf::from(&folder)).chain(below).collect();
-                Ok(self.make_folders(context))
+                let paths: Vec<String> = existing.map(|buffers| buffers.cause.path.clone()).collect();
+                let folder = format!("{path}/{}", self.name);
+                Ok(Phase::Folders(Folders::make(owner, &folder, paths.into_iter(), context)))
             }
             output => match output.network() {
                 Some(network) => Ok(self.reach_relay_daemon(context, network)),
@@ -199,23 +189,6 @@ impl RecordSnapshot {
         let relay = context.daemon.reach_relay(self.session, network);
         self.relayd_id = Some(relay.0);
         Phase::Relay(relay)
-    }
-
-    /// Has some of the folders made.
-    fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {
-        context.renew();
-        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Folders };
-        let owner = (session.uid, session.gid);
-        for _ in 0..FOLDERS_AT_ONCE {
-            let Some(path) = self.folders.pop() else { break };
-            let operation = if self.folders.is_empty() {
-                PathOperation::MakeAndOpenDirectory { path, mode: FOLDER_MODE }
-            } else {
-                PathOperation::MakeDirectories { path, mode: FOLDER_MODE }
-            };
-            context.path_operation(owner, operation);
-        }
-        Phase::Folders
     }
 
     /// Tells the consumer daemons of the trace chunk: its folder is on this machine, or known to the relay daemon.
