@@ -118,6 +118,7 @@ impl Daemon {
         }
         let body = decode_body(header, &request.payload)?;
         match session {
+            Some(session) if !self.knows_hosts(session, &body) => Err(Unserved::Wait),
             Some(session) => Ok(self.serve_session(session, header, body)?),
             None => Ok(self.serve_global(&request.credentials, header, body)?),
         }

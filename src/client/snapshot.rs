@@ -7,7 +7,7 @@ use lttng_protocol::Writer;
 use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri, UrlError};
 
 use super::dispatch::Done;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Names};
 use crate::model::{Output, Session, SessionId, SnapshotOutput};
 use crate::operation::{RecordSnapshot, Work};
 use crate::sys::clock;
@@ -16,6 +16,21 @@ use crate::sys::clock;
 const MAX_NAME: usize = 254;
 
 impl Daemon {
+    /// Whether the hosts in a command's URLs are known by their addresses; has them looked up.
+    pub(super) fn knows_hosts(&mut self, id: SessionId, body: &Body) -> bool {
+        let (Body::SnapshotAddOutput(wanted) | Body::SnapshotRecord(wanted)) = body else { return true };
+        let Some(session) = self.model.get(id) else { return true };
+        let owner = (session.uid, session.gid);
+        match urls(wanted) {
+            Ok(OutputUrl::Network { control, data }) => {
+                // Both are begun at once.
+                let both = [&control, &data].map(|endpoint| self.knows_address(owner, endpoint));
+                both == [true, true]
+            }
+            _ => true,
+        }
+    }
+
     /// Serves a command about snapshots. Refused by sessions that record to somewhere all the time.
     pub(super) fn serve_snapshot(&mut self, id: SessionId, body: Body) -> Result<Done, ErrorCode> {
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
@@ -23,14 +38,14 @@ impl Daemon {
             return Err(ErrorCode::NotSnapshotSession);
         }
         match body {
-            Body::SnapshotAddOutput(wanted) => add_output(session, &wanted).map(Done::Payload),
+            Body::SnapshotAddOutput(wanted) => add_output(session, &wanted, &self.names).map(Done::Payload),
             Body::SnapshotDelOutput(which) => remove_output(session, &which).map(|()| Done::Nothing),
             Body::SnapshotListOutput => {
                 let listed: Vec<_> = session.snapshot_outputs.iter().map(list).collect();
                 Ok(Done::Payload(client::SnapshotOutput::encode_list(&listed)))
             }
             Body::SnapshotRecord(wanted) => {
-                let target = target(session, &wanted)?;
+                let target = target(session, &wanted, &self.names)?;
                 let date = clock::name_date(self.wall);
                 let name = format!("{}-{date}-{}", target.name, session.snapshots);
                 if name.len() > MAX_NAME {
@@ -46,11 +61,15 @@ impl Daemon {
 
 /// Adds an output. The answer is its number, which is used up also by an output whose URLs are well-formed and still
 /// refused.
-fn add_output(session: &mut Session, wanted: &client::SnapshotOutput) -> Result<Vec<u8>, ErrorCode> {
+fn add_output(
+    session: &mut Session,
+    wanted: &client::SnapshotOutput,
+    names: &Names,
+) -> Result<Vec<u8>, ErrorCode> {
     if !session.snapshot_outputs.is_empty() {
         return Err(ErrorCode::SnapshotOutputExist);
     }
-    let place = parse(wanted)?;
+    let place = parse(wanted, names)?;
     let id = session.last_snapshot_output.saturating_add(1);
     session.last_snapshot_output = id;
     session.snapshot_outputs.push(new_output(id, wanted, place)?);
@@ -67,14 +86,18 @@ enum Place {
     Nowhere,
 }
 
-/// What the URLs of a request mean. A host whose name must be looked up is refused: a look-up would keep everybody
-/// waiting.
-fn parse(wanted: &client::SnapshotOutput) -> Result<Place, ErrorCode> {
+/// The URLs of a request. The only one may be in either place.
+fn urls(wanted: &client::SnapshotOutput) -> Result<OutputUrl, UrlError> {
     let (control, data) = match (wanted.control_url.as_str(), wanted.data_url.as_str()) {
         ("", data) => (data, ""),
         both => both,
     };
-    let url = match OutputUrl::parse(control, data) {
+    OutputUrl::parse(control, data)
+}
+
+/// What the URLs of a request mean, the names of hosts looked up.
+fn parse(wanted: &client::SnapshotOutput, names: &Names) -> Result<Place, ErrorCode> {
+    let url = match urls(wanted) {
         Ok(url) if !wanted.control_url.is_empty() => url,
         Err(UrlError::Incomplete) => return Ok(Place::Nowhere),
         other => {
@@ -82,14 +105,14 @@ fn parse(wanted: &client::SnapshotOutput) -> Result<Place, ErrorCode> {
             return Err(ErrorCode::Invalid);
         }
     };
-    match (url.network(), url) {
-        (_, OutputUrl::Path(path)) => Ok(Place::Folder(path)),
-        (Some(network), _) => Ok(Place::RelayDaemon(network)),
-        (None, OutputUrl::Network { control, .. }) => {
-            log::error!("The name of host {} can't be looked up: its address is needed", control.host);
-            Err(ErrorCode::Invalid)
+    let network = match &url {
+        OutputUrl::Path(path) => return Ok(Place::Folder(path.clone())),
+        OutputUrl::Network { control, data } => {
+            let addresses = names.address(control).zip(names.address(data));
+            addresses.and_then(|(control, data)| url.network_at(&control, &data))
         }
-    }
+    };
+    network.map(Place::RelayDaemon).ok_or(ErrorCode::Invalid)
 }
 
 fn new_output(id: u32, wanted: &client::SnapshotOutput, place: Place) -> Result<SnapshotOutput, ErrorCode> {
@@ -117,12 +140,16 @@ fn remove_output(session: &mut Session, which: &client::SnapshotOutput) -> Resul
 
 /// Where a snapshot is to go: to the output that the request describes, or else to the session's own, of which the
 /// request may replace name and size.
-fn target(session: &Session, wanted: &client::SnapshotOutput) -> Result<SnapshotOutput, ErrorCode> {
+fn target(
+    session: &Session,
+    wanted: &client::SnapshotOutput,
+    names: &Names,
+) -> Result<SnapshotOutput, ErrorCode> {
     if !session.started {
         return Err(ErrorCode::StartSessionOnce);
     }
     if !wanted.control_url.is_empty() {
-        return new_output(0, wanted, parse(wanted)?);
+        return new_output(0, wanted, parse(wanted, names)?);
     }
     let mut target = session.snapshot_outputs.first().cloned().ok_or(ErrorCode::SnapshotFail)?;
     target.max_size = wanted.max_size.unwrap_or(target.max_size);

@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use super::Daemon;
+use super::names::Host;
 use crate::helper::{MAX_MESSAGE, Operation as PathOperation, Request, Response};
 use crate::operation::OperationId;
 use crate::output::{ConnId, Output};
 use crate::ust::buffers::BuffersKey;
 
 /// What a path operation was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PathPurpose {
+    /// The address of a host.
+    Name(Host),
     Operation(OperationId),
     Buffers(BuffersKey),
     /// The copy of metadata beside buffers that outlive a crash.
@@ -67,8 +70,8 @@ impl Daemon {
 
     pub(super) fn helper_received(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
         match Response::decode(bytes) {
-            Ok(Response { id, error }) => {
-                let result = error.map_or(Ok(()), Err);
+            Ok(Response { id, error, address }) => {
+                let result = error.map_or(Ok(address), Err);
                 self.path_operation_done(id, result, descriptors.into_iter().next());
             }
             Err(_) => log::error!("Malformed answer from the helper process"),
@@ -84,10 +87,20 @@ impl Daemon {
         }
     }
 
-    fn path_operation_done(&mut self, id: u64, result: Result<(), i32>, descriptor: Option<OwnedFd>) {
+    fn path_operation_done(
+        &mut self,
+        id: u64,
+        result: Result<Option<String>, i32>,
+        descriptor: Option<OwnedFd>,
+    ) {
         self.changed = true;
+        let (result, address) = match result {
+            Ok(address) => (Ok(()), address),
+            Err(errno) => (Err(errno), None),
+        };
         match self.helper.under_way.remove(&id) {
             None => {}
+            Some(PathPurpose::Name(host)) => self.looked_up(host, address),
             Some(PathPurpose::Operation(operation)) => {
                 if let Some(operation) = self.operations.get_mut(&operation) {
                     operation.jobs.path_done(result, descriptor);

@@ -10,6 +10,7 @@ mod applications;
 mod buffers;
 mod consumers;
 mod helper;
+mod names;
 mod notify;
 mod relays;
 mod schedule;
@@ -36,6 +37,7 @@ pub use consumers::Purpose;
 pub(crate) use consumers::Readiness;
 pub use helper::HelperLink;
 pub(crate) use helper::PathPurpose;
+pub(crate) use names::Names;
 pub use relays::{Reached, Relay};
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
@@ -170,6 +172,7 @@ pub struct Daemon {
     /// Clients whose request is complete but has to wait, oldest first.
     pub(crate) waiting: VecDeque<ConnId>,
     pub(crate) helper: HelperLink,
+    pub(crate) names: Names,
     pub(crate) counters: Counters,
     roles: BTreeMap<ConnId, Role>,
     unregistered: BTreeMap<ConnId, PendingApplication>,
@@ -219,6 +222,7 @@ impl Daemon {
             clients: BTreeMap::new(),
             waiting: VecDeque::new(),
             helper: HelperLink::default(),
+            names: Names::default(),
             counters: Counters::default(),
             roles: BTreeMap::new(),
             unregistered: BTreeMap::new(),
@@ -350,6 +354,7 @@ impl Daemon {
             self.begin_due_rotations();
             self.run_operations();
             self.retry_waiting_clients();
+            self.names.forget();
             self.go_on_ending();
             if self.outputs.are_large() || (!self.changed && self.dirty.is_empty()) {
                 return;

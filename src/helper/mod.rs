@@ -186,7 +186,7 @@ impl Zygote<'_> {
     }
 
     fn refuse(&self, id: u64, error: i32) -> io::Result<()> {
-        worker::respond(self.socket.as_fd(), id, Some(error), None)
+        worker::respond(self.socket.as_fd(), id, Err(error))
     }
 }
 

@@ -96,6 +96,13 @@ pub enum Operation {
         /// The folder itself is the chunk's.
         whole: bool,
     },
+    /// Finds the address of a host; ENOENT if it is not known. The response carries the address.
+    LookUp {
+        /// Its name.
+        name: String,
+        /// An IPv6 address is wanted, not an IPv4 one.
+        ipv6: bool,
+    },
     /// Makes a folder like the first and opens it like the second.
     MakeAndOpenDirectory {
         /// The folder.
@@ -118,7 +125,7 @@ pub enum FileStart {
 }
 
 impl Operation {
-    /// The path it is about.
+    /// The path or name it is about.
     pub fn path(&self) -> &Path {
         match self {
             Operation::MakeDirectories { path, .. }
@@ -129,6 +136,7 @@ impl Operation {
             | Operation::MoveChunk { path, .. }
             | Operation::RemoveChunk { path, .. }
             | Operation::MakeAndOpenDirectory { path, .. } => path,
+            Operation::LookUp { name, .. } => Path::new(name),
         }
     }
 
@@ -147,6 +155,8 @@ pub struct Response {
     /// `None`: done. Else an errno value: EPERM when the identity could not be taken on, EIO when the
     /// helper's child died, EAGAIN when too many operations are under way, else the system call's.
     pub error: Option<i32>,
+    /// The address that was looked up.
+    pub address: Option<String>,
 }
 
 /// A message that is not one complete record.
@@ -251,7 +261,7 @@ mod tests {
             assert_eq!(Request::decode(&message[..end]), Err(Malformed));
         }
         assert_eq!(Request::decode(&[message, vec![0]].concat()), Err(Malformed));
-        let response = Response { id: 3, error: Some(libc::EPERM) };
+        let response = Response { id: 3, error: Some(libc::EPERM), address: None };
         let message = response.encode();
         assert_eq!(Response::decode(&message), Ok(response));
         assert_eq!(Response::decode(&message[1..]), Err(Malformed));

@@ -6,6 +6,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, IoSlice, Write};
+use std::net::ToSocketAddrs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -42,11 +43,8 @@ impl Accounts {
 pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &Accounts) -> io::Result<()> {
     let done = take_identity(request.uid, request.gid, accounts).and_then(|()| perform(&request.operation));
     match done {
-        Ok(opened) => respond(to, request.id, None, opened.as_ref()),
-        Err(error) => {
-            let errno = error.raw_os_error().unwrap_or(libc::EIO);
-            respond(to, request.id, Some(errno), None)
-        }
+        Ok(found) => respond(to, request.id, Ok(&found)),
+        Err(error) => respond(to, request.id, Err(error.raw_os_error().unwrap_or(libc::EIO))),
     }
 }
 
@@ -54,8 +52,13 @@ pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &Accounts) -> io::Re
 ///
 /// # Errors
 /// The daemon is gone.
-pub fn respond(to: BorrowedFd<'_>, id: u64, error: Option<i32>, opened: Option<&OwnedFd>) -> io::Result<()> {
-    let message = Response { id, error }.encode();
+pub fn respond(to: BorrowedFd<'_>, id: u64, result: Result<&Found, i32>) -> io::Result<()> {
+    let (opened, address) = match result {
+        Ok(Found::Folder(opened)) => (Some(opened), None),
+        Ok(Found::Address(address)) => (None, Some(address.clone())),
+        Ok(Found::Nothing) | Err(_) => (None, None),
+    };
+    let message = Response { id, error: result.err(), address }.encode();
     let descriptors: Vec<BorrowedFd<'_>> = opened.into_iter().map(AsFd::as_fd).collect();
     loop {
         match socket::send(to, &[IoSlice::new(&message)], &descriptors) {
@@ -98,27 +101,52 @@ fn take_identity(uid: u32, gid: u32, accounts: &Accounts) -> io::Result<()> {
     if taken { Ok(()) } else { Err(refused()) }
 }
 
-fn perform(operation: &Operation) -> io::Result<Option<OwnedFd>> {
+/// What an operation brings besides success.
+#[derive(Debug)]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// An open folder.
+    Folder(OwnedFd),
+    /// An address.
+    Address(String),
+}
+
+fn perform(operation: &Operation) -> io::Result<Found> {
     match operation {
-        Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| None),
-        Operation::OpenDirectory { path } => open_directory(path).map(Some),
-        Operation::AppendFile { path, start, bytes } => append(path, *start, bytes).map(|()| None),
-        Operation::RemoveSharedMemory { root, path } => shared_memory::remove(root, path).map(|()| None),
+        Operation::LookUp { name, ipv6 } => look_up(name, *ipv6).map(Found::Address),
+        Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| Found::Nothing),
+        Operation::OpenDirectory { path } => open_directory(path).map(Found::Folder),
+        Operation::AppendFile { path, start, bytes } => append(path, *start, bytes).map(|()| Found::Nothing),
+        Operation::RemoveSharedMemory { root, path } => {
+            shared_memory::remove(root, path).map(|()| Found::Nothing)
+        }
         Operation::AwaitMetadata { path, length, limit } => {
-            metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| None)
+            metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| Found::Nothing)
         }
         Operation::MoveChunk { path, to, whole, mode } => {
             // A whole folder takes the place of one that must not be there, its parts go into one that must.
             let folder = if *whole { to.parent().unwrap_or(to) } else { to };
             make_directories(folder, *mode)?;
-            chunk::shift(path, to, *whole).map(|()| None)
+            chunk::shift(path, to, *whole).map(|()| Found::Nothing)
         }
-        Operation::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| None),
+        Operation::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| Found::Nothing),
         Operation::MakeAndOpenDirectory { path, mode } => {
             make_directories(path, *mode)?;
-            open_directory(path).map(Some)
+            open_directory(path).map(Found::Folder)
         }
     }
+}
+
+/// Asks the system's resolver. In a static binary it may have to load modules that do not fit; then only this process
+/// ends.
+fn look_up(name: &str, ipv6: bool) -> io::Result<String> {
+    let unknown = || errno(libc::ENOENT);
+    let mut addresses = (name, 0).to_socket_addrs().map_err(|_| unknown())?;
+    addresses
+        .find(|address| address.is_ipv6() == ipv6)
+        .map(|address| address.ip().to_string())
+        .ok_or_else(unknown)
 }
 
 fn errno(value: i32) -> io::Error {

@@ -346,7 +346,7 @@ fn status_in_every_state() {
         s.lttng(&["disable-channel", "-u", "b"]).ok();
         s.lttng(&["track", "-u", "--vpid", "1"]).ok();
         show(s);
-        s.lttng(&["list", "s", "-c", "a"]).ok();
+        s.lttng_unordered(&["list", "s", "-c", "a"]).ok();
         s.lttng_xml(&["list", "s", "-c", "b"]).ok();
         s.lttng(&["start"]).ok();
         show(s);

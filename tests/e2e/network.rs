@@ -9,7 +9,7 @@ use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::relay::Relay;
 use crate::support::trace::{Event, events};
-use crate::support::{Sandbox, ours_only, side_by_side, skip};
+use crate::support::{Sandbox, Which, ours_only, side_by_side, skip};
 
 fn lines(events: &[Event]) -> Vec<String> {
     events.iter().map(Event::line).collect()
@@ -231,7 +231,12 @@ fn half_an_output() {
         s.lttng(&["enable-event", "-u", "testapp:*"]);
         s.lttng(&["start"]);
         s.lttng(&["list", "s"]);
-        set_url(s, &["s", "none", "tcp://127.0.0.1"]);
+        if s.which() == Which::Ours {
+            // The stock daemon closes the connection before it has read the request: its client may not live to see
+            // the answer.
+            let program = s.program("set-url").to_string_lossy().into_owned();
+            s.run(&program, &["s", "none", "tcp://127.0.0.1"]).ok();
+        }
         s.lttng(&["destroy"]);
         note_relay(s, &relay);
         daemon.stop();

@@ -50,7 +50,7 @@ fn without_it_the_application_leaves() {
             let daemon = Daemon::start(s);
             let trace = start(s, buffers);
             let mut other = App::start(s);
-            let mut app = App::start_program(s, "reckless", &[]);
+            let mut app = App::start_complaining(s, "reckless", &[]);
             app.tell("tick 0 2");
             app.tell("close");
             // Its buffers are mapped: it goes on writing into them until its channel is gone.
@@ -74,7 +74,7 @@ fn an_application_without_its_buffers_dies_alone() {
             let daemon = Daemon::start(s);
             let trace = start(s, buffers);
             let mut other = App::start(s);
-            let mut app = App::start_program(s, "reckless", &[]);
+            let mut app = App::start_complaining(s, "reckless", &[]);
             app.tell("tick 0 2");
             app.tell("unmap");
             app.send("tick 10 2");
@@ -98,10 +98,10 @@ fn an_application_that_becomes_another_user() {
                 return skip("only root can act as another user");
             }
             let daemon = Daemon::start(s);
-            let mut early = App::start_program(s, "reckless", &[]);
+            let mut early = App::start_complaining(s, "reckless", &[]);
             early.tell("become 54321");
             let trace = start(s, buffers);
-            let mut late = App::start_program(s, "reckless", &[]);
+            let mut late = App::start_complaining(s, "reckless", &[]);
             early.tell("tick 0 2");
             late.tell("tick 10 2");
             late.tell("become 54322");
@@ -133,7 +133,7 @@ fn an_application_in_another_root_directory() {
                 return skip("only root can change the root directory");
             }
             let daemon = Daemon::start(s);
-            let mut app = App::start_program(s, "reckless", &[]);
+            let mut app = App::start_complaining(s, "reckless", &[]);
             app.tell(&format!("chroot {}", s.home().to_string_lossy()));
             let trace = start(s, buffers);
             app.tell("tick 0 2");

@@ -185,3 +185,36 @@ fn outputs_named_for_once() {
         daemon.stop();
     });
 }
+
+#[test]
+fn hosts_by_name() {
+    side_by_side(|s| {
+        let hosts = s.path("hosts");
+        std::fs::write(&hosts, "127.0.0.1 localhost relay.test\nfd00::1 relay.test relay6.test\n").unwrap();
+        s.run("mount", &["--bind", &hosts, "/etc/hosts"]).ok();
+        let daemon = Daemon::start(s);
+        s.run("lttng", &["create", "s", "--snapshot", "--output", &s.path("own")]).ok();
+        s.lttng(&["snapshot", "del-output", "1"]).ok();
+        for add in [
+            &["net://relay.test"][..],
+            &["net6://relay6.test:7:8/below"],
+            &["net6://relay.test"],
+            &["-C", "tcp://relay.test", "-D", "tcp://127.0.0.1"],
+        ] {
+            s.lttng(&[&["snapshot", "add-output"], add].concat()).ok();
+            s.lttng(&["snapshot", "list-output"]).ok();
+            let listed = s.run("lttng", &["snapshot", "list-output"]).ok().stdout;
+            let number = listed.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap().to_owned();
+            s.lttng(&["snapshot", "del-output", &number]).ok();
+        }
+        for add in [
+            &["net://relay6.test"][..],
+            &["net://nobody.test"],
+            &["-C", "tcp://relay.test", "-D", "tcp://127.0.0.2"],
+        ] {
+            s.lttng(&[&["snapshot", "add-output"], add].concat()).fails();
+        }
+        s.lttng(&["destroy"]).ok();
+        daemon.stop();
+    });
+}

@@ -459,3 +459,38 @@ fn outputs_and_their_numbers() {
     world.must(&client::destroy("regular"));
     world.end_of_everything();
 }
+
+#[test]
+fn hosts_are_looked_up_and_keep_only_their_client_waiting() {
+    let at = |url: &str| SnapshotOutput { control_url: url.to_owned(), ..output() };
+    let known = |scheme: &str| at(&format!("{scheme}://{}:1:2/below", helper::KNOWN_HOST));
+    let mut world = World::new();
+    world.must(&client::create_for_snapshots("s"));
+    world.must(&client::create_for_snapshots("t"));
+    for session in ["s", "t"] {
+        world.must(&client::remove_output(session, SnapshotOutput { id: 1, ..output() }));
+    }
+    for (scheme, url) in [("net", "tcp4://127.0.0.1:1/below"), ("net6", "tcp6://[::1]:1/below")] {
+        world.must(&client::add_output("s", known(scheme)));
+        let listed = outputs(&world.must(&client::list_outputs("s")));
+        assert_eq!(listed[0].control_url, url);
+        world.must(&client::remove_output("s", SnapshotOutput { id: listed[0].id, ..output() }));
+    }
+    assert_eq!(world.ask(&client::add_output("s", at("net://elsewhere"))), ErrorCode::Invalid);
+    assert_eq!(world.ask(&client::record_snapshot("s", known("net"))), ErrorCode::StartSessionOnce);
+
+    // A name server that says nothing: others go on, and get what they want.
+    let asked = world.helper.requests.len();
+    world.helper.trouble = Some(helper::Trouble::Hang(asked + 1));
+    let waiting = world.send(&client::add_output("s", at("net://slow")));
+    world.pass(Duration::from_secs(1));
+    world.must(&client::add_output("t", known("net")));
+    world.must(&client::list_sessions());
+    assert!(!world.clients[waiting.0].ended);
+    world.helper.trouble = Some(helper::Trouble::Die(0));
+    assert_eq!(world.ask(&client::add_output("s", at("net://other"))), ErrorCode::Invalid);
+    assert_eq!(world.wait_for(waiting).code, ErrorCode::Invalid);
+    world.must(&client::destroy("s"));
+    world.must(&client::destroy("t"));
+    world.end_of_everything();
+}

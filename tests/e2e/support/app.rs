@@ -58,6 +58,13 @@ impl App {
         Self::spawn(sandbox, sandbox.command(sandbox.foreign_program(foreign, name)))
     }
 
+    /// The same for a program that brings LTTng-UST to complain, without what it says.
+    pub fn start_complaining(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
+        let mut command = sandbox.command(sandbox.program(name));
+        command.args(args).stderr(Stdio::null());
+        Self::spawn(sandbox, command)
+    }
+
     /// The same with a library loaded before all others.
     pub fn start_preloaded(sandbox: &Sandbox, name: &str, library: &str, args: &[&str]) -> Self {
         let mut command = sandbox.command("env");
