@@ -56,13 +56,13 @@ fn note_trace(s: &Sandbox, trace: &str) -> (String, Vec<Event>) {
     (text, events)
 }
 
-/// A folder of the trace, `pid/NAME-PID-DATE` without the number.
+/// A folder of the trace, `pid/NAME-PID-DATE` without number and date.
 fn without_process(folder: &str) -> String {
     let parts = folder.split('/').map(|part| {
         let pieces: Vec<&str> = part.split('-').collect();
         match pieces.as_slice() {
-            [name @ .., pid, date, time] if date.len() == 8 && !pid.is_empty() => {
-                format!("{}-PID-{date}-{time}", name.join("-"))
+            [name @ .., pid, date, _] if date.len() == 8 && !pid.is_empty() => {
+                format!("{}-PID-DATE", name.join("-"))
             }
             _ => part.to_owned(),
         }

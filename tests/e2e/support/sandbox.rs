@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::foreign::Foreign;
 use super::normalise::{Order, Step};
-use super::{Which, build, is_root};
+use super::{Which, build, is_root, succeeds};
 
 /// Options of `unshare` that make a sandbox.
 pub const UNSHARE: &[&str] = &["--mount", "--pid", "--net", "--fork", "--mount-proc", "--kill-child"];
@@ -203,8 +203,9 @@ impl Sandbox {
     fn share(&self, from: &Path) -> PathBuf {
         let to = self.dir.join(from.file_name().unwrap());
         if !to.exists() {
-            fs::copy(from, &to).unwrap();
-            fs::set_permissions(&to, fs::Permissions::from_mode(0o755)).unwrap();
+            // Not by this process: a child that another test forks meanwhile would hold the file open for writing,
+            // and it could not be executed.
+            assert!(succeeds(Command::new("install").args(["-m", "755"]).arg(from).arg(&to)), "{from:?}");
         }
         to
     }
