@@ -263,13 +263,12 @@ fn conditions(rounds: usize) -> String {
     let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
     format!(
-        "Median of {rounds} rounds on {} cores ({}), Linux {}. Stock: lttng-sessiond {}; ours: {} ({}, {} KiB).",
+        "Median of {rounds} rounds on {} cores ({}), Linux {}. Stock: lttng-sessiond {}; ours: {} ({} KiB).",
         std::thread::available_parallelism().map_or(0, usize::from),
         model.map_or("?", |(_, model)| model),
         first_line(Command::new("uname").arg("-r")),
         version(Which::Stock),
         version(Which::Ours),
-        daemon_binary(Which::Ours).display(),
         std::fs::metadata(daemon_binary(Which::Ours)).map_or(0, |file| file.len() / 1024),
     )
 }
