@@ -234,7 +234,7 @@ impl Daemon {
             Body::SnapshotAddOutput(_)
             | Body::SnapshotDelOutput(_)
             | Body::SnapshotListOutput
-            | Body::SnapshotRecord(_) => self.serve_snapshot(id, body),
+            | Body::SnapshotRecord(_) => self.serve_snapshot(id, header, body),
             Body::ListRotationSchedules => Ok(Done::Payload(self.list_rotation_schedules(id))),
             Body::ListChannels
             | Body::ListEvents { .. }

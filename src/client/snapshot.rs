@@ -3,8 +3,7 @@
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `snapshot.c`.
 
-use lttng_protocol::Writer;
-use lttng_protocol::client::{self, Body, ErrorCode, NetworkOutput, OutputUrl, Uri, UrlError};
+use lttng_protocol::client::{self, Body, ErrorCode, Header, NetworkOutput, OutputUrl, Reply, Uri, UrlError};
 
 use super::dispatch::Done;
 use crate::daemon::{Daemon, Names};
@@ -32,13 +31,21 @@ impl Daemon {
     }
 
     /// Serves a command about snapshots. Refused by sessions that record to somewhere all the time.
-    pub(super) fn serve_snapshot(&mut self, id: SessionId, body: Body) -> Result<Done, ErrorCode> {
+    pub(super) fn serve_snapshot(
+        &mut self,
+        id: SessionId,
+        header: &Header,
+        body: Body,
+    ) -> Result<Done, ErrorCode> {
         let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
         if session.has_output() {
             return Err(ErrorCode::NotSnapshotSession);
         }
         match body {
-            Body::SnapshotAddOutput(wanted) => add_output(session, &wanted, &self.names).map(Done::Payload),
+            Body::SnapshotAddOutput(wanted) => {
+                let number = add_output(session, &wanted, &self.names)?;
+                Ok(Done::Reply(Reply::ok(header).with_snapshot_output(number)))
+            }
             Body::SnapshotDelOutput(which) => remove_output(session, &which).map(|()| Done::Nothing),
             Body::SnapshotListOutput => {
                 let listed: Vec<_> = session.snapshot_outputs.iter().map(list).collect();
@@ -65,7 +72,7 @@ fn add_output(
     session: &mut Session,
     wanted: &client::SnapshotOutput,
     names: &Names,
-) -> Result<Vec<u8>, ErrorCode> {
+) -> Result<u32, ErrorCode> {
     if !session.snapshot_outputs.is_empty() {
         return Err(ErrorCode::SnapshotOutputExist);
     }
@@ -73,9 +80,7 @@ fn add_output(
     let id = session.last_snapshot_output.saturating_add(1);
     session.last_snapshot_output = id;
     session.snapshot_outputs.push(new_output(id, wanted, place)?);
-    let mut writer = Writer::default();
-    writer.u32(id);
-    Ok(writer.into_bytes())
+    Ok(id)
 }
 
 /// Where the URLs of a request lead.

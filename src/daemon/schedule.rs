@@ -19,11 +19,15 @@ use crate::ust::buffers::BuffersKey;
 impl Daemon {
     /// Begins to count the time of a session with a periodic schedule, unless it is being counted.
     pub(crate) fn begin_rotation_timer(&mut self, id: SessionId) {
-        let period = self.model.get(id).and_then(|session| session.rotations.schedules.periodic);
-        if let Some(period) = period.filter(|&period| period > 0) {
-            let first = after(self.now, Duration::from_micros(period));
+        if let Some(first) = self.one_period_from_now(id) {
             self.rotation_timers.entry(id).or_insert(first);
         }
+    }
+
+    /// A schedule of no time is none: it is not kept.
+    fn one_period_from_now(&self, id: SessionId) -> Option<Instant> {
+        let period = self.model.get(id)?.rotations.schedules.periodic?;
+        Some(after(self.now, Duration::from_micros(period)))
     }
 
     /// The time does not count any more.
@@ -41,13 +45,12 @@ impl Daemon {
         let due: Vec<SessionId> =
             self.rotation_timers.iter().filter(|(_, at)| self.now >= **at).map(|(&id, _)| id).collect();
         for id in due {
-            let period = self.model.get(id).and_then(|session| session.rotations.schedules.periodic);
-            let Some(period) = period.filter(|&period| period > 0) else {
+            let Some(next) = self.one_period_from_now(id) else {
                 self.end_rotation_timer(id);
                 continue;
             };
             // What was missed is not made up for.
-            self.rotation_timers.insert(id, after(self.now, Duration::from_micros(period)));
+            self.rotation_timers.insert(id, next);
             self.rotate_by_itself(id);
         }
     }
@@ -92,8 +95,7 @@ impl Daemon {
         let Some(session) = self.model.get_mut(key.session) else { return };
         let rotations = &mut session.rotations;
         rotations.consumed = rotations.consumed.saturating_add(grown);
-        let size = rotations.schedules.size.filter(|&size| size > 0);
-        if let Some(size) = size
+        if let Some(size) = rotations.schedules.size
             && rotations.consumed >= rotations.rotate_at
         {
             rotations.rotate_at = rotations.consumed.saturating_add(size);

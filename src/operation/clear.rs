@@ -5,11 +5,10 @@
 use lttng_protocol::client::{Command, ErrorCode, Reply};
 use lttng_protocol::consumer::{Status, UstRequest};
 
-use super::rotation::{Leave, Rotation, metadata_keys};
+use super::rotation::{Leave, Rotation};
 use super::start::{open_packets, resume};
 use super::stop::push_all;
 use super::{Context, Jobs, Progress};
-use crate::consumer::Tail;
 use crate::model::SessionId;
 use crate::ust::app::AppId;
 
@@ -61,9 +60,7 @@ impl Clear {
                     if context.unsettled(apps, self.session) && !context.expired() {
                         return Progress::Pending;
                     }
-                    for (kind, _, key) in context.daemon.data_keys(self.session) {
-                        context.ask_consumer(kind, UstRequest::FlushChannel { key }, Tail::None, 0);
-                    }
+                    context.ask_data_channels(self.session, |key| UstRequest::FlushChannel { key });
                     Phase::Flush
                 }
                 Phase::Flush if context.answered().is_none() && !context.expired() => {
@@ -115,13 +112,9 @@ impl Clear {
     }
 
     fn clear_buffers(&self, context: &mut Context<'_>) -> Phase {
-        for (kind, _, key) in context.daemon.data_keys(self.session) {
-            context.ask_consumer(kind, UstRequest::ClearChannel { key }, Tail::None, 0);
-        }
+        context.ask_data_channels(self.session, |key| UstRequest::ClearChannel { key });
         push_all(context, self.session);
-        for (kind, key) in metadata_keys(context, self.session) {
-            context.ask_consumer(kind, UstRequest::ClearChannel { key }, Tail::None, 0);
-        }
+        context.ask_metadata_channels(self.session, |key| UstRequest::ClearChannel { key });
         // One that is gone has no channels any more that could say so.
         context.jobs.lost |= context.daemon.lost_consumer();
         // What was found out when it stopped is not true any more, except that nothing is on its way.
@@ -173,10 +166,9 @@ fn still_leaving(context: &Context<'_>, session: SessionId) -> bool {
 }
 
 fn outcome(jobs: &Jobs) -> ErrorCode {
-    let gone = Status::CHANNEL_NOT_FOUND.0;
     if jobs.failures.contains(&Status::RELAYD_CLEAR_DISALLOWED.0) {
         ErrorCode::ClearRelayDisallowed
-    } else if jobs.lost || jobs.failures.iter().any(|&status| status != gone) {
+    } else if jobs.failed_but_for(Status::CHANNEL_NOT_FOUND) {
         ErrorCode::ClearFailConsumer
     } else {
         ErrorCode::Ok

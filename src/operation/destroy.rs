@@ -12,7 +12,7 @@ use lttng_protocol::consumer::UstRequest;
 use super::clear::is_leaving;
 use super::removal::Removal;
 use super::rotate::archive_location;
-use super::rotation::{Leave, Rotation, metadata_keys};
+use super::rotation::{Leave, Rotation};
 use super::stop::Stop;
 use super::{Context, Progress};
 use crate::consumer::Tail;
@@ -130,7 +130,7 @@ impl Destroy {
     }
 
     fn close_metadata(&self, context: &mut Context<'_>) -> Phase {
-        let ended = metadata_keys(context, self.session);
+        let ended = context.metadata_keys(self.session);
         for &(kind, key) in &ended {
             context.ask_consumer(kind, UstRequest::CloseMetadata { key }, Tail::None, 0);
         }
@@ -140,7 +140,7 @@ impl Destroy {
     /// The buffers are given up: the consumer daemon frees them.
     fn free(&self, context: &mut Context<'_>, ended: &[(ConsumerKind, u64)]) -> Phase {
         // Metadata channels that were put to use only now.
-        let late = metadata_keys(context, self.session).into_iter().filter(|key| !ended.contains(key));
+        let late = context.metadata_keys(self.session).into_iter().filter(|key| !ended.contains(key));
         for (kind, key) in late {
             let request = UstRequest::CloseMetadata { key };
             let _ = context.daemon.ask_consumer(kind, request, Tail::None, Purpose::Nothing);

@@ -26,7 +26,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{Command, ErrorCode, Header, Reply};
-use lttng_protocol::consumer::UstRequest;
+use lttng_protocol::consumer::{CreateTraceChunk, Status, UstRequest};
 
 pub use archive::Archive;
 pub use clear::Clear;
@@ -45,7 +45,7 @@ use crate::consumer::{Outcome, Tail};
 use crate::daemon::{Daemon, Purpose};
 use crate::helper::Operation as PathOperation;
 use crate::model::SessionId;
-use crate::output::{ConnId, ConsumerKind, Supply};
+use crate::output::{ConnId, ConsumerKind, SharedFd, Supply};
 use crate::ust::app::AppId;
 
 /// How long an operation may take. Consumer daemons have no deadline of their own.
@@ -98,6 +98,11 @@ impl Jobs {
 
     fn failed(&self) -> bool {
         !self.failures.is_empty() || self.lost
+    }
+
+    /// Whether something went wrong besides requests that ended in this status.
+    fn failed_but_for(&self, tolerated: Status) -> bool {
+        self.lost || self.failures.iter().any(|&status| status != tolerated.0)
     }
 }
 
@@ -218,6 +223,38 @@ impl Context<'_> {
         for kind in self.daemon.ready_consumers() {
             self.ask_consumer(kind, request.clone(), Tail::None, 0);
         }
+    }
+
+    /// Asks about every data channel of a session.
+    fn ask_data_channels(&mut self, session: SessionId, request: impl Fn(u64) -> UstRequest) {
+        for (kind, _, key) in self.daemon.data_keys(session) {
+            self.ask_consumer(kind, request(key), Tail::None, 0);
+        }
+    }
+
+    /// The metadata channels that consumer daemons have of a session.
+    fn metadata_keys(&self, session: SessionId) -> Vec<(ConsumerKind, u64)> {
+        let ready = self.daemon.buffers_of(session).filter(|(_, buffers)| buffers.metadata_ready());
+        ready.map(|(_, buffers)| (buffers.consumer, buffers.metadata_key)).collect()
+    }
+
+    /// Asks about every metadata channel of a session.
+    fn ask_metadata_channels(&mut self, session: SessionId, request: impl Fn(u64) -> UstRequest) {
+        for (kind, key) in self.metadata_keys(session) {
+            self.ask_consumer(kind, request(key), Tail::None, 0);
+        }
+    }
+
+    /// Tells the consumer daemons in service, which are returned, of a trace chunk: its folder is on this machine, or
+    /// known to a relay daemon.
+    fn create_chunk(&mut self, chunk: &CreateTraceChunk, folder: Option<&SharedFd>) -> Vec<ConsumerKind> {
+        let consumers = self.daemon.ready_consumers();
+        self.jobs.lost |= consumers.is_empty();
+        for &kind in &consumers {
+            let tail = folder.map_or(Tail::None, |folder| Tail::Descriptor(folder.clone()));
+            self.ask_consumer(kind, UstRequest::CreateTraceChunk(chunk.clone()), tail, 0);
+        }
+        consumers
     }
 
     /// Asks the helper, in the name of the session's owner.

@@ -206,12 +206,7 @@ impl RecordSnapshot {
             created,
             credentials: folder.map(|_| (session.uid, session.gid)),
         };
-        self.told = context.daemon.ready_consumers();
-        context.jobs.lost |= self.told.is_empty();
-        for &kind in &self.told {
-            let tail = folder.map_or(Tail::None, |folder| Tail::Descriptor(folder.clone()));
-            context.ask_consumer(kind, UstRequest::CreateTraceChunk(chunk.clone()), tail, 0);
-        }
+        self.told = context.create_chunk(&chunk, folder);
         Phase::Chunk
     }
 

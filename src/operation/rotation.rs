@@ -16,15 +16,12 @@ use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, 
 use super::archive::Archive;
 use super::folders::{Folders, NotMade};
 use super::stop::push_all;
-use super::{Context, Jobs, ReplyTo, Work};
+use super::{Context, ReplyTo, Work};
 use crate::consumer::Tail;
 use crate::daemon::Purpose;
 use crate::model::{Chunk, Session, SessionId};
-use crate::output::{ConsumerKind, SharedFd};
+use crate::output::SharedFd;
 use crate::sys::clock;
-
-/// What a consumer daemon answers when the relay daemon could not close a chunk.
-const UNCLOSED: i32 = Status::CLOSE_TRACE_CHUNK_FAILED.0;
 
 /// Folder of a chunk whose place is not free yet.
 const TEMPORARY: &str = ".tmp_new_chunk";
@@ -108,7 +105,8 @@ impl Rotation {
                 Phase::Channels => match context.answered() {
                     None if !context.expired() => return None,
                     jobs => {
-                        if jobs.is_none_or(|jobs| left_nothing_behind(&jobs).is_err()) {
+                        // One that is gone has nothing to leave.
+                        if jobs.is_none_or(|jobs| jobs.failed_but_for(Status::CHANNEL_NOT_FOUND)) {
                             self.error = Some(ErrorCode::RotationFailConsumer);
                         }
                         match self.old.clone() {
@@ -120,7 +118,7 @@ impl Rotation {
                 Phase::Close => match context.answered() {
                     None if !context.expired() => return None,
                     // That a relay daemon could not close it is nothing that the original looks at.
-                    Some(jobs) if !jobs.lost && jobs.failures.iter().all(|&status| status == UNCLOSED) => {
+                    Some(jobs) if !jobs.failed_but_for(Status::CLOSE_TRACE_CHUNK_FAILED) => {
                         return Some(self.finish(context, &jobs.closed_path));
                     }
                     _ => {
@@ -196,12 +194,7 @@ impl Rotation {
             context.jobs.lost = true;
             return Phase::Chunk;
         }
-        let consumers = context.daemon.ready_consumers();
-        context.jobs.lost |= consumers.is_empty();
-        for kind in consumers {
-            let tail = folder.clone().map_or(Tail::None, Tail::Descriptor);
-            context.ask_consumer(kind, UstRequest::CreateTraceChunk(chunk.clone()), tail, 0);
-        }
+        context.create_chunk(&chunk, folder.as_ref());
         Phase::Chunk
     }
 
@@ -238,15 +231,10 @@ impl Rotation {
             session.chunk = None;
         }
         let relayd_id = context.daemon.model.get(self.session).and_then(|session| session.relayd_id);
-        for (kind, _, key) in context.daemon.data_keys(self.session) {
-            let request = UstRequest::RotateChannel { metadata: false, relayd_id, key };
-            context.ask_consumer(kind, request, Tail::None, 0);
-        }
+        let rotate = |metadata| move |key| UstRequest::RotateChannel { metadata, relayd_id, key };
+        context.ask_data_channels(self.session, rotate(false));
         push_all(context, self.session);
-        for (kind, key) in metadata_keys(context, self.session) {
-            let request = UstRequest::RotateChannel { metadata: true, relayd_id, key };
-            context.ask_consumer(kind, request, Tail::None, 0);
-        }
+        context.ask_metadata_channels(self.session, rotate(true));
         Phase::Channels
     }
 
@@ -304,16 +292,4 @@ impl Rotation {
         }
         code
     }
-}
-
-/// Whether every channel left the chunk. One that is gone has nothing to leave.
-fn left_nothing_behind(jobs: &Jobs) -> Result<(), ()> {
-    let gone = Status::CHANNEL_NOT_FOUND.0;
-    if jobs.lost || jobs.failures.iter().any(|&status| status != gone) { Err(()) } else { Ok(()) }
-}
-
-/// The metadata channels that consumer daemons have of a session.
-pub(super) fn metadata_keys(context: &Context<'_>, session: SessionId) -> Vec<(ConsumerKind, u64)> {
-    let ready = context.daemon.buffers_of(session).filter(|(_, buffers)| buffers.metadata_ready());
-    ready.map(|(_, buffers)| (buffers.consumer, buffers.metadata_key)).collect()
 }

@@ -13,7 +13,6 @@ use lttng_protocol::client::ErrorCode;
 use lttng_protocol::consumer::UstRequest;
 
 use super::{Context, list_channels};
-use crate::consumer::Tail;
 use crate::helper::Operation as PathOperation;
 use crate::model::{ChannelId, Session, SessionId};
 use crate::ust::app::AppId;
@@ -88,9 +87,7 @@ impl Stop {
                     if context.unsettled(apps, self.session) && !context.expired() {
                         return None;
                     }
-                    for (kind, _, key) in context.daemon.data_keys(self.session) {
-                        context.ask_consumer(kind, UstRequest::FlushChannel { key }, Tail::None, 0);
-                    }
+                    context.ask_data_channels(self.session, |key| UstRequest::FlushChannel { key });
                     Phase::Flush
                 }
                 Phase::Flush => {
