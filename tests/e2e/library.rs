@@ -6,12 +6,12 @@ use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
 use crate::support::{Which, side_by_side};
 
-#[test]
-fn calls_that_the_command_does_not_make() {
+/// What a program that makes calls says of each must be the same.
+fn calls(program: &str) {
     side_by_side(|s| {
         let daemon = Daemon::start(s);
         let app = App::start(s);
-        let output = s.run(&s.program("control").to_string_lossy(), &[&s.path("traces")]);
+        let output = s.run(&s.program(program).to_string_lossy(), &[&s.path("traces")]);
         for (number, line) in output.stdout.lines().enumerate() {
             s.note(&format!("line {number}"), line, Order::Fixed);
         }
@@ -21,4 +21,14 @@ fn calls_that_the_command_does_not_make() {
         app.exit();
         daemon.stop();
     });
+}
+
+#[test]
+fn calls_that_the_command_does_not_make() {
+    calls("control");
+}
+
+#[test]
+fn calls_about_rotations() {
+    calls("rotator");
 }

@@ -495,23 +495,6 @@ fn what_is_known_of_rotations() {
 }
 
 #[test]
-fn calls_of_the_library() {
-    side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let app = App::start(s);
-        let output = s.run(&s.program("rotator").to_string_lossy(), &[&s.path("traces")]);
-        for (number, line) in output.stdout.lines().enumerate() {
-            s.note(&format!("line {number}"), line, Order::Fixed);
-        }
-        if s.which() == Which::Ours {
-            output.ok();
-        }
-        app.exit();
-        daemon.stop();
-    });
-}
-
-#[test]
 fn after_the_death_of_the_consumer_daemon() {
     for stop in [false, true] {
         side_by_side(|s| {

@@ -5,7 +5,13 @@ use crate::snapshot::{layout, recorded};
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
-use crate::support::side_by_side;
+use crate::support::{Sandbox, side_by_side};
+
+/// The number of the only output.
+fn number(s: &Sandbox) -> String {
+    let listed = s.run("lttng", &["snapshot", "list-output"]).ok().stdout;
+    listed.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap().to_owned()
+}
 
 #[test]
 fn listings_of_a_snapshot_session() {
@@ -93,8 +99,7 @@ fn outputs_are_added_listed_and_removed() {
             s.lttng(&[&["snapshot", "add-output"], add].concat()).ok();
             list();
             s.lttng_xml(&["snapshot", "add-output", &place]);
-            let listed = s.run("lttng", &["snapshot", "list-output"]).ok().stdout;
-            let number = listed.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap().to_owned();
+            let number = number(s);
             s.lttng_xml(&["snapshot", "del-output", &number]).ok();
         }
         // By name, and the beginning of a name is enough.
@@ -203,8 +208,7 @@ fn hosts_by_name() {
         ] {
             s.lttng(&[&["snapshot", "add-output"], add].concat()).ok();
             s.lttng(&["snapshot", "list-output"]).ok();
-            let listed = s.run("lttng", &["snapshot", "list-output"]).ok().stdout;
-            let number = listed.split('[').nth(1).and_then(|rest| rest.split(']').next()).unwrap().to_owned();
+            let number = number(s);
             s.lttng(&["snapshot", "del-output", &number]).ok();
         }
         for add in [
