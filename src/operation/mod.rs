@@ -290,6 +290,12 @@ impl Context<'_> {
         self.to.reply.clone()
     }
 
+    /// Whether an operation is under way that has consumer daemons go through the buffers of a session.
+    fn buffers_in_use(&self, session: SessionId) -> bool {
+        let holder = self.daemon.held.get(&session).and_then(|id| self.daemon.operations.get(id));
+        holder.is_some_and(|holder| matches!(holder.work, Work::RecordSnapshot(_) | Work::Clear(_)))
+    }
+
     /// Whether some of `apps` have still to get hold of a session. Those that have it are taken off the end, so that
     /// looking again costs nothing as long as the last one has not.
     fn unsettled(&self, apps: &mut Vec<AppId>, session: SessionId) -> bool {

@@ -3,6 +3,10 @@
 //!
 //! What the application left in them is written, its losses are added to those of the session, and its metadata
 //! ends. There is no client: the application is gone, and nobody waits.
+//!
+//! What the daemon holds of the buffers keeps them alive in the consumer daemon. It must not let go of them while a
+//! consumer daemon is asked to write or to clear them: 2.13's goes through the streams of a channel without output
+//! while another of its threads frees them, and crashes (observed; the original lets go after the command, too).
 
 use std::collections::BTreeMap;
 
@@ -73,7 +77,6 @@ impl Retire {
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let expired = context.expired();
         loop {
             if let Phase::Removal(removal) = &mut self.phase {
                 if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
@@ -86,6 +89,12 @@ impl Retire {
                 return context.reply(ErrorCode::Ok);
             };
             let (kind, metadata_key) = (buffers.consumer, buffers.metadata_key);
+            if matches!(self.phase, Phase::Metadata | Phase::Close)
+                && context.buffers_in_use(self.key.session)
+            {
+                context.renew();
+                return Progress::Pending;
+            }
             self.phase = match &self.phase {
                 // Dealt with above, where the buffers need not exist.
                 Phase::Removal(_) => return Progress::Pending,
@@ -106,7 +115,7 @@ impl Retire {
                         Phase::Metadata
                     }
                 },
-                Phase::Metadata if !buffers.has_undelivered() || expired => {
+                Phase::Metadata if !buffers.has_undelivered() || context.expired() => {
                     if buffers.metadata_ready() {
                         let request = UstRequest::CloseMetadata { key: metadata_key };
                         context.ask_consumer(kind, request, Tail::None, 0);

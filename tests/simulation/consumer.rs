@@ -107,6 +107,16 @@ impl Channel {
         self.files = self.next_files.filter(|next| self.files != Some(*next));
     }
 
+    /// A real one, asked to go through the buffers of a channel without output, must not have to free them
+    /// meanwhile: it would crash.
+    fn check_kept(&self, what: &str) {
+        assert!(
+            self.asked.monitor || !self.is_abandoned(),
+            "{} was given up while it was {what}",
+            self.asked.key
+        );
+    }
+
     /// Whether the daemon has closed everything it was given: then the channel ends.
     pub fn is_abandoned(&self) -> bool {
         let Some(pipe) = &self.hang_up else { return self.closed || self.refused };
@@ -415,6 +425,9 @@ impl Consumer {
             UstRequest::CloseTraceChunk(close) => {
                 let chunk = self.chunks.get_mut(&(close.session_id, close.chunk_id));
                 let code = if forced != 0 { forced } else { key_status(chunk.is_some(), 128) };
+                for key in chunk.iter().flat_map(|chunk| &chunk.snapshot) {
+                    self.channels[key].check_kept("written");
+                }
                 // Refused on purpose, it is over too.
                 chunk.into_iter().for_each(|chunk| chunk.closed = true);
                 let (session, id) = (close.session_id, close.chunk_id);
@@ -512,7 +525,10 @@ impl Consumer {
             UstRequest::ClearChannel { key } => {
                 let channel = self.channels.get_mut(key);
                 let known = channel.is_some();
-                channel.into_iter().for_each(|channel| channel.cleared += 1);
+                channel.into_iter().for_each(|channel| {
+                    channel.check_kept("cleared");
+                    channel.cleared += 1;
+                });
                 key_status(known, 119)
             }
             UstRequest::GetChannel { key } | UstRequest::OpenChannelPackets { key } => {
@@ -606,9 +622,8 @@ impl Consumer {
     }
 
     fn write_snapshot(&mut self, wanted: &SnapshotChannel) -> i32 {
-        let Some(channel) = self.channels.get(&wanted.key).filter(|channel| !channel.closed) else {
-            return 119;
-        };
+        let Some(channel) = self.channels.get(&wanted.key) else { return 119 };
+        channel.check_kept("written");
         let asked = &channel.asked;
         assert!(!asked.monitor, "what is written all the time has no snapshots");
         assert_eq!(wanted.pathname, asked.pathname);

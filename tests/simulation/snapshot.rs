@@ -315,6 +315,34 @@ fn others_go_on_while_a_snapshot_is_written() {
 }
 
 #[test]
+fn buffers_are_kept_while_they_are_written_or_cleared() {
+    for per_process in [false, true] {
+        for request in [record(), client::clear("s")] {
+            for second in 0..12 {
+                let mut world = World::new();
+                let mut apps = [0; 3].map(|_| world.start_application());
+                apps.rotate_left(second % 3);
+                begin(&mut world, per_process);
+                world.consumer().trouble = Some(Trouble::Slow(Duration::from_secs(1)));
+                let asked = world.send(&request);
+                world.pass(Duration::from_millis(500 + 1000 * second as u64));
+                world.kill_application(apps[0]);
+                assert_eq!(world.wait_for(asked).code, ErrorCode::Ok);
+                world.consumer().trouble = None;
+                world.pass(Duration::from_secs(5));
+                // Not any longer than that.
+                let kept =
+                    world.consumers[&ConsumerKind::Ust64].channels.values().filter(|c| !c.is_abandoned());
+                assert_eq!(kept.count(), if per_process { 2 * SET.len() } else { SET.len() });
+                assert_eq!(world.consumer().refused, []);
+                world.must(&client::destroy("s"));
+                world.end_of_everything();
+            }
+        }
+    }
+}
+
+#[test]
 fn much_to_write_may_take_long() {
     let mut world = World::new();
     for user in 0..10 {
