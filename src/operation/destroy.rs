@@ -109,11 +109,19 @@ impl Destroy {
     /// The chunk is left: where it is, or for the archives if the session was rotated before.
     fn rotate(&mut self, context: &mut Context<'_>) -> Phase {
         context.daemon.end_rotation_timer(self.session);
-        // With no consumer daemon left there is nobody to close it.
         let served = !context.daemon.ready_consumers().is_empty();
+        let lost = context.daemon.lost_consumer();
         let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Leave };
         session.destroyed = true;
-        if session.chunk.is_none() || !served {
+        if session.chunk.is_none() {
+            return Phase::Leave;
+        }
+        if lost && session.rotations.state != RotationState::Error {
+            // What it had not written is missing; the session ends all the same. After a rotation that failed nobody
+            // is told once more.
+            self.code = ErrorCode::CloseTraceChunkFailConsumer;
+        }
+        if !served {
             return Phase::Leave;
         }
         self.archives = session.rotations.moved;

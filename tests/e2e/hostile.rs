@@ -470,3 +470,41 @@ fn connections_that_come_and_go() {
         daemon.stop();
     });
 }
+
+/// Ends all consumer daemons.
+fn kill_consumers(s: &Sandbox) {
+    s.processes("lttng-consumerd").iter().for_each(|consumer| consumer.signal(Signal::SIGKILL));
+    eventually("they die", || s.processes("lttng-consumerd").is_empty());
+    eventually("the daemon knows", || s.run("lttng", &["enable-event", "-u", "testapp:note"]).code != 0);
+}
+
+#[test]
+fn sessions_whose_consumer_daemon_died() {
+    let commands: &[&[&str]] =
+        &[&["start"], &["stop"], &["rotate"], &["list", "s"], &["regenerate", "metadata"], &["destroy"]];
+    for (number, command) in commands.iter().enumerate() {
+        side_by_side(|s| {
+            let daemon = Daemon::start(s);
+            let app = (number % 3 != 2).then(|| App::start(s));
+            s.lttng(&["create", "s", "--output", &s.path("trace")]).ok();
+            s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
+            s.lttng(&["create", "unused", "--output", &s.path("none")]).ok();
+            s.lttng(&["enable-channel", "-u", "c"]).ok();
+            s.lttng(&["start", "s"]).ok();
+            if number % 2 == 0 {
+                s.run("lttng", &["rotate", "s"]).ok();
+            }
+            if number % 3 == 0 {
+                s.lttng(&["stop", "s"]).ok();
+            }
+            kill_consumers(s);
+            s.lttng(&["set-session", "s"]).ok();
+            s.lttng(command);
+            s.lttng(&["destroy", "s"]);
+            s.lttng(&["destroy", "unused"]).ok();
+            s.lttng(&["list"]).ok();
+            drop(app);
+            daemon.stop();
+        });
+    }
+}

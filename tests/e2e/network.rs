@@ -501,8 +501,7 @@ fn rotation_and_clearing_at_a_relay_daemon() {
         s.run("lttng", &["clear"]).ok();
         app.tell("tick 20 10");
         s.lttng(&["stop"]).ok();
-        // The stock daemon does not say where the last archive is.
-        s.run("lttng", &["destroy"]).ok();
+        s.lttng(&["destroy"]).ok();
         app.exit();
         s.note("relay", &without_times(&relay.tree(s)), Order::Fixed);
         // The packets that were cleared are missing, and the reader says so.

@@ -16,6 +16,9 @@ use crate::world::World;
 /// Statuses that a consumer daemon can answer, and one that it can't.
 const STATUSES: [i32; 5] = [118, 119, 59, 123, -1];
 
+/// What the end of a session comes to when a consumer daemon of it died.
+const LOST: ErrorCode = ErrorCode::CloseTraceChunkFailConsumer;
+
 /// Whether a command of the script may fail like this when the consumer daemon is in trouble.
 fn may_fail(name: &str, code: ErrorCode) -> bool {
     let lost = [ErrorCode::NoUstconsumerd, ErrorCode::UstConsumer64Fail];
@@ -26,6 +29,7 @@ fn may_fail(name: &str, code: ErrorCode) -> bool {
             [ErrorCode::CreateTraceChunkFailConsumer, ErrorCode::Unk, ErrorCode::NoChannel].contains(&code)
         }
         "stop" => code == ErrorCode::TraceAlreadyStopped,
+        "destroy" => code == LOST,
         _ if name.contains("channel")
             || ["enable event", "filter", "exclusion", "late event", "disable event"].contains(&name) =>
         {
@@ -224,8 +228,9 @@ fn what_is_asked_after_its_death() {
     assert_eq!(world.ask(&client::enable_channel("c", "new")), ErrorCode::NoUstconsumerd);
     assert_eq!(world.ask(&client::enable_event("a", "", client::rule("x"))), ErrorCode::NoUstconsumerd);
     assert_eq!(world.ask(&client::list_tracepoints()), ErrorCode::Ok);
-    for name in ["a", "b", "c"] {
-        assert_eq!(world.ask(&client::destroy(name)), ErrorCode::Ok);
+    // Nothing was recorded in the last one.
+    for (name, code) in [("a", LOST), ("b", LOST), ("c", ErrorCode::Ok)] {
+        assert_eq!(world.ask(&client::destroy(name)), code);
     }
     assert_eq!(world.apps[app].objects(), 0);
     world.end_of_everything();
@@ -240,7 +245,7 @@ fn an_application_that_comes_after_its_death_runs_at_once() {
     world.pump();
     let app = world.start_application();
     assert!(world.apps[app].released);
-    world.must(&client::destroy("s"));
+    assert_eq!(world.ask(&client::destroy("s")), LOST);
     world.end_of_everything();
 }
 
@@ -257,7 +262,7 @@ fn one_consumer_daemon_of_two_dies() {
     world.must(&client::stop("s"));
     let flushed = |request: &UstRequest| matches!(request, UstRequest::FlushChannel { .. });
     assert!(world.consumer().requests.iter().any(flushed), "the other one goes on");
-    world.must(&client::destroy("s"));
+    assert_eq!(world.ask(&client::destroy("s")), LOST);
     world.end_of_everything();
 }
 
