@@ -110,6 +110,7 @@ fn add_or_enable(channel: &mut Channel, event: Event) -> Result<(), ErrorCode> {
     let rule = EventRule {
         id: channel.next_rule(),
         name,
+        kind,
         loglevel: loglevel.ok_or(ErrorCode::Invalid)?,
         filter,
         exclusions,

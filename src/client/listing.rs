@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Listings that need nothing but the model.
 
-use lttng_protocol::client::{BufferType, Domain, DomainEntry, ErrorCode, Event, Session as ListedSession};
+use lttng_protocol::client::{
+    BufferType, Domain, DomainEntry, ErrorCode, Event, EventType, Instrumentation, KernelProbe,
+    Session as ListedSession,
+};
 use lttng_protocol::ust::command::LogLevel;
 
 use crate::daemon::Daemon;
@@ -54,7 +57,15 @@ fn list_rule(rule: &EventRule) -> Event {
         LogLevel::Range(level) => (1, level),
         LogLevel::Single(level) => (2, level),
     };
+    // Where it would be in a kernel was not kept.
+    let nowhere = || KernelProbe { address: 0, offset: 0, symbol: String::new() };
+    let instrumentation = match rule.kind {
+        EventType::Probe => Instrumentation::Probe(nowhere()),
+        EventType::Function | EventType::FunctionEntry => Instrumentation::Function(nowhere()),
+        _ => Instrumentation::Tracepoint,
+    };
     Event {
+        instrumentation,
         loglevel_type,
         loglevel,
         enabled: rule.enabled.into(),

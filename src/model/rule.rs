@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Event rules: which instrumentation points of an application a channel records.
 
+use lttng_protocol::client::EventType;
 use lttng_protocol::ust::command::LogLevel;
 
 /// Number of an event rule in its channel, in order of creation.
@@ -27,6 +28,8 @@ pub struct EventRule {
     pub id: RuleId,
     /// Name or star pattern, normalised.
     pub name: String,
+    /// What kind it was called; applications have tracepoints only.
+    pub kind: EventType,
     /// Log level condition.
     pub loglevel: LogLevel,
     /// Filter, if the user gave one.
@@ -92,6 +95,7 @@ mod tests {
         let rule = |exclusions: &[&str]| EventRule {
             id: RuleId(0),
             name: "p:*".into(),
+            kind: EventType::Tracepoint,
             loglevel: LogLevel::All,
             filter: None,
             exclusions: exclusions.iter().map(|&name| name.to_owned()).collect(),

@@ -83,10 +83,15 @@ static void list_events(struct lttng_handle *handle, const char *channel)
 	printf("events of `%s`: %d\n", channel, count);
 	for (int i = 0; i < count && i < 64; i++) {
 		const char *filter = NULL;
+		int type = events[i].type;
+		/* Types of the kernel, which user space has no use for. */
+		int probe = type == LTTNG_EVENT_PROBE || type == LTTNG_EVENT_FUNCTION;
 
 		lttng_event_get_filter_expression(&events[i], &filter);
-		if (asprintf(&lines[i], "  %s type=%d level=%d,%d enabled=%d pid=%d filter=%u:%s exclusion=%u flags=%d",
-				events[i].name, events[i].type, events[i].loglevel_type, events[i].loglevel,
+		if (asprintf(&lines[i], "  %s type=%d probe=%s,%" PRIx64 ",%" PRIx64 " level=%d,%d enabled=%d pid=%d filter=%u:%s exclusion=%u flags=%d",
+				events[i].name, type, probe ? events[i].attr.probe.symbol_name : "-",
+				probe ? events[i].attr.probe.addr : 0, probe ? events[i].attr.probe.offset : 0,
+				events[i].loglevel_type, events[i].loglevel,
 				events[i].enabled, (int) events[i].pid, events[i].filter, filter ? filter : "-",
 				events[i].exclusion, events[i].flags) < 0)
 			abort();
@@ -196,11 +201,13 @@ static void rules(struct lttng_handle *handle)
 	event.loglevel = 6;
 	SAY(lttng_enable_event(handle, &event, "by-hand"));
 	for (int type = -1; type < LTTNG_EVENT_USERSPACE_PROBE; type++) {
-		/* Types of the kernel: listed as such by the stock daemon. */
-		if (type >= LTTNG_EVENT_PROBE && type <= LTTNG_EVENT_FUNCTION_ENTRY)
-			continue;
 		event.type = type;
 		snprintf(event.name, sizeof event.name, "type:%d", type);
+		memset(&event.attr, 0, sizeof event.attr);
+		SAY(lttng_enable_event(handle, &event, "by-hand"));
+		SAY(lttng_enable_event(handle, &event, "by-hand"));
+		event.attr.probe.addr = 0x1000;
+		event.name[4] = '=';
 		SAY(lttng_enable_event(handle, &event, "by-hand"));
 	}
 	event.type = LTTNG_EVENT_TRACEPOINT;

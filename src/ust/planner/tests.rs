@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use lttng_protocol::client::EventType;
 use lttng_protocol::ust::command::{Context, LogLevel};
 use proptest::prelude::*;
 
@@ -122,7 +123,16 @@ impl World {
                     let exclusions = if exclusions { vec!["y".into()] } else { Vec::new() };
                     let name = format!("rule{}", id.0);
                     let loglevel = LogLevel::All;
-                    channel.rules.push(EventRule { id, name, loglevel, filter, exclusions, enabled: true });
+                    let kind = EventType::Tracepoint;
+                    channel.rules.push(EventRule {
+                        id,
+                        name,
+                        kind,
+                        loglevel,
+                        filter,
+                        exclusions,
+                        enabled: true,
+                    });
                 }
             }
             Step::SwitchRule { channel, rule } => {
