@@ -104,7 +104,7 @@ pub enum Output {
     Close(ConnId),
     /// Close once everything was sent.
     CloseWhenSent(ConnId),
-    /// From now on, read everything from `first` before anything is read from `conn`: replies of an
+    /// From now on, deliver everything that `first` has before what was read from `conn`: replies of an
     /// application precede the notify requests that refer to them.
     ReadFirst {
         /// The connection that comes second.

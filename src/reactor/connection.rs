@@ -51,7 +51,7 @@ pub struct Connection {
     queued: usize,
     /// What follows the queue.
     supply: Option<Box<dyn Supply>>,
-    /// Read everything from this one first.
+    /// Everything from this one comes before what is read from here.
     pub read_first: Option<ConnId>,
 }
 

@@ -212,27 +212,28 @@ impl Reactor {
             Some(Source::Signals(_)) => self.read_signals(conn),
             Some(Source::Listener(..)) => self.accept(conn),
             Some(Source::Connecting(_)) => self.finish_connecting(conn),
-            Some(Source::Connection(connection)) => {
-                // What comes first is read to its end, however much it is: the order matters.
-                if let Some(first) = connection.read_first {
-                    self.read_connection(first, usize::MAX);
-                }
-                self.read_connection(conn, READS);
-            }
+            Some(Source::Connection(_)) => self.read_connection(conn, READS),
         }
     }
 
     fn read_connection(&mut self, conn: ConnId, reads: usize) {
         for _ in 0..reads {
             let Some(Source::Connection(connection)) = self.sources.get(&conn) else { return };
+            let is_stream = connection.is_stream();
             let mut descriptors = Vec::new();
-            match connection.read(&mut self.buffer, &mut descriptors) {
+            let mut read = connection.read(&mut self.buffer, &mut descriptors);
+            if let Some(first) = connection.read_first
+                && !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock)
+            {
+                read = self.read_first(first, read);
+            }
+            match read {
                 Ok(0) => return self.lose(conn),
                 Ok(count) => {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     // Less than there was room for is all there was, unless descriptors cut it short. More will be
                     // announced; only the end, if it was announced already, will not be again.
-                    let all = count < BUFFER && descriptors.is_empty() && connection.is_stream();
+                    let all = count < BUFFER && descriptors.is_empty() && is_stream;
                     self.daemon.received(conn, bytes, descriptors);
                     if all && !self.ending.contains(&conn) {
                         return;
@@ -244,6 +245,18 @@ impl Reactor {
             }
         }
         self.readable.insert(conn);
+    }
+
+    /// Deals with all that came on `first`, however much it is, before what was just read from another connection.
+    /// Only now is all there that its peer had sent before that.
+    fn read_first(&mut self, first: ConnId, read: io::Result<usize>) -> io::Result<usize> {
+        let count = read?;
+        let bytes = self.buffer.get(..count).unwrap_or_default().to_vec();
+        self.read_connection(first, usize::MAX);
+        if let Some(buffer) = self.buffer.get_mut(..count) {
+            buffer.copy_from_slice(&bytes);
+        }
+        Ok(count)
     }
 
     fn read_signals(&mut self, conn: ConnId) {

@@ -24,15 +24,16 @@ mod support;
 use std::cell::RefCell;
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use cost::{cpu, peak_kib, settled_cpu};
 use residents::Residents;
 use support::daemon::Daemon;
+use support::relay::Relay;
 use support::sandbox::{Output, Sandbox};
-use support::{Which, find_program, side_by_side, skip, trace};
+use support::{Which, find_program, ours_only, side_by_side, skip, trace};
 use table::{Commands, Figure, Table};
 use trips::Tracing;
 
@@ -49,6 +50,8 @@ fn bench() {
         side_by_side(|s| resident_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| short_lived_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| idle_session(&Bench { sandbox: s, table: &table }));
+        // The stock daemon answers nobody meanwhile.
+        ours_only("a silent relay daemon", |s| silent_relay(&Bench { sandbox: s, table: &table }));
     }
     if find_program("strace").is_some() {
         side_by_side(|s| joining_application(&Bench { sandbox: s, table: &table }));
@@ -214,6 +217,29 @@ fn idle_session(bench: &Bench) {
     bench.time(table::IDLE_CLEAR, &["clear"]);
     bench.lttng(&["destroy"]);
     residents.end();
+    daemon.stop();
+}
+
+/// Commands while another one waits for a relay daemon that takes its connection and says nothing.
+fn silent_relay(bench: &Bench) {
+    let s = bench.sandbox;
+    let daemon = bench.daemon();
+    let relay = Relay::start(s);
+    bench.lttng(&["create", "other", "--output", &s.path("other")]);
+    bench.lttng(&["enable-event", "-u", "testapp:*"]);
+    bench.lttng(&["create", "remote", "--set-url=net://127.0.0.1"]);
+    relay.freeze();
+    let mut waiting = s.command("lttng");
+    waiting.args(["enable-event", "-s", "remote", "-u", "testapp:*"]).stderr(Stdio::null());
+    let mut waiting = waiting.stdout(Stdio::null()).spawn().unwrap();
+    sleep(Duration::from_millis(500));
+    let others: [&[&str]; 4] =
+        [&["list"], &["enable-event", "-s", "other", "-u", "x:y"], &["start", "other"], &["stop", "other"]];
+    let took = others.map(|command| bench.lttng(command).took.as_secs_f64());
+    assert!(waiting.try_wait().unwrap().is_none(), "the relay daemon is waited for");
+    bench.add(table::SILENT_RELAY, took.into_iter().fold(0.0, f64::max));
+    relay.kill();
+    waiting.wait().unwrap();
     daemon.stop();
 }
 

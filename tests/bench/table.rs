@@ -85,6 +85,10 @@ pub const IDLE_CLEAR: Figure = figure("idle session, `clear`: wall clock", Unit:
 pub const IDLE_STOP: Figure = figure("idle session, `stop`: wall clock", Unit::Time, Some(0.25));
 pub const IDLE_DESTROY: Figure = figure("idle session, `destroy`: wall clock", Unit::Time, Some(0.25));
 
+/// Goal: 20 ms, with no ratio.
+pub const SILENT_RELAY: Figure =
+    figure("a relay daemon is silent, slowest of four commands of others: wall clock", Unit::Time, None);
+
 /// All that was measured.
 #[derive(Default)]
 pub struct Table {
