@@ -26,7 +26,7 @@ pub(crate) const FOLDER_MODE: u32 = 0o770;
 const COPY_PIECE: usize = 8 << 10;
 /// Pause between pushes of the metadata of single applications: there may be hundreds, and the consumer daemon must
 /// have time for those that come.
-const PRIVATE_PUSH_PAUSE: Duration = Duration::from_secs(2);
+const PRIVATE_PUSH_PAUSE: Duration = Duration::from_millis(500);
 /// Sub-buffers of a metadata channel.
 const METADATA_SUBBUFS: u64 = 2;
 /// Least size in bytes of a sub-buffer of a metadata channel.
@@ -155,7 +155,8 @@ impl Daemon {
         self.changed = true;
         // The metadata channel may have to be made first; as long as it has no text, it should not have to wait.
         let begun = self.buffers.get(&key).is_some_and(|buffers| buffers.being_pushed().is_some());
-        if begun && matches!(key.owner, Owner::Application(_)) {
+        let active = self.model.get(key.session).is_some_and(|session| session.active);
+        if begun && active && matches!(key.owner, Owner::Application(_)) {
             self.private_push = self.after(PRIVATE_PUSH_PAUSE);
         }
     }
@@ -218,6 +219,30 @@ impl Daemon {
         {
             buffers.pushed(false, now);
         }
+    }
+
+    /// Like [`Self::push_metadata`], but only when nobody has anything else to ask of the consumer daemon: hundreds of
+    /// pushes, 200 ms each, must not go before that. Until it is pushed, this must be called again at each look.
+    pub(crate) fn push_when_quiet(&mut self, key: BuffersKey) {
+        if self.buffers.get(&key).is_some_and(Buffers::metadata_ready) {
+            self.pushes_wanted.insert(key);
+        } else {
+            self.push_metadata(key);
+        }
+    }
+
+    /// Makes the pushes whose turn it is. To be called when everybody else has asked.
+    pub(super) fn push_in_turn(&mut self) -> bool {
+        let mut pushed = false;
+        for key in std::mem::take(&mut self.pushes_wanted) {
+            let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
+            let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
+            if quiet && self.buffers.get(&key).is_some_and(Buffers::can_push) {
+                self.push_metadata(key);
+                pushed = true;
+            }
+        }
+        pushed
     }
 
     /// Has the folders made: those of the trace files, and those of buffers that are to outlive a crash.

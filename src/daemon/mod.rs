@@ -158,6 +158,8 @@ pub struct Daemon {
     pub(crate) buffers: BufferTable,
     /// When metadata of a single application may be pushed next.
     private_push: Instant,
+    /// Buffers whose metadata an operation wants to be pushed, when it is its turn.
+    pushes_wanted: BTreeSet<BuffersKey>,
     pub(crate) consumers: BTreeMap<ConsumerKind, Consumer<Purpose>>,
     /// Relay daemons of sessions and of snapshots under way.
     pub(crate) relays: BTreeMap<RelayId, Relay>,
@@ -213,6 +215,7 @@ impl Daemon {
             apps: BTreeMap::new(),
             buffers: BufferTable::default(),
             private_push: now,
+            pushes_wanted: BTreeSet::new(),
             consumers,
             relays: BTreeMap::new(),
             operations: BTreeMap::new(),
@@ -356,7 +359,10 @@ impl Daemon {
             self.retry_waiting_clients();
             self.names.forget();
             self.go_on_ending();
-            if self.outputs.are_large() || (!self.changed && self.dirty.is_empty()) {
+            if self.outputs.are_large() {
+                return;
+            }
+            if !self.changed && self.dirty.is_empty() && !self.push_in_turn() {
                 return;
             }
         }

@@ -7,7 +7,6 @@ use lttng_protocol::consumer::{Status, UstRequest};
 
 use super::rotation::{Leave, Rotation};
 use super::start::{open_packets, resume};
-use super::stop::push_all;
 use super::{Context, Jobs, Progress};
 use crate::model::SessionId;
 use crate::ust::app::AppId;
@@ -113,7 +112,6 @@ impl Clear {
 
     fn clear_buffers(&self, context: &mut Context<'_>) -> Phase {
         context.ask_data_channels(self.session, |key| UstRequest::ClearChannel { key });
-        push_all(context, self.session);
         context.ask_metadata_channels(self.session, |key| UstRequest::ClearChannel { key });
         // One that is gone has no channels any more that could say so.
         context.jobs.lost |= context.daemon.lost_consumer();

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use lttng_protocol::consumer::UstRequest;
 
-use super::{Context, Progress};
+use super::delivery::push_next;
+use super::{AtRest, Context, Progress};
 use crate::model::SessionId;
 
 /// How long a yes is held back.
@@ -37,11 +38,32 @@ impl DataPending {
         DataPending { session, phase: Phase::Ask, patient_until: None }
     }
 
+    /// Whether metadata is still on its way that had not arrived when the session was stopped. It is part of what the
+    /// client wants to read.
+    fn is_undescribed(&self, context: &mut Context<'_>) -> bool {
+        let described = |at_rest: &AtRest| at_rest.described;
+        if context.daemon.at_rest.get(&self.session).is_none_or(described) {
+            return false;
+        }
+        let behind = push_next(context, self.session);
+        if let Some(at_rest) = context.daemon.at_rest.get_mut(&self.session) {
+            at_rest.described = !behind;
+        }
+        behind
+    }
+
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         let session = context.daemon.model.get(self.session);
         let leaving = session.is_some_and(|session| session.rotations.leaving.is_some());
         if leaving {
             // The data of a chunk that the session has left is on its way.
+            let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
+            if context.daemon.now < until {
+                return Progress::Pending;
+            }
+            return Progress::Done(context.success().with_payload(vec![1]));
+        }
+        if self.is_undescribed(context) {
             let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
             if context.daemon.now < until {
                 return Progress::Pending;

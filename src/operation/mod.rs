@@ -9,6 +9,7 @@
 mod archive;
 mod clear;
 mod data_pending;
+mod delivery;
 mod destroy;
 mod folders;
 mod list_applications;

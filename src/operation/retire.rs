@@ -62,6 +62,7 @@ impl Retire {
         }
         if let Some(buffers) = daemon.buffers.get_mut(&self.key) {
             buffers.counted = true;
+            buffers.forget_refusal();
         }
     }
 
@@ -115,7 +116,7 @@ impl Retire {
                         Phase::Metadata
                     }
                 },
-                Phase::Metadata if !buffers.has_undelivered() || context.expired() => {
+                Phase::Metadata if !buffers.is_behind() || context.expired() => {
                     if buffers.metadata_ready() {
                         let request = UstRequest::CloseMetadata { key: metadata_key };
                         context.ask_consumer(kind, request, Tail::None, 0);
@@ -123,7 +124,7 @@ impl Retire {
                     Phase::Close
                 }
                 Phase::Metadata => {
-                    context.daemon.push_metadata(self.key);
+                    context.daemon.push_when_quiet(self.key);
                     return Progress::Pending;
                 }
                 Phase::Close => {

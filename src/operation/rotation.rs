@@ -14,8 +14,8 @@ use lttng_protocol::client::{ErrorCode, RotationState};
 use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, Status, UstRequest};
 
 use super::archive::Archive;
+use super::delivery::{forget_refusals, push_all, push_next};
 use super::folders::{Folders, NotMade};
-use super::stop::push_all;
 use super::{Context, ReplyTo, Work};
 use crate::consumer::Tail;
 use crate::daemon::Purpose;
@@ -136,21 +136,15 @@ impl Rotation {
             session.rotations.changing = true;
             self.old.clone_from(&session.chunk);
         }
+        forget_refusals(context, self.session);
         Phase::Settle
     }
 
-    /// Whether buffers are still being made, or metadata has no channel to go to: what is made later would belong to
-    /// another chunk than what it describes.
+    /// Whether buffers are still being made, or metadata is on its way: what is made later would belong to another chunk
+    /// than what it describes.
     fn is_unsettled(&self, context: &mut Context<'_>) -> bool {
-        if self.old.is_some() {
-            push_all(context, self.session);
-        }
-        let old = self.old.is_some();
-        let mut buffers = context.daemon.buffers_of(self.session);
-        buffers.any(|(_, buffers)| {
-            let undescribed = old && buffers.has_undelivered() && !buffers.metadata_ready();
-            !buffers.is_complete() || undescribed
-        })
+        let behind = self.old.is_some() && push_next(context, self.session);
+        behind || context.daemon.buffers_of(self.session).any(|(_, buffers)| !buffers.is_complete())
     }
 
     fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {

@@ -12,24 +12,29 @@ use std::time::{Duration, Instant};
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::consumer::UstRequest;
 
+use super::delivery::{forget_refusals, push_next};
 use super::{Context, list_channels};
 use crate::helper::Operation as PathOperation;
 use crate::model::{ChannelId, Session, SessionId};
 use crate::ust::app::AppId;
-use crate::ust::buffers::BuffersKey;
+use crate::ust::buffers::{Buffers, BuffersKey};
 
 /// How long is waited for data to be written. What takes longer is left to the client's own question.
 const DRAIN_TIME: Duration = Duration::from_millis(100);
 /// Pause between two questions about it.
 const DRAIN_PAUSE: Duration = Duration::from_millis(2);
-/// Milliseconds to wait for metadata on disk: by then the consumer daemon has answered by itself.
+/// Milliseconds to look for metadata on disk: by then the consumer daemon has answered by itself.
 const METADATA_TIME: u64 = 250;
+/// How long is waited for all the metadata of a session. What takes longer is left to the client's own question.
+const DELIVERY_TIME: Duration = Duration::from_secs(1);
 
 /// What is known of a session that does not record, until it starts again.
 #[derive(Debug, Default)]
 pub struct AtRest {
     /// All data is written.
     pub drained: bool,
+    /// All metadata is written, too, or can't be.
+    pub described: bool,
     /// What its channels lost: events, or packets of those that overwrite.
     pub losses: BTreeMap<ChannelId, u64>,
 }
@@ -61,9 +66,18 @@ enum Phase {
     /// They are asked what was lost.
     Count,
     /// Metadata is pushed, and looked for on disk.
-    Metadata {
-        looked_for: BTreeSet<BuffersKey>,
-    },
+    Metadata(Sight),
+}
+
+/// What is known of metadata on its way.
+#[derive(Debug)]
+struct Sight {
+    /// Buffers whose text is looked for on disk, or was seen there.
+    looked_for: BTreeSet<BuffersKey>,
+    /// Some of it was not seen in time.
+    missed: bool,
+    /// When the client is answered, even if there is more to push.
+    until: Instant,
 }
 
 impl Stop {
@@ -123,15 +137,13 @@ impl Stop {
                     None if !context.expired() => return None,
                     jobs => {
                         self.at_rest.losses = jobs.map(list_channels::losses).unwrap_or_default();
-                        Phase::Metadata { looked_for: BTreeSet::new() }
+                        forget_refusals(context, self.session);
+                        let until = context.look_again_after(DELIVERY_TIME);
+                        Phase::Metadata(Sight { looked_for: BTreeSet::new(), missed: false, until })
                     }
                 },
-                Phase::Metadata { looked_for } => {
-                    let mut known = std::mem::take(looked_for);
-                    if !self.deliver_metadata(context, &mut known) && !context.expired() {
-                        self.phase = Phase::Metadata { looked_for: known };
-                        return None;
-                    }
+                Phase::Metadata(sight) => {
+                    self.at_rest.described = deliver_metadata(context, self.session, sight)?;
                     let at_rest = std::mem::take(&mut self.at_rest);
                     context.daemon.at_rest.insert(self.session, at_rest);
                     return Some(ErrorCode::Ok);
@@ -143,68 +155,41 @@ impl Stop {
     fn ask_drained(&self, context: &mut Context<'_>) {
         context.ask_consumers(&UstRequest::DataPending { session_id: self.session.0 });
     }
+}
 
-    /// Pushes what there is to push, and has the helper look whether it has arrived. True when there is nothing left
-    /// to wait for.
-    fn deliver_metadata(&self, context: &mut Context<'_>, looked_for: &mut BTreeSet<BuffersKey>) -> bool {
-        let Some(session) = context.daemon.model.get(self.session) else { return true };
-        let owner = (session.uid, session.gid);
-        // Only what is on this machine's disk can be looked at.
-        let chunk = session.chunk.as_ref().filter(|chunk| !chunk.folder.is_empty());
-        let directory = chunk.map(|chunk| chunk.folder.clone());
-        if directory.is_none() && session.chunk.is_some() {
-            return deliver_to_relay(context, self.session, looked_for);
-        }
-        push_all(context, self.session);
-        let Some(directory) = directory else { return true };
-        let of_session = context.daemon.buffers_of(self.session);
-        let left: Vec<(BuffersKey, String, Option<usize>)> = of_session
-            .filter(|(key, buffers)| buffers.has_undelivered() && !looked_for.contains(key))
-            .map(|(&key, buffers)| (key, buffers.cause.path.clone(), buffers.being_pushed()))
-            .collect();
-        for (key, path, pushed) in &left {
-            let Some(length) = *pushed else { continue };
-            let path = PathBuf::from(format!("{directory}/ust/{path}/metadata"));
-            let (length, limit) = (length as u64, METADATA_TIME);
-            context.path_operation(owner, PathOperation::AwaitMetadata { path, length, limit });
-            looked_for.insert(*key);
-        }
-        left.is_empty() && context.answered().is_some()
+/// Pushes what there is to push, and has the helper look whether it has arrived. When there is nothing left to wait for, or
+/// it takes too long: whether all is there.
+fn deliver_metadata(context: &mut Context<'_>, session: SessionId, sight: &mut Sight) -> Option<bool> {
+    let in_time = context.daemon.now < sight.until;
+    if push_next(context, session) && in_time {
+        look_for_metadata(context, session, sight);
+    }
+    let Some(jobs) = context.answered() else { return context.expired().then_some(false) };
+    sight.missed |= jobs.failed();
+    let waiting =
+        |(key, buffers): (&BuffersKey, &Buffers)| buffers.is_behind() && !sight.looked_for.contains(key);
+    match context.daemon.buffers_of(session).any(waiting) {
+        false => Some(!sight.missed),
+        true if in_time => None,
+        true => Some(false),
     }
 }
 
-/// Pushes what there is to push to a relay daemon, once: the answer says that it is on its way. True when there is
-/// nothing left to wait for.
-fn deliver_to_relay(
-    context: &mut Context<'_>,
-    session: SessionId,
-    pushed: &mut BTreeSet<BuffersKey>,
-) -> bool {
-    let of_session = context.daemon.buffers_of(session).filter(|(_, buffers)| buffers.has_undelivered());
-    let left: Vec<(BuffersKey, bool, bool)> = of_session
-        .map(|(&key, buffers)| (key, buffers.can_push(), buffers.being_pushed().is_some()))
+/// Has the helper look for what is being pushed, unless it goes to another machine.
+fn look_for_metadata(context: &mut Context<'_>, id: SessionId, sight: &mut Sight) {
+    let Some(session) = context.daemon.model.get(id) else { return };
+    let Some(chunk) = session.chunk.as_ref().filter(|chunk| !chunk.folder.is_empty()) else { return };
+    let (owner, folder) = ((session.uid, session.gid), chunk.folder.clone());
+    let pushed: Vec<(BuffersKey, String, usize)> = context
+        .daemon
+        .buffers_of(id)
+        .filter(|(key, _)| !sight.looked_for.contains(key))
+        .filter_map(|(&key, buffers)| Some((key, buffers.cause.path.clone(), buffers.being_pushed()?)))
         .collect();
-    let mut waiting = false;
-    for (key, can_push, being_pushed) in left {
-        if pushed.contains(&key) {
-            waiting |= being_pushed;
-            continue;
-        }
-        // The first time it may only be the channel that is asked for.
-        context.daemon.push_metadata(key);
-        if can_push {
-            pushed.insert(key);
-        }
-        waiting = true;
-    }
-    !waiting
-}
-
-/// Pushes the metadata of a session that the consumer daemons do not have. Nobody waits for the outcome: whatever
-/// is asked of a consumer daemon afterwards is answered after it.
-pub(super) fn push_all(context: &mut Context<'_>, session: SessionId) {
-    let keys: Vec<BuffersKey> = context.daemon.buffers_of(session).map(|(&key, _)| key).collect();
-    for key in keys {
-        context.daemon.push_metadata(key);
+    for (key, path, length) in pushed {
+        let path = PathBuf::from(format!("{folder}/ust/{path}/metadata"));
+        let (length, limit) = (length as u64, METADATA_TIME);
+        context.path_operation(owner, PathOperation::AwaitMetadata { path, length, limit });
+        sight.looked_for.insert(key);
     }
 }

@@ -157,6 +157,8 @@ pub struct Buffers {
     /// How long the text is that is being pushed, and its version.
     pushing: Option<(usize, u64)>,
     push_at: Option<Instant>,
+    /// The last push failed.
+    refused: bool,
 }
 
 impl Buffers {
@@ -195,6 +197,7 @@ impl Buffers {
             delivered: 0,
             pushing: None,
             push_at: None,
+            refused: false,
         }
     }
 
@@ -437,6 +440,16 @@ impl Buffers {
             && self.delivered < self.registry.text().len()
     }
 
+    /// Whether there is text that the consumer daemon can be expected to take.
+    pub fn is_behind(&self) -> bool {
+        self.has_undelivered() && !self.refused
+    }
+
+    /// What the consumer daemon refused before may be pushed once more.
+    pub fn forget_refusal(&mut self) {
+        self.refused = false;
+    }
+
     /// Whether a push can be made now.
     pub fn can_push(&self) -> bool {
         self.metadata_ready() && self.has_undelivered() && self.pushing.is_none()
@@ -473,6 +486,7 @@ impl Buffers {
 
     /// A push was answered.
     pub fn pushed(&mut self, accepted: bool, now: Instant) {
+        self.refused = !accepted;
         match self.pushing.take() {
             Some((end, version)) if accepted => self.delivered_up_to(end, version),
             _ => self.push_at = now.checked_add(RETRY_DELAY),

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Buffers of each process.
 
+use std::time::Duration;
+
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
-use crate::support::{Sandbox, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Creates session `s` with a channel `c` of per-process buffers and an event rule; the trace is in `trace`.
 fn session(s: &Sandbox, options: &[&str]) -> String {
@@ -202,6 +204,75 @@ fn discarded_events_stay_counted_after_the_end() {
         eventually("it is gone", || !s.run("lttng", &["list", "-u"]).ok().stdout.contains("PID: "));
         assert_eq!(losses(s), before);
         s.lttng(&["destroy"]).ok();
+        daemon.stop();
+    });
+}
+
+/// As many applications as metadata can't be written for in one go.
+const SEVERAL: usize = 12;
+
+/// The numbers that were recorded.
+fn sorted(s: &Sandbox, trace: &str) -> Vec<i64> {
+    let mut numbers = numbers(&events(s, trace), "testapp:tick");
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Starts so many, each of which records its number in the session.
+fn several(s: &Sandbox, first: usize) -> Vec<App> {
+    let mut apps = App::start_many(s, SEVERAL);
+    for (number, app) in apps.iter_mut().enumerate() {
+        app.tell(&format!("tick {} 1", first + number));
+    }
+    apps
+}
+
+#[test]
+fn what_many_applications_recorded_is_readable_at_once() {
+    let all = |from: usize, to: usize| Vec::from_iter(from as i64..to as i64);
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let trace = session(s, &[]);
+        s.lttng(&["start"]).ok();
+        let first = several(s, 0);
+        s.lttng(&["stop"]).ok();
+        let ticks = || sorted(s, &trace);
+        assert_eq!(ticks(), all(0, SEVERAL));
+        s.lttng(&["start"]).ok();
+        let second = several(s, SEVERAL);
+        s.run("lttng", &["rotate"]).ok();
+        let archives = format!("{trace}/archives");
+        assert_eq!(sorted(s, &archives), all(0, 2 * SEVERAL));
+        first.into_iter().for_each(App::exit);
+        let third = several(s, 2 * SEVERAL);
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(ticks(), all(0, 3 * SEVERAL));
+        second.into_iter().chain(third).for_each(App::exit);
+        daemon.stop();
+    });
+}
+
+#[test]
+fn the_metadata_of_many_applications_keeps_nobody_else_waiting() {
+    ours_only("everybody waits for it", |s| {
+        let limit = Duration::from_secs(2);
+        let daemon = Daemon::start(s);
+        session(s, &[]);
+        s.lttng(&["start"]).ok();
+        let apps: Vec<App> = (0..3).flat_map(|_| several(s, 0)).collect();
+        std::thread::scope(|scope| {
+            let stop = scope.spawn(|| s.run("lttng", &["stop", "s"]));
+            for number in 0..3 {
+                let name = format!("other{number}");
+                s.run("lttng", &["create", &name, "--output", &s.path(&name)]).ok().within(limit);
+                s.run("lttng", &["enable-event", "-s", &name, "-u", "testapp:*"]).ok().within(limit);
+                s.run("lttng", &["start", &name]).ok().within(limit);
+                s.run("lttng", &["list", "s"]).ok().within(limit);
+            }
+            assert!(!stop.is_finished(), "it takes long: otherwise this shows nothing");
+            stop.join().unwrap().ok();
+        });
+        apps.into_iter().for_each(App::exit);
         daemon.stop();
     });
 }
