@@ -23,7 +23,7 @@ use super::{Which, build, is_root, succeeds};
 pub const UNSHARE: &[&str] = &["--mount", "--pid", "--net", "--fork", "--mount-proc", "--kill-child"];
 
 /// Nothing that a test runs may take longer, in seconds.
-const COMMAND_LIMIT: &str = "30";
+const COMMAND_LIMIT: &str = "60";
 
 /// What a client dies of when the daemon closes while it still writes.
 const SIGPIPE: i32 = 13;

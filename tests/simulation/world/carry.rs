@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the reactor would do: the daemon's wishes are carried out, and bytes are carried between it and its peers.
+
+use super::*;
+
+impl World {
+    pub(super) fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, bytes, descriptors } => {
+                assert!(!bytes.is_empty());
+                let Some(link) = self.links.get_mut(&to) else { return };
+                assert!(!link.closing, "something is sent after the end");
+                if let Peer::Client(client) = link.peer {
+                    self.replied.push(ClientId(client));
+                }
+                link.down.push_back(Segment { bytes, descriptors });
+                self.busy.insert(to);
+            }
+            Output::Supply { to, mut supply } => {
+                while let Some(bytes) = supply.next_piece() {
+                    self.carry_out(Output::Send { to, bytes, descriptors: Vec::new() });
+                }
+            }
+            Output::Close(conn) => self.cut(conn),
+            Output::CloseWhenSent(conn) => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.closing = true;
+                    self.busy.insert(conn);
+                }
+            }
+            Output::ReadFirst { conn, first } => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.after = Some(first);
+                }
+            }
+            Output::SpawnConsumer(kind) => self.spawn(kind),
+            Output::ConnectConsumer { kind, .. } => self.connect_consumer(kind),
+            Output::ConnectRelay { end, address } => self.connect_relay(end, address),
+            Output::HandOver { end, conns, .. } => {
+                let links = conns.map(|conn| self.links.remove(&conn).filter(|link| !link.left));
+                self.busy.retain(|conn| !conns.contains(conn));
+                let result = if links.iter().all(Option::is_some) {
+                    assert!(links.iter().flatten().all(|link| link.down.is_empty()), "not all was sent");
+                    Ok([(); 2].map(|()| File::open("/dev/null").unwrap().into()))
+                } else {
+                    Err(io::ErrorKind::NotConnected.into())
+                };
+                self.daemon.handed_over(end, result);
+            }
+            Output::Kill(pid) => {
+                self.killed.push(pid);
+                let mut effects = Effects::default();
+                if let Some(consumer) = self.consumers.values_mut().find(|consumer| consumer.pid == pid) {
+                    consumer.die(&mut effects);
+                    effects.ended = Some(pid);
+                }
+                self.apply(effects);
+            }
+            Output::Inspect { conn, pid } => {
+                self.inspections.push((self.age(), pid));
+                let app = self.apps.iter().find(|app| app.command == conn && app.pid == pid).unwrap();
+                let state = if app.alive { app.state } else { ProcessState::Gone };
+                self.daemon.inspected(conn, state);
+            }
+            Output::StopListening(listener) => self.stopped.push(listener),
+            Output::Exit => self.exited = true,
+        }
+    }
+
+    fn spawn(&mut self, kind: ConsumerKind) {
+        let consumer = self.consumers.get_mut(&kind).unwrap();
+        let (pid, trouble) = (consumer.pid, consumer.trouble);
+        if trouble == Some(Trouble::NoProgram) {
+            return self.daemon.consumer_spawned(kind, Err(io::ErrorKind::NotFound.into()));
+        }
+        consumer.running = true;
+        self.daemon.consumer_spawned(kind, Ok(pid));
+        let mut effects = Effects::default();
+        match trouble {
+            Some(Trouble::Silent) => {}
+            Some(Trouble::Exit) => {
+                self.consumers.get_mut(&kind).unwrap().running = false;
+                effects.ended = Some(pid);
+            }
+            _ => {
+                let error = self.link(Peer::Consumer(kind, Talk::Error));
+                let credentials = Credentials { pid, uid: USER, gid: USER };
+                self.daemon.accepted(Listener::ConsumerError(kind), error, credentials);
+                self.consumers.get_mut(&kind).unwrap().started(error, &mut effects);
+            }
+        }
+        self.apply(effects);
+    }
+
+    fn connect_consumer(&mut self, kind: ConsumerKind) {
+        if self.consumers[&kind].trouble == Some(Trouble::Unreachable) {
+            return self.daemon.consumer_connected(kind, Err(io::ErrorKind::ConnectionRefused.into()));
+        }
+        let conns = [Talk::Command, Talk::Metadata, Talk::Samples];
+        let conns = conns.map(|talk| self.link(Peer::Consumer(kind, talk)));
+        let consumer = self.consumers.get_mut(&kind).unwrap();
+        [consumer.command, consumer.metadata, consumer.samples] = conns.map(Some);
+        let samples = Rc::new(File::open("/dev/null").unwrap().into());
+        self.daemon.consumer_connected(kind, Ok((conns, samples)));
+    }
+
+    fn connect_relay(&mut self, end: RelayEnd, address: SocketAddr) {
+        let index = self.relay.next();
+        let outcome = self.relay.connect(address);
+        if outcome == Connecting::Impossible {
+            return self.daemon.relay_connecting(end, Err(io::ErrorKind::NetworkUnreachable.into()));
+        }
+        let conn = self.link(Peer::Relay(index));
+        self.relay.conns.push(conn);
+        self.daemon.relay_connecting(end, Ok(conn));
+        match outcome {
+            Connecting::Done => self.daemon.connected(conn),
+            Connecting::Refused => self.hang_up(conn),
+            Connecting::Never | Connecting::Impossible => {}
+        }
+    }
+
+    /// The daemon closes a connection: the peer sees it.
+    fn cut(&mut self, conn: ConnId) {
+        self.busy.remove(&conn);
+        let Some(link) = self.links.remove(&conn) else { return };
+        if link.left {
+            return;
+        }
+        let mut effects = Effects::default();
+        match link.peer {
+            Peer::Client(client) => self.clients[client].ended = true,
+            Peer::Command(app) if self.apps[app].alive => self.apps[app].die(&mut effects),
+            Peer::Command(_) | Peer::Notify(_) | Peer::Helper | Peer::Relay(_) => {}
+            Peer::Consumer(kind, talk) => {
+                let consumer = self.consumers.get_mut(&kind).unwrap();
+                consumer.disconnected(talk, &mut effects);
+            }
+        }
+        self.apply(effects);
+    }
+
+    /// Carries what is under way. Returns whether there was anything.
+    pub(super) fn carry(&mut self) -> bool {
+        let Some(mut chance) = self.chance.take() else { return self.carry_everything() };
+        let busy: Vec<ConnId> = self.busy.iter().copied().collect();
+        if !busy.is_empty() {
+            for _ in 0..=chance.below(4) {
+                let conn = busy[chance.below(busy.len())];
+                if chance.below(2) == 0 {
+                    self.carry_down(conn, Some(&mut chance));
+                } else {
+                    self.carry_up(conn, Some(&mut chance));
+                }
+                self.note_end(conn);
+            }
+        }
+        self.chance = Some(chance);
+        !busy.is_empty()
+    }
+
+    fn carry_everything(&mut self) -> bool {
+        let busy: Vec<ConnId> = self.busy.iter().copied().collect();
+        for &conn in &busy {
+            if let Some(Peer::Command(app)) =
+                self.links.get(&conn).filter(|link| !link.down.is_empty()).map(|link| link.peer)
+            {
+                self.apps[app].bursts += 1;
+            }
+            while self.carry_down(conn, None) {}
+        }
+        for &conn in &busy {
+            while self.carry_up(conn, None) {}
+            self.note_end(conn);
+        }
+        !busy.is_empty()
+    }
+
+    /// Carries one message, or a piece of it, to the peer.
+    fn carry_down(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        let Some(mut segment) = link.down.pop_front() else { return false };
+        if link.left {
+            return true;
+        }
+        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper)
+            && chance.below(2) == 0
+        {
+            let rest = segment.bytes.split_off(1 + chance.below(segment.bytes.len()));
+            if !rest.is_empty() {
+                link.down.push_front(Segment { bytes: rest, descriptors: Vec::new() });
+            }
+        }
+        let mut effects = Effects::default();
+        match link.peer {
+            Peer::Client(client) => self.clients[client].received(segment),
+            Peer::Command(app) => self.apps[app].received(segment, &mut effects),
+            Peer::Notify(app) => self.apps[app].notified(segment, &mut effects),
+            Peer::Consumer(kind, talk) => {
+                self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
+            }
+            Peer::Helper => self.helper.received(segment, &mut effects),
+            Peer::Relay(index) => self.relay.received(index, segment, &mut effects),
+        }
+        self.apply(effects);
+        true
+    }
+
+    /// Carries one message, or a piece of it, to the daemon; what has to be read before it goes first.
+    fn carry_up(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
+        let Some(link) = self.links.get(&conn).filter(|link| !link.up.is_empty()) else { return false };
+        if let Some(first) = link.after {
+            while self.carry_up(first, None) {}
+        }
+        let Some(link) = self.links.get_mut(&conn) else { return false };
+        let Some((mut bytes, descriptors)) = link.up.pop_front() else { return false };
+        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper) {
+            let rest = bytes.split_off(1 + chance.below(bytes.len()));
+            if !rest.is_empty() {
+                link.up.push_front((rest, Vec::new()));
+            }
+        }
+        self.daemon.received(conn, &bytes, descriptors);
+        true
+    }
+
+    /// Closes what is to be closed, once everything is said.
+    fn note_end(&mut self, conn: ConnId) {
+        let Some(link) = self.links.get(&conn) else { return };
+        if link.closing && (link.down.is_empty() || link.left) {
+            self.cut(conn);
+        } else if link.left && link.up.is_empty() {
+            self.links.remove(&conn);
+            self.busy.remove(&conn);
+            self.daemon.closed(conn);
+        } else if link.up.is_empty() && link.down.is_empty() && !link.left && !link.closing {
+            self.busy.remove(&conn);
+        }
+    }
+
+    pub(super) fn apply(&mut self, effects: Effects) {
+        for (conn, bytes, descriptors) in effects.sends {
+            if effects.delay.is_zero() {
+                self.deliver_later(conn, bytes, descriptors);
+            } else {
+                let number =
+                    self.late.len() as u64 + self.late.last_key_value().map_or(0, |((_, last), _)| *last);
+                self.late.insert((self.now + effects.delay, number), (conn, bytes, descriptors));
+            }
+        }
+        for conn in effects.closes {
+            self.hang_up(conn);
+        }
+        if let Some(pid) = effects.ended {
+            self.daemon.child_ended(pid);
+        }
+    }
+
+    pub(super) fn deliver_later(&mut self, conn: ConnId, bytes: Vec<u8>, descriptors: Vec<OwnedFd>) {
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.up.push_back((bytes, descriptors));
+            self.busy.insert(conn);
+        }
+    }
+}
