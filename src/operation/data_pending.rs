@@ -45,7 +45,7 @@ impl DataPending {
         if context.daemon.at_rest.get(&self.session).is_none_or(described) {
             return false;
         }
-        let behind = push_next(context, self.session);
+        let behind = push_next(context, self.session) > 0;
         if let Some(at_rest) = context.daemon.at_rest.get_mut(&self.session) {
             at_rest.described = !behind;
         }

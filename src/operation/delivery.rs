@@ -9,13 +9,14 @@ use super::Context;
 use crate::model::SessionId;
 use crate::ust::buffers::{Buffers, BuffersKey};
 
-/// Pushes what can be pushed now of a session's metadata. True as long as something is left, or on its way: to be called
-/// again when the consumer daemon has answered.
-pub(super) fn push_next(context: &mut Context<'_>, session: SessionId) -> bool {
-    for key in keys(context, session, Buffers::is_behind) {
+/// Pushes what can be pushed now of a session's metadata. Returns of how many buffers something is left, or on its way:
+/// as long as it is of any, this is to be called again when the consumer daemon has answered.
+pub(super) fn push_next(context: &mut Context<'_>, session: SessionId) -> usize {
+    let behind = keys(context, session, Buffers::is_behind);
+    for &key in &behind {
         context.daemon.push_when_quiet(key);
     }
-    context.daemon.buffers_of(session).any(|(_, buffers)| buffers.is_behind())
+    behind.len()
 }
 
 /// Pushes all at once, where hardly anything can be left. Nobody waits for the outcome: whatever is asked of a consumer

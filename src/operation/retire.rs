@@ -124,6 +124,10 @@ impl Retire {
                     Phase::Close
                 }
                 Phase::Metadata => {
+                    if buffers.can_push() {
+                        // There may be hundreds before it.
+                        context.renew();
+                    }
                     context.daemon.push_when_quiet(self.key);
                     return Progress::Pending;
                 }

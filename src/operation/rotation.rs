@@ -47,6 +47,8 @@ pub struct Rotation {
     old: Option<Chunk>,
     new: Option<Chunk>,
     closed: i64,
+    /// Of how many buffers metadata is on its way.
+    behind: usize,
     error: Option<ErrorCode>,
     phase: Phase,
 }
@@ -70,7 +72,7 @@ impl Rotation {
     /// Has the session record to a new chunk if `go_on`, to none otherwise.
     pub fn new(session: SessionId, leave: Leave, go_on: bool) -> Self {
         let (old, new, error) = (None, None, None);
-        Rotation { session, leave, go_on, old, new, closed: 0, error, phase: Phase::Begin }
+        Rotation { session, leave, go_on, old, new, closed: 0, behind: 0, error, phase: Phase::Begin }
     }
 
     /// Goes on; in the end, the number of the chunk that was left, if there was one, or why it was not.
@@ -78,14 +80,19 @@ impl Rotation {
         loop {
             let next = match self.phase {
                 Phase::Begin => self.begin(context),
-                Phase::Settle if self.is_unsettled(context) && !context.expired() => return None,
-                Phase::Settle if self.go_on && context.expired() => {
-                    // A consumer daemon owes an answer about the buffers: it would owe the next ones, too.
-                    let code = ErrorCode::CreateTraceChunkFailConsumer;
-                    return Some(Err(self.fail(context, code)));
+                Phase::Settle => {
+                    let unsettled = self.is_unsettled(context);
+                    match (unsettled && context.expired(), self.go_on) {
+                        (true, true) => {
+                            // A consumer daemon owes an answer about the buffers: it would owe the next ones, too.
+                            let code = ErrorCode::CreateTraceChunkFailConsumer;
+                            return Some(Err(self.fail(context, code)));
+                        }
+                        (false, _) if unsettled => return None,
+                        (_, true) => self.make_folders(context),
+                        (_, false) => self.leave_chunk(context),
+                    }
                 }
-                Phase::Settle if self.go_on => self.make_folders(context),
-                Phase::Settle => self.leave_chunk(context),
                 Phase::Folder(ref mut folders) => match folders.step(context)? {
                     Ok(folder) => self.tell_chunk(context, Some(Rc::new(folder))),
                     Err(NotMade) => return Some(Err(self.fail(context, ErrorCode::CreateDirFail))),
@@ -142,9 +149,13 @@ impl Rotation {
 
     /// Whether buffers are still being made, or metadata is on its way: what is made later would belong to another chunk
     /// than what it describes.
-    fn is_unsettled(&self, context: &mut Context<'_>) -> bool {
-        let behind = self.old.is_some() && push_next(context, self.session);
-        behind || context.daemon.buffers_of(self.session).any(|(_, buffers)| !buffers.is_complete())
+    fn is_unsettled(&mut self, context: &mut Context<'_>) -> bool {
+        let behind = if self.old.is_some() { push_next(context, self.session) } else { 0 };
+        if behind < std::mem::replace(&mut self.behind, behind) {
+            // It gets on. There may be hundreds.
+            context.renew();
+        }
+        behind > 0 || context.daemon.buffers_of(self.session).any(|(_, buffers)| !buffers.is_complete())
     }
 
     fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {

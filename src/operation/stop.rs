@@ -161,7 +161,7 @@ impl Stop {
 /// it takes too long: whether all is there.
 fn deliver_metadata(context: &mut Context<'_>, session: SessionId, sight: &mut Sight) -> Option<bool> {
     let in_time = context.daemon.now < sight.until;
-    if push_next(context, session) && in_time {
+    if push_next(context, session) > 0 && in_time {
         look_for_metadata(context, session, sight);
     }
     let Some(jobs) = context.answered() else { return context.expired().then_some(false) };

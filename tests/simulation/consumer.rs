@@ -81,6 +81,8 @@ pub enum Trouble {
     Hang(usize),
     /// Each answer takes this long.
     Slow(Duration),
+    /// It answers only so long after it got metadata text.
+    Nap(Duration),
     /// It asks for metadata before it answers each step, and waits for that answer first.
     Curious,
 }
@@ -282,9 +284,13 @@ impl Consumer {
         if !matches!(self.talk, Metadata::Idle) {
             return false;
         }
+        let is_text = matches!(self.expect, Expect::Text { .. });
         let Some(answer) = self.next_answer() else { return false };
         let Some(command) = self.command else { return false };
         let trouble = self.step();
+        if let (true, Some(Trouble::Nap(delay))) = (is_text, self.trouble) {
+            effects.delay = delay;
+        }
         let mut messages = answer(self, trouble);
         match trouble {
             Some(Trouble::Die(_)) => {

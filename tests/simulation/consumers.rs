@@ -282,3 +282,62 @@ fn a_channel_that_is_not_handed_over_is_destroyed() {
     world.must(&client::destroy("s"));
     world.end_of_everything();
 }
+
+/// Applications with buffers of their own, whose metadata takes a consumer daemon longer than any operation may take.
+fn with_much_metadata(count: usize) -> (World, Vec<usize>) {
+    let mut world = World::new();
+    world.must(&client::create("s"));
+    world.must(&client::per_process(client::enable_channel("s", "c")));
+    world.must(&client::per_process(client::enable_event("s", "c", client::rule("app:*"))));
+    world.must(&client::start("s"));
+    let apps = (0..count).map(|_| world.start_application()).collect();
+    world.consumer().trouble = Some(Trouble::Nap(Duration::from_secs(1)));
+    (world, apps)
+}
+
+/// How many of the metadata channels hold what applications registered.
+fn described(world: &World) -> usize {
+    world.consumers[&ConsumerKind::Ust64].metadata_of(0).matches("\"app:one\"").count()
+}
+
+#[test]
+fn much_metadata_takes_its_time() {
+    const COUNT: usize = 70;
+    let limit = Duration::from_secs(500);
+    for end in ["exit", "rotate", "destroy", "stop"] {
+        let (mut world, apps) = with_much_metadata(COUNT);
+        let before = world.age();
+        match end {
+            "exit" => {
+                apps.iter().for_each(|&app| world.kill_application(app));
+                let ended = |world: &World| {
+                    world.consumers[&ConsumerKind::Ust64]
+                        .channels
+                        .values()
+                        .all(|channel| channel.is_abandoned())
+                };
+                assert!(world.run_until(limit, ended));
+            }
+            "rotate" | "destroy" => {
+                let request = if end == "rotate" { client::rotate("s") } else { client::destroy("s") };
+                let asked = world.send(&request);
+                assert!(world.run_until(limit, |world| world.clients[asked.0].ended));
+                assert_eq!(world.wait_for(asked).code, ErrorCode::Ok, "{end}");
+            }
+            _ => {
+                world.must(&client::stop("s"));
+                while world.must(&client::data_pending("s")).payload != [0] {
+                    world.pass(Duration::from_millis(200));
+                    assert!(world.age() - before < limit);
+                }
+            }
+        }
+        assert_eq!(described(&world), COUNT, "{end}");
+        assert!(world.age() - before > Duration::from_secs(60), "{end}: it shows nothing");
+        world.consumer().trouble = None;
+        if end != "destroy" {
+            world.must(&client::destroy("s"));
+        }
+        world.end_of_everything();
+    }
+}
