@@ -33,6 +33,8 @@ use crate::sys::socket::peer_credentials;
 const BUFFER: usize = 64 << 10;
 /// Reads from one peer in one turn.
 const READS: usize = 8;
+/// Reads from one peer before something else that it sent later: more than a socket holds, and not without end.
+const FIRST_READS: usize = 64;
 /// Connections taken from one listening socket in one turn.
 const ACCEPTS: usize = 64;
 /// Pause when no more connections can be taken.
@@ -247,12 +249,12 @@ impl Reactor {
         self.readable.insert(conn);
     }
 
-    /// Deals with all that came on `first`, however much it is, before what was just read from another connection.
-    /// Only now is all there that its peer had sent before that.
+    /// Deals with all that came on `first` before what was just read from another connection. Only now is all there that
+    /// its peer had sent before that.
     fn read_first(&mut self, first: ConnId, read: io::Result<usize>) -> io::Result<usize> {
         let count = read?;
         let bytes = self.buffer.get(..count).unwrap_or_default().to_vec();
-        self.read_connection(first, usize::MAX);
+        self.read_connection(first, FIRST_READS);
         if let Some(buffer) = self.buffer.get_mut(..count) {
             buffer.copy_from_slice(&bytes);
         }

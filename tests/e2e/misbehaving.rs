@@ -61,13 +61,31 @@ fn applications_that_register_and_never_answer() {
 }
 
 /// Starts a process with both sockets: a whole application as far as the daemon can tell.
-fn mute_application(s: &Sandbox) -> App {
+fn mute_application(s: &Sandbox, how: &[&str]) -> App {
     let files = [0, 1].map(|socket_type| {
         let file = s.path(&format!("registration-{socket_type}"));
         std::fs::write(&file, registration(socket_type)).unwrap();
         file
     });
-    App::start_program(s, "mute", &[APPS, &files[0], &files[1]])
+    App::start_program(s, "mute", &[&[APPS, &files[0], &files[1]], how].concat())
+}
+
+#[test]
+fn applications_that_send_without_end() {
+    ours_quiet("its answers to them are its own", |s| {
+        let daemon = Daemon::start(s);
+        let mut app = App::start(s);
+        for number in 0..5 {
+            let mut floods: Vec<App> = (0..2).map(|_| mute_application(s, &["flood"])).collect();
+            floods.iter_mut().for_each(|flood| flood.send("now"));
+            record(s, &format!("session{number}"), &mut app);
+            eventually("they are given up", || {
+                !s.run("lttng", &["list", "-u"]).ok().within(ANSWER_LIMIT).stdout.contains("mute")
+            });
+        }
+        app.exit();
+        daemon.stop();
+    });
 }
 
 #[test]
@@ -75,14 +93,14 @@ fn whole_applications_that_never_answer() {
     ours_quiet("it waits for each of them in turn", |s| {
         let daemon = Daemon::start(s);
         let mut app = App::start(s);
-        let first = mute_application(s);
+        let first = mute_application(s, &[]);
         record(s, "one", &mut app);
         // Five at the same time, and a session that is active already.
         let trace = s.path("several");
         s.lttng(&["create", "several", "--output", &trace]).ok();
         s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
         s.lttng(&["start"]).ok();
-        let more: Vec<App> = (0..5).map(|_| mute_application(s)).collect();
+        let more: Vec<App> = (0..5).map(|_| mute_application(s, &[])).collect();
         s.lttng(&["enable-event", "-u", "testapp:note"]).ok().within(ANSWER_LIMIT);
         s.lttng(&["list", "-u"]).ok().within(ANSWER_LIMIT);
         // Another application is not kept waiting by them.

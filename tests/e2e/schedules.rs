@@ -158,7 +158,8 @@ fn by_size(s: &Sandbox, buffers: &str) {
     s.lttng(&["start"]).ok();
     let next = fill(&mut app, &trace, 0, 2);
     s.lttng(&["stop"]).ok();
-    s.lttng(&["start"]).ok();
+    // Refused as long as a rotation goes on.
+    eventually("it starts again", || s.run("lttng", &["start"]).code == 0);
     let before = archived(&trace).len();
     let next = fill(&mut app, &trace, next, before + 1);
     s.lttng(&["disable-rotation", "--size"]).ok();
