@@ -178,8 +178,12 @@ impl Daemon {
 
     /// A push keeps the consumer daemon busy for 200 ms, so it never goes before other work.
     fn is_free_for(&self, key: BuffersKey) -> bool {
+        self.has_quiet_consumer(key) && !self.held.contains_key(&key.session)
+    }
+
+    fn has_quiet_consumer(&self, key: BuffersKey) -> bool {
         let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
-        consumer.is_some_and(|consumer| consumer.is_quiet()) && !self.held.contains_key(&key.session)
+        consumer.is_some_and(|consumer| consumer.is_quiet())
     }
 
     /// Continues the copy of the metadata beside buffers that outlive a crash.
@@ -235,9 +239,7 @@ impl Daemon {
     pub(super) fn push_in_turn(&mut self) -> bool {
         let mut pushed = false;
         for key in std::mem::take(&mut self.pushes_wanted) {
-            let consumer = self.consumers.get(&ConsumerKind::for_bits(key.bits));
-            let quiet = consumer.is_some_and(|consumer| consumer.is_quiet());
-            if quiet && self.buffers.get(&key).is_some_and(Buffers::can_push) {
+            if self.has_quiet_consumer(key) && self.buffers.get(&key).is_some_and(Buffers::can_push) {
                 self.push_metadata(key);
                 pushed = true;
             }

@@ -77,8 +77,7 @@ impl Archive {
                         context.daemon.model.get(self.session).and_then(|session| session.relayd_id);
                     let (session_id, chunk_id) = (self.session.0, self.chunk.id);
                     let request = TraceChunkExists { relayd_id, session_id, chunk_id };
-                    context.jobs.lost |= context.daemon.ready_consumers().is_empty();
-                    context.ask_consumers(&UstRequest::TraceChunkExists(request));
+                    context.demand_of_consumers(&UstRequest::TraceChunkExists(request));
                     Phase::Asked { pause }
                 }
                 Phase::Asked { pause } => match context.answered() {
@@ -140,9 +139,10 @@ impl Archive {
         if endless && context.daemon.now >= until { RotationState::Completed } else { RotationState::Ongoing }
     }
 
-    fn archive_name(&self) -> String {
+    /// The chunk's place among the archives of a session's directory.
+    fn archive(&self, directory: &str) -> String {
         let (begin, end) = (clock::iso_date(self.chunk.created), clock::iso_date(self.closed));
-        format!("{begin}-{end}-{}", self.chunk.id)
+        format!("{directory}/archives/{begin}-{end}-{}", self.chunk.id)
     }
 
     /// Has the folders moved or removed. `None` if there is nothing to do.
@@ -154,7 +154,7 @@ impl Archive {
         let operation = match self.leave {
             Leave::Keep => return None,
             Leave::Archive => {
-                let to = format!("{directory}/archives/{}", self.archive_name()).into();
+                let to = self.archive(directory).into();
                 PathOperation::MoveChunk { path, to, whole, mode: FOLDER_MODE }
             }
             Leave::Delete => PathOperation::RemoveChunk { path, whole },
@@ -178,7 +178,7 @@ impl Archive {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             session.rotations.changing = true;
         }
-        context.daemon.buffers_of(self.session).any(|(_, buffers)| !buffers.is_complete())
+        context.is_making_buffers(self.session)
     }
 
     fn replace(&self, context: &mut Context<'_>) -> Phase {
@@ -213,7 +213,7 @@ impl Archive {
     fn end(&self, context: &mut Context<'_>, state: RotationState) -> Progress {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             let path = match session.directory().filter(|_| !self.chunk.folder.is_empty()) {
-                Some(directory) => format!("{directory}/archives/{}", self.archive_name()),
+                Some(directory) => self.archive(directory),
                 None => self.remote_path.clone(),
             };
             let rotations = &mut session.rotations;

@@ -55,15 +55,8 @@ impl DataPending {
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         let session = context.daemon.model.get(self.session);
         let leaving = session.is_some_and(|session| session.rotations.leaving.is_some());
-        if leaving {
-            // The data of a chunk that the session has left is on its way.
-            let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
-            if context.daemon.now < until {
-                return Progress::Pending;
-            }
-            return Progress::Done(context.success().with_payload(vec![1]));
-        }
-        if self.is_undescribed(context) {
+        // The data of a chunk that the session has left is on its way, too.
+        if leaving || self.is_undescribed(context) {
             let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
             if context.daemon.now < until {
                 return Progress::Pending;

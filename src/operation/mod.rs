@@ -226,6 +226,12 @@ impl Context<'_> {
         }
     }
 
+    /// Asks every consumer daemon in service. With none left, it has failed.
+    fn demand_of_consumers(&mut self, request: &UstRequest) {
+        self.jobs.lost |= self.daemon.ready_consumers().is_empty();
+        self.ask_consumers(request);
+    }
+
     /// Asks about every data channel of a session.
     fn ask_data_channels(&mut self, session: SessionId, request: impl Fn(u64) -> UstRequest) {
         for (kind, _, key) in self.daemon.data_keys(session) {
@@ -289,6 +295,11 @@ impl Context<'_> {
     /// A reply that says success and carries this.
     pub fn success(&self) -> Reply {
         self.to.reply.clone()
+    }
+
+    /// Whether some of a session's buffers are still being made.
+    fn is_making_buffers(&self, session: SessionId) -> bool {
+        self.daemon.buffers_of(session).any(|(_, buffers)| !buffers.is_complete())
     }
 
     /// Whether an operation is under way that has consumer daemons go through the buffers of a session.

@@ -62,7 +62,6 @@ impl Retire {
         }
         if let Some(buffers) = daemon.buffers.get_mut(&self.key) {
             buffers.counted = true;
-            buffers.forget_refusal();
         }
     }
 
@@ -113,6 +112,9 @@ impl Retire {
                     jobs => {
                         let lost = jobs.map(list_channels::losses).unwrap_or_default();
                         self.move_losses(context, &lost);
+                        if let Some(buffers) = context.daemon.buffers.get_mut(&self.key) {
+                            buffers.forget_refusal();
+                        }
                         Phase::Metadata
                     }
                 },

@@ -60,10 +60,7 @@ impl RotationQuery {
     }
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let until = match self.until {
-            Some(until) => until,
-            None => *self.until.insert(context.look_again_after(PATIENCE)),
-        };
+        let until = *self.until.get_or_insert_with(|| context.look_again_after(PATIENCE));
         let now = context.daemon.now;
         let Some(session) = context.daemon.model.get(self.session) else {
             return Progress::Done(context.success());

@@ -155,7 +155,7 @@ impl Rotation {
             // It gets on. There may be hundreds.
             context.renew();
         }
-        behind > 0 || context.daemon.buffers_of(self.session).any(|(_, buffers)| !buffers.is_complete())
+        behind > 0 || context.is_making_buffers(self.session)
     }
 
     fn make_folders(&mut self, context: &mut Context<'_>) -> Phase {
@@ -258,8 +258,7 @@ impl Rotation {
                 Leave::Delete => Some(CloseCommand::Delete),
             },
         };
-        context.jobs.lost |= context.daemon.ready_consumers().is_empty();
-        context.ask_consumers(&UstRequest::CloseTraceChunk(request));
+        context.demand_of_consumers(&UstRequest::CloseTraceChunk(request));
         Phase::Close
     }
 

@@ -39,7 +39,6 @@ impl Start {
 
     pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
         loop {
-            let lost = self.lost_what_it_had(context);
             let next = match &mut self.phase {
                 Phase::Begin => {
                     context.daemon.at_rest.remove(&self.session);
@@ -63,7 +62,9 @@ impl Start {
                     Some(Ok(_)) => Phase::Ready,
                     Some(Err(code)) => return self.fail(context, code),
                 },
-                Phase::Ready if lost => return self.fail(context, ErrorCode::Unk),
+                Phase::Ready if lost_what_it_had(context, self.session) => {
+                    return self.fail(context, ErrorCode::Unk);
+                }
                 Phase::Ready => Phase::Applications(resume(context, self.session)),
                 Phase::Applications(apps) => {
                     if context.unsettled(apps, self.session) && !context.expired() {
@@ -81,11 +82,6 @@ impl Start {
         }
     }
 
-    fn lost_what_it_had(&self, context: &Context<'_>) -> bool {
-        let session = context.daemon.model.get(self.session);
-        session.is_some_and(|session| session.started) && context.daemon.lost_consumer()
-    }
-
     fn started(&self, context: &mut Context<'_>) {
         if let Some(session) = context.daemon.model.get_mut(self.session) {
             session.rotations.rotated_after_stop = false;
@@ -101,6 +97,11 @@ impl Start {
         context.daemon.touch_all_applications();
         context.reply(code)
     }
+}
+
+fn lost_what_it_had(context: &Context<'_>, id: SessionId) -> bool {
+    let session = context.daemon.model.get(id);
+    session.is_some_and(|session| session.started) && context.daemon.lost_consumer()
 }
 
 /// From here on the session records, and applications get hold of it as they come. Returns those that are there.
