@@ -10,6 +10,7 @@ use lttng_sessiond::output::ConsumerKind;
 
 use crate::client;
 use crate::consumer::Trouble;
+use crate::life;
 use crate::script;
 use crate::world::World;
 
@@ -41,36 +42,21 @@ fn may_fail(name: &str, code: ErrorCode) -> bool {
 
 /// Runs the script with a consumer daemon in trouble. Returns how many messages it got.
 fn live_with(trouble: Trouble, chunk: bool) -> usize {
-    let mut world = World::new();
-    world.consumer().trouble = Some(trouble);
-    let app = world.start_application();
-    script::run(&mut world, |world, name, code| {
-        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
-        assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
-        if chunk && name.starts_with("start") {
-            let late = world.start_application();
-            world.kill_application(late);
-        }
-    });
-    assert!(world.apps[app].alive && world.apps[app].released);
-    assert_eq!(world.apps[app].objects(), 0, "{trouble:?}");
-    let steps = world.consumer().steps;
-    // Out of step with the daemon, it may wait for ever as well.
-    if matches!(trouble, Trouble::Hang(_) | Trouble::Chatter(_)) {
-        world.check_replies();
-    } else {
-        world.end_of_everything();
-    }
-    steps
+    life::with_trouble(trouble, |world| {
+        script::run(world, |world, name, code| {
+            assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
+            assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
+            if chunk && name.starts_with("start") {
+                let late = world.start_application();
+                world.kill_application(late);
+            }
+        });
+    })
 }
 
 /// A trouble at every message that there is.
 fn at_every_step(trouble: impl Fn(usize) -> Trouble) {
-    let mut at = 1;
-    while live_with(trouble(at), false) >= at {
-        at += 1;
-    }
-    assert!(at > 20, "the script has more steps than {at}");
+    life::at_every_step(20, |at| live_with(trouble(at), false));
 }
 
 #[test]
@@ -86,10 +72,7 @@ fn dying_at_any_request_and_reaped_late() {
 #[test]
 fn refusing_any_request() {
     for status in STATUSES {
-        let mut at = 1;
-        while live_with(Trouble::Refuse(at, status), true) >= at {
-            at += 1;
-        }
+        life::at_every_step(20, |at| live_with(Trouble::Refuse(at, status), true));
     }
 }
 

@@ -5,6 +5,7 @@ use lttng_protocol::client::ErrorCode;
 
 use crate::client;
 use crate::helper::Trouble;
+use crate::life::{self, at_every_step};
 use crate::script;
 use crate::world::World;
 
@@ -27,37 +28,23 @@ fn live_with(trouble: Trouble) -> usize {
     });
     assert_eq!(world.apps[app].objects(), 0);
     let requests = world.helper.requests.len();
-    if matches!(trouble, Trouble::Hang(_)) {
-        world.check_replies();
-    } else {
-        world.end_of_everything();
-    }
+    life::end(&mut world, matches!(trouble, Trouble::Hang(_)));
     requests
 }
 
 #[test]
 fn any_request_is_refused() {
-    let mut at = 1;
-    while live_with(Trouble::Refuse(at, libc::EACCES)) >= at {
-        at += 1;
-    }
-    assert!(at > 2);
+    at_every_step(2, |at| live_with(Trouble::Refuse(at, libc::EACCES)));
 }
 
 #[test]
 fn the_helper_dies_at_any_request() {
-    let mut at = 1;
-    while live_with(Trouble::Die(at)) >= at {
-        at += 1;
-    }
+    at_every_step(2, |at| live_with(Trouble::Die(at)));
 }
 
 #[test]
 fn the_helper_never_answers_some_request() {
-    let mut at = 1;
-    while live_with(Trouble::Hang(at)) >= at {
-        at += 1;
-    }
+    at_every_step(2, |at| live_with(Trouble::Hang(at)));
 }
 
 #[test]

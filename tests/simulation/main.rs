@@ -21,6 +21,7 @@ mod dying;
 mod ending;
 mod helpers;
 mod lagging;
+mod life;
 mod random;
 mod record;
 mod refusing;

@@ -12,6 +12,7 @@ use lttng_sessiond::output::ConsumerKind;
 use crate::client::{self, Request};
 use crate::consumer::{Channel, Kind, Trouble};
 use crate::helper;
+use crate::life;
 use crate::world::{USER, World};
 
 pub const SESSION: &str = "s";
@@ -141,33 +142,18 @@ fn may_fail(name: &str, code: ErrorCode) -> bool {
 
 /// Runs the script with a consumer daemon in trouble. Returns how many messages it got.
 fn live_with(trouble: Trouble) -> usize {
-    let mut world = World::new();
-    world.consumer().trouble = Some(trouble);
-    let app = world.start_application();
-    let mut told = Vec::new();
-    run(&mut world, |world, name, code| {
-        told.push((name.to_owned(), code));
-        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {told:?}");
-        assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
-    });
-    assert!(world.apps[app].alive && world.apps[app].released);
-    assert_eq!(world.apps[app].objects(), 0, "{trouble:?}");
-    let steps = world.consumer().steps;
-    // Out of step with the daemon, it may wait for ever as well.
-    if matches!(trouble, Trouble::Hang(_) | Trouble::Chatter(_)) {
-        world.check_replies();
-    } else {
-        world.end_of_everything();
-    }
-    steps
+    life::with_trouble(trouble, |world| {
+        let mut told = Vec::new();
+        run(world, |world, name, code| {
+            told.push((name.to_owned(), code));
+            assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {told:?}");
+            assert_eq!(world.ask(&client::list_sessions()), ErrorCode::Ok);
+        });
+    })
 }
 
 fn at_every_step(trouble: impl Fn(usize) -> Trouble) {
-    let mut at = 1;
-    while live_with(trouble(at)) >= at {
-        at += 1;
-    }
-    assert!(at > 60, "the script has more steps than {at}");
+    life::at_every_step(60, |at| live_with(trouble(at)));
 }
 
 #[test]
@@ -296,9 +282,8 @@ fn a_channel_that_is_gone_has_nothing_to_leave() {
 
 /// Has the helper in trouble at each of its requests. Returns what the clients were told.
 fn helper_trouble(trouble: impl Fn(usize) -> helper::Trouble) -> Vec<(&'static str, ErrorCode)> {
-    let mut at = 1;
     let mut codes = Vec::new();
-    loop {
+    life::at_every_step(10, |at| {
         let mut world = World::new();
         world.helper.trouble = Some(trouble(at));
         let app = world.start_application();
@@ -322,17 +307,10 @@ fn helper_trouble(trouble: impl Fn(usize) -> helper::Trouble) -> Vec<(&'static s
         });
         assert_eq!(world.apps[app].objects(), 0, "{at}");
         let requests = world.helper.requests.len();
-        if matches!(trouble(at), helper::Trouble::Hang(_)) {
-            world.check_replies();
-        } else {
-            world.end_of_everything();
-        }
-        if requests < at {
-            assert!(at > 10, "the helper has more to do");
-            return codes;
-        }
-        at += 1;
-    }
+        life::end(&mut world, matches!(trouble(at), helper::Trouble::Hang(_)));
+        requests
+    });
+    codes
 }
 
 #[test]

@@ -10,6 +10,7 @@ use lttng_sessiond::output::ConsumerKind;
 use crate::client::{self, Request, output};
 use crate::consumer::Trouble;
 use crate::helper;
+use crate::life;
 use crate::world::{USER, World};
 
 /// A session for snapshots that records `app:*` in two channels.
@@ -147,34 +148,21 @@ fn may_fail(name: &str, code: ErrorCode) -> bool {
 
 /// Lives with a consumer daemon in trouble. Returns how many messages it got.
 fn live_with(trouble: Trouble, per_process: bool) -> usize {
-    let mut world = World::new();
-    world.consumer().trouble = Some(trouble);
-    let app = world.start_application();
-    let started = world.age();
-    live(&mut world, per_process, |_, name, code| {
-        assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
-    });
-    assert!(world.apps[app].alive && world.apps[app].released);
-    assert_eq!(world.apps[app].objects(), 0, "{trouble:?}");
-    let steps = world.consumer().steps;
-    if matches!(trouble, Trouble::Hang(_) | Trouble::Chatter(_)) {
-        world.check_replies();
-    } else {
-        // Nonsense can look like an answer that is not complete.
+    life::with_trouble(trouble, |world| {
+        let started = world.age();
+        live(world, per_process, |_, name, code| {
+            assert!(code == ErrorCode::Ok || may_fail(name, code), "{trouble:?}: {name} gave {code:?}");
+        });
         let waited = world.age() - started;
-        assert!(waited < Duration::from_secs(60) || matches!(trouble, Trouble::Babble(_)), "{trouble:?}");
-        world.end_of_everything();
-    }
-    steps
+        // Nonsense can look like an answer that is not complete.
+        let stuck = matches!(trouble, Trouble::Hang(_) | Trouble::Chatter(_) | Trouble::Babble(_));
+        assert!(waited < Duration::from_secs(60) || stuck, "{trouble:?}");
+    })
 }
 
 fn at_every_step(trouble: impl Fn(usize) -> Trouble) {
     for per_process in [false, true] {
-        let mut at = 1;
-        while live_with(trouble(at), per_process) >= at {
-            at += 1;
-        }
-        assert!(at > 40, "there are more steps than {at}");
+        life::at_every_step(40, |at| live_with(trouble(at), per_process));
     }
 }
 
@@ -224,11 +212,7 @@ fn the_helper_fails_at_any_request() {
                 break;
             }
             assert!(failed > 0 && (matches!(trouble, helper::Trouble::Die(_)) || failed == 1), "{trouble:?}");
-            if matches!(trouble, helper::Trouble::Hang(_)) {
-                world.check_replies();
-            } else {
-                world.end_of_everything();
-            }
+            life::end(&mut world, matches!(trouble, helper::Trouble::Hang(_)));
             at += 1;
         }
         assert!(at > 4);
