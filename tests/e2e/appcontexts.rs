@@ -5,15 +5,13 @@ use crate::metadata::{blocks, text};
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
+use crate::support::session::{self, BUFFERS};
 use crate::support::trace::{Event, events, numbers};
 use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Creates session `s` with its trace in `trace`, channel `c`, an event rule and these contexts.
 fn session(s: &Sandbox, buffers: &str, contexts: &[&str]) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&["enable-channel", "-u", buffers, "c"]).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    let trace = session::session(s, &[buffers]);
     for context in contexts {
         s.lttng(&["add-context", "-u", "-c", "c", "-t", context]).ok();
     }
@@ -43,7 +41,7 @@ const KINDS: [(&str, &str); 12] = [
 
 #[test]
 fn values_of_every_type() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let mut early = App::start_program(s, "provider", &[]);

@@ -7,18 +7,10 @@ use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::process::first_cpu;
+use crate::support::session::{BUFFERS, session};
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
 use crate::support::{Sandbox, side_by_side};
-
-/// Creates session `s` with a channel `c` made with these options and an event rule; the trace is in `trace`.
-fn session(s: &Sandbox, options: &[&str]) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&[&["enable-channel", "-u"], options, &["c"]].concat()).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
-    trace
-}
 
 /// Discarded events and lost packets as the XML listing counts them.
 fn losses(s: &Sandbox) -> (u64, u64) {
@@ -174,7 +166,7 @@ fn discarded_events_are_counted() {
 
 #[test]
 fn the_oldest_packets_are_overwritten_and_counted() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers, "--overwrite", "--subbuf-size=4k", "--num-subbuf=4"]);
@@ -249,7 +241,7 @@ fn an_application_that_may_not_block_goes_on() {
 
 #[test]
 fn the_switch_timer_lets_a_running_trace_be_read() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers, "--switch-timer=20000"]);
@@ -273,7 +265,7 @@ fn the_switch_timer_lets_a_running_trace_be_read() {
 
 #[test]
 fn trace_files_of_a_limited_size_and_count() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(

@@ -6,26 +6,20 @@ use std::fs;
 use nix::sys::signal::Signal;
 
 use crate::lifecycle::member;
-use crate::rotation::session;
 use crate::support::app::App;
 use crate::support::chunk::{all_numbers, archived, current, note, tree};
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
-use crate::support::sandbox::User;
+use crate::support::sandbox::OTHER;
+use crate::support::session::{BUFFERS, create, recording, session, session_of};
 use crate::support::xml;
 use crate::support::{is_root, ours, ours_only, side_by_side, skip};
 
-const BOTH: [&str; 2] = ["--buffers-uid", "--buffers-pid"];
-const OTHER: User = User { uid: 54321, gid: 54321, groups: &[] };
-
 #[test]
 fn while_it_records() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[buffers]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[buffers]);
             for turn in 0..3 {
                 app.tell(&format!("tick {} 5", turn * 10));
                 s.lttng(&["clear"]).ok();
@@ -48,7 +42,7 @@ fn while_it_records() {
 
 #[test]
 fn while_it_is_stopped() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers]);
@@ -78,12 +72,9 @@ fn while_it_is_stopped() {
 
 #[test]
 fn what_was_archived_stays() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[buffers]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[buffers]);
             app.tell("tick 0 2");
             s.lttng(&["rotate"]).ok();
             app.tell("tick 10 2");
@@ -113,10 +104,7 @@ fn what_was_archived_stays() {
 #[test]
 fn cleared_first_and_rotated_then() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["clear"]).ok();
         app.tell("tick 10 2");
@@ -168,7 +156,7 @@ fn sessions_with_nothing_on_disk() {
 
 #[test]
 fn several_channels_and_applications_that_come_and_go() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers, "--overwrite"]);
@@ -231,9 +219,7 @@ fn buffers_in_a_folder() {
     side_by_side(|s| {
         let daemon = Daemon::start(s);
         let (trace, memory) = (s.path("trace"), s.path("memory"));
-        s.lttng(&["create", "s", "--output", &trace, &format!("--shm-path={memory}")]).ok();
-        s.lttng(&["enable-channel", "-u", "c"]).ok();
-        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        create(|args| s.lttng(args), &["--output", &trace, &format!("--shm-path={memory}")], &[]);
         let mut app = App::start(s);
         s.lttng(&["start"]).ok();
         app.tell("tick 0 2");
@@ -250,10 +236,7 @@ fn buffers_in_a_folder() {
 #[test]
 fn what_belongs_to_the_user_stays() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         fs::write(format!("{trace}/notes"), "mine").unwrap();
         fs::create_dir(format!("{trace}/folder")).unwrap();
@@ -274,10 +257,7 @@ fn the_session_of_a_user_under_roots_daemon() {
     side_by_side(|s| {
         let Some(member) = member() else { return skip("needs root and a group `tracing`") };
         let daemon = Daemon::start(s);
-        let trace = s.home_of(member).join("trace").to_string_lossy().into_owned();
-        s.lttng_as(member, &["create", "s", "--output", &trace]).ok();
-        s.lttng_as(member, &["enable-channel", "-u", "c"]).ok();
-        s.lttng_as(member, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        let trace = session_of(s, member, &[]);
         s.lttng_as(member, &["start"]).ok();
         let mut apps = [App::start_as(s, member), App::start(s)];
         for turn in 0..2 {
@@ -304,10 +284,7 @@ fn a_daemon_of_a_user() {
             return skip("only root can act as another user");
         }
         let daemon = Daemon::start_as(s, OTHER, &[]);
-        let trace = s.home_of(OTHER).join("trace").to_string_lossy().into_owned();
-        s.lttng_as(OTHER, &["create", "s", "--output", &trace]).ok();
-        s.lttng_as(OTHER, &["enable-channel", "-u", "c"]).ok();
-        s.lttng_as(OTHER, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        let trace = session_of(s, OTHER, &[]);
         s.lttng_as(OTHER, &["start"]).ok();
         let mut app = App::start_as(s, OTHER);
         app.tell("tick 0 2");
@@ -324,12 +301,9 @@ fn a_daemon_of_a_user() {
 
 #[test]
 fn while_an_application_emits() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         ours(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[buffers, "--num-subbuf=8"]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[buffers, "--num-subbuf=8"]);
             app.send("pace 0 10000 100");
             for _ in 0..10 {
                 s.run("lttng", &["clear"]).ok();
@@ -348,10 +322,7 @@ fn while_an_application_emits() {
 #[test]
 fn while_a_rotation_goes_on() {
     ours_only("it stops recording, and does not say so", |s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["rotate", "--no-wait"]).ok();
         app.tell("tick 10 2");

@@ -2,20 +2,17 @@
 //! Applications of another kind than the daemon: 32-bit ones with a 32-bit consumer daemon, and ones linked with
 //! LTTng-UST 2.12, which speak the older protocol (ABI 8).
 
-use nix::sys::signal::Signal;
-
 use crate::contexts::BUILT_IN;
 use crate::metadata;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::foreign::Foreign;
 use crate::support::normalise::Order;
+use crate::support::session::BUFFERS;
 use crate::support::trace::{Event, all_events, events, numbers};
 use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Both ways of sharing buffers.
-const SCHEMES: [&str; 2] = ["--buffers-uid", "--buffers-pid"];
-
 /// Starts the daemon with the consumer daemon that such applications need.
 fn start_with_consumer(s: &Sandbox, foreign: &Foreign) -> Daemon {
     let options = foreign.consumer_options();
@@ -97,7 +94,7 @@ fn record_and_list(s: &Sandbox, foreign: &Foreign, buffers: &str) -> (String, Ve
 #[test]
 fn a_32_bit_application_is_recorded() {
     let Some(foreign) = Foreign::bits_32() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = start_with_consumer(s, &foreign);
             let (text, events) = record_and_list(s, &foreign, buffers);
@@ -112,7 +109,7 @@ fn a_32_bit_application_is_recorded() {
 #[test]
 fn applications_of_both_word_sizes_in_one_session() {
     let Some(foreign) = Foreign::bits_32() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = start_with_consumer(s, &foreign);
             let mut early = App::start_foreign(s, &foreign, "emitter");
@@ -186,7 +183,7 @@ fn a_32_bit_application_without_its_consumer_daemon_is_listed() {
 fn a_32_bit_application_without_its_consumer_daemon_disturbs_no_other() {
     let Some(foreign) = Foreign::bits_32() else { return };
     let why = "its `start`, `enable-event` and `destroy` fail when one such application is there";
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         ours_only(why, |s| {
             let daemon = Daemon::start(s);
             let mut narrow = App::start_foreign(s, &foreign, "emitter");
@@ -254,10 +251,8 @@ fn the_32_bit_consumer_daemon_dies() {
         let mut wide = App::start(s);
         narrow.tell("tick 0 5");
         wide.tell("tick 10 5");
-        let dying = s.processes("ld-linux");
-        assert_eq!(dying.len(), 1);
-        dying.iter().for_each(|process| process.signal(Signal::SIGKILL));
-        eventually("it ends", || s.processes("ld-linux").is_empty());
+        assert_eq!(s.processes("ld-linux").len(), 1);
+        s.kill_all("ld-linux");
         wide.tell("tick 15 5");
         narrow.tell("tick 5 5");
         s.lttng(&["stop"]).ok();
@@ -324,7 +319,7 @@ fn rules_regeneration_and_trackers_with_the_older_protocol() {
 #[test]
 fn an_application_with_the_older_protocol_is_recorded() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let (text, events) = record_and_list(s, &foreign, buffers);
@@ -338,7 +333,7 @@ fn an_application_with_the_older_protocol_is_recorded() {
 #[test]
 fn applications_with_both_protocols_in_one_session() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let mut early = App::start_foreign(s, &foreign, "emitter");
@@ -363,7 +358,7 @@ fn applications_with_both_protocols_in_one_session() {
 #[test]
 fn contexts_of_an_application_with_the_older_protocol() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             // It knows all but one of the contexts of 2.13.
@@ -381,7 +376,7 @@ fn contexts_of_an_application_with_the_older_protocol() {
 #[test]
 fn a_context_that_an_application_does_not_know() {
     let Some(foreign) = Foreign::ust_2_12() else { return };
-    for buffers in SCHEMES {
+    for buffers in BUFFERS {
         ours_only("it forgets the contexts after that one and the event rules", |s| {
             let daemon = Daemon::start(s);
             let trace = record(s, buffers, &["vpid", "time_ns", "procname"]);

@@ -473,8 +473,7 @@ fn connections_that_come_and_go() {
 
 /// Ends all consumer daemons.
 fn kill_consumers(s: &Sandbox) {
-    s.processes("lttng-consumerd").iter().for_each(|consumer| consumer.signal(Signal::SIGKILL));
-    eventually("they die", || s.processes("lttng-consumerd").is_empty());
+    s.kill_all("lttng-consumerd");
     eventually("the daemon knows", || s.run("lttng", &["enable-event", "-u", "testapp:note"]).code != 0);
 }
 

@@ -10,25 +10,23 @@ use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::sandbox::User;
+use crate::support::session::{BUFFERS, create, session, session_of};
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, is_root, side_by_side, skip};
 
-const FIRST: User = User { uid: 54321, gid: 54321, groups: &[] };
-const SECOND: User = User { uid: 54322, gid: 54322, groups: &[] };
+pub const FIRST: User = User { uid: 54321, gid: 54321, groups: &[] };
+pub const SECOND: User = User { uid: 54322, gid: 54322, groups: &[] };
 
 /// Creates session `s` with its trace in `trace` and an event rule, and starts it.
 fn start(s: &Sandbox, channel: &[&str]) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&[&["enable-channel", "-u"], channel, &["c"]].concat()).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    let trace = session(s, channel);
     s.lttng(&["start"]).ok();
     trace
 }
 
 #[test]
 fn each_user_has_buffers_and_the_files_are_the_session_owners() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             if !is_root() {
                 return skip("only root can act as another user");
@@ -57,10 +55,7 @@ fn a_daemon_of_a_user_owns_what_it_writes() {
             return skip("only root can act as another user");
         }
         let daemon = Daemon::start_as(s, FIRST, &[]);
-        let trace = s.home_of(FIRST).join("trace").to_string_lossy().into_owned();
-        s.lttng_as(FIRST, &["create", "s", "--output", &trace]).ok();
-        s.lttng_as(FIRST, &["enable-channel", "-u", "c"]).ok();
-        s.lttng_as(FIRST, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        let trace = session_of(s, FIRST, &[]);
         s.lttng_as(FIRST, &["start"]).ok();
         let mut own = App::start_as(s, FIRST);
         own.tell("tick 0 2");
@@ -148,16 +143,13 @@ pub fn members() -> Option<[User; 2]> {
 
 #[test]
 fn members_of_the_tracing_group_record_everybody_and_own_the_files() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
             let daemon = Daemon::start(s);
-            let trace = s.home_of(member).join("trace").to_string_lossy().into_owned();
             let lttng = |args: &[&str]| s.lttng_as(member, args);
             let mut early = App::start_as(s, FIRST);
-            lttng(&["create", "s", "--output", &trace]).ok();
-            lttng(&["enable-channel", "-u", buffers, "c"]).ok();
-            lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            let trace = session_of(s, member, &[buffers]);
             lttng(&["start"]).ok();
             let mut apps = [App::start_as(s, SECOND), App::start(s), App::start_as(s, member)];
             early.tell("tick 0 2");
@@ -180,15 +172,13 @@ fn members_of_the_tracing_group_record_everybody_and_own_the_files() {
 
 #[test]
 fn a_member_cannot_write_where_the_member_may_not() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
             let daemon = Daemon::start(s);
             // The directory above is root's.
             let trace = s.path("trace");
-            s.lttng_as(member, &["create", "s", "--output", &trace]).ok();
-            s.lttng_as(member, &["enable-channel", "-u", buffers, "c"]).ok();
-            s.lttng_as(member, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            create(|args| s.lttng_as(member, args), &["--output", &trace], &[buffers]);
             let mut app = App::start(s);
             s.lttng_as(member, &["start"]);
             app.tell("tick 0 2");

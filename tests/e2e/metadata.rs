@@ -8,6 +8,7 @@ use crate::contexts::BUILT_IN;
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
+use crate::support::session::BUFFERS;
 use crate::support::trace::{Event, events, numbers};
 use crate::support::{Sandbox, ours, ours_only, side_by_side};
 
@@ -86,7 +87,7 @@ fn record_values(s: &Sandbox, buffers: &str, contexts: &[&str]) -> String {
 
 #[test]
 fn every_type_of_field() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = record_values(s, buffers, &[]);
@@ -99,7 +100,7 @@ fn every_type_of_field() {
 
 #[test]
 fn every_context() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let more = ["$app.some:thing", "perf:thread:page-fault", "perf:thread:cpu-clock", "$app.a_b:c.d"];
@@ -114,7 +115,7 @@ fn every_context() {
 
 #[test]
 fn names_with_special_characters() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = s.path("trace");
@@ -244,7 +245,7 @@ fn float(value: f64) -> String {
 
 #[test]
 fn an_event_with_different_fields_in_two_programs() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = s.path("trace");

@@ -59,6 +59,15 @@ fn a_session_from_its_beginning_to_its_end() {
     });
 }
 
+/// A daemon, a relay daemon, and session `s` which records to it.
+fn session(s: &Sandbox) -> (Daemon, Relay) {
+    let daemon = Daemon::start(s);
+    let relay = Relay::start(s);
+    s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
+    s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+    (daemon, relay)
+}
+
 /// Creates a session with further options and records ten events.
 fn record(s: &Sandbox, name: &str, create: &[&str], relays: &[&Relay]) {
     s.lttng(&[&["create", name], create].concat()).ok();
@@ -276,10 +285,7 @@ fn nobody_there() {
 #[test]
 fn a_relay_daemon_that_dies() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let relay = Relay::start(s);
-        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
-        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        let (daemon, relay) = session(s);
         s.lttng(&["start"]).ok();
         let mut app = App::start(s);
         app.tell("tick 0 10");
@@ -299,10 +305,7 @@ fn a_relay_daemon_that_dies() {
 #[test]
 fn a_relay_daemon_that_dies_before_the_start() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let relay = Relay::start(s);
-        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
-        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        let (daemon, relay) = session(s);
         relay.kill();
         s.lttng(&["start"]).fails();
         s.lttng(&["destroy"]).ok();
@@ -488,10 +491,7 @@ fn without_times(tree: &str) -> String {
 #[test]
 fn rotation_and_clearing_at_a_relay_daemon() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let relay = Relay::start(s);
-        s.lttng(&["create", "s", "--set-url=net://127.0.0.1"]).ok();
-        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        let (daemon, relay) = session(s);
         s.lttng(&["start"]).ok();
         let mut app = App::start(s);
         app.tell("tick 0 10");

@@ -6,17 +6,14 @@ use std::time::Duration;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
+use crate::support::session;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
 use crate::support::{Sandbox, ours_only, side_by_side};
 
 /// Creates session `s` with a channel `c` of per-process buffers and an event rule; the trace is in `trace`.
 fn session(s: &Sandbox, options: &[&str]) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&[&["enable-channel", "-u", "--buffers-pid"], options, &["c"]].concat()).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
-    trace
+    session::session(s, &[&["--buffers-pid"], options].concat())
 }
 
 /// The directories of a trace and the files for CPU 0, with their owners, sorted, without process ids and dates.

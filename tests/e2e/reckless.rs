@@ -5,21 +5,17 @@ use crate::processes::layout;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
+use crate::support::session::{BUFFERS, session};
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, is_root, side_by_side, skip};
 
 /// Creates session `s` with its trace in `trace` and an event rule, and starts it.
 fn start(s: &Sandbox, buffers: &str) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&["enable-channel", "-u", buffers, "c"]).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    let trace = session(s, &[buffers]);
     s.lttng(&["add-context", "-u", "-c", "c", "-t", "vuid"]).ok();
     s.lttng(&["start"]).ok();
     trace
 }
-
-const BUFFERS: [&str; 2] = ["--buffers-uid", "--buffers-pid"];
 
 #[test]
 fn the_descriptor_library_keeps_the_connections() {

@@ -4,37 +4,22 @@
 use std::io::{Read, Write};
 
 use lttng_protocol::client::{Body, Reply, RotationInfo, RotationState};
-use nix::sys::signal::Signal;
 
 use crate::lifecycle::member;
 use crate::support::app::App;
 use crate::support::chunk::{self, all_numbers, archived, current, note};
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
-use crate::support::sandbox::User;
+use crate::support::sandbox::OTHER;
+use crate::support::session::{BUFFERS, create, recording, session, session_of};
 use crate::support::trace::{Event, events, numbers};
 use crate::support::{Sandbox, Which, is_root, ours, ours_only, side_by_side, skip, socket};
 
-const OTHER: User = User { uid: 54321, gid: 54321, groups: &[] };
-const BOTH: [&str; 2] = ["--buffers-uid", "--buffers-pid"];
-
-/// Creates session `s` with a channel `c` made like this, which records `testapp:tick` to `trace`.
-pub fn session(s: &Sandbox, options: &[&str]) -> String {
-    let trace = s.path("trace");
-    s.lttng(&["create", "s", "--output", &trace]).ok();
-    s.lttng(&[&["enable-channel", "-u"], options, &["c"]].concat()).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
-    trace
-}
-
 #[test]
 fn while_it_records() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[buffers]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[buffers]);
             for turn in 0..3 {
                 app.tell(&format!("tick {} 3", turn * 10));
                 s.lttng(&["rotate"]).ok();
@@ -58,7 +43,7 @@ fn while_it_records() {
 
 #[test]
 fn while_it_is_stopped_and_started_again() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers]);
@@ -94,10 +79,7 @@ fn while_it_is_stopped_and_started_again() {
 #[test]
 fn without_waiting() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 3");
         s.lttng(&["rotate", "--no-wait"]).ok();
         eventually("it is archived", || archived(&trace).len() == 1);
@@ -164,7 +146,7 @@ fn without_an_application() {
 
 #[test]
 fn several_channels() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers]);
@@ -192,7 +174,7 @@ fn several_channels() {
 
 #[test]
 fn applications_that_come_and_go_in_between() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers]);
@@ -228,7 +210,7 @@ fn applications_that_come_and_go_in_between() {
 
 #[test]
 fn applications_of_two_users() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             if !is_root() {
                 return skip("only root can act as another user");
@@ -258,10 +240,7 @@ fn the_session_of_a_user_under_roots_daemon() {
     side_by_side(|s| {
         let Some(member) = member() else { return skip("needs root and a group `tracing`") };
         let daemon = Daemon::start(s);
-        let trace = s.home_of(member).join("trace").to_string_lossy().into_owned();
-        s.lttng_as(member, &["create", "s", "--output", &trace]).ok();
-        s.lttng_as(member, &["enable-channel", "-u", "c"]).ok();
-        s.lttng_as(member, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        let trace = session_of(s, member, &[]);
         s.lttng_as(member, &["start"]).ok();
         let mut app = App::start_as(s, member);
         for turn in 0..2 {
@@ -278,14 +257,13 @@ fn the_session_of_a_user_under_roots_daemon() {
 
 #[test]
 fn buffers_in_a_folder_and_files_of_limited_size() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let (trace, memory) = (s.path("trace"), s.path("memory"));
-            s.lttng(&["create", "s", "--output", &trace, &format!("--shm-path={memory}")]).ok();
             let sizes = ["--subbuf-size=4096", "--tracefile-size=8192", "--tracefile-count=3", "--discard"];
-            s.lttng(&[&["enable-channel", "-u", buffers], &sizes[..], &["c"]].concat()).ok();
-            s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            let how = ["--output", &trace, &format!("--shm-path={memory}")];
+            create(|args| s.lttng(args), &how, &[&[buffers], &sizes[..]].concat());
             s.lttng(&["start"]).ok();
             let mut app = App::start_on(s, crate::support::process::first_cpu());
             for turn in 0..3 {
@@ -303,10 +281,7 @@ fn buffers_in_a_folder_and_files_of_limited_size() {
 #[test]
 fn metadata_is_regenerated_before_and_after() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["regenerate", "metadata"]).ok();
         s.lttng(&["rotate"]).ok();
@@ -326,10 +301,7 @@ fn metadata_is_regenerated_before_and_after() {
 fn destroying_says_where_the_last_chunk_is() {
     for (stop, rotate) in [(false, true), (true, true), (false, false), (true, false)] {
         side_by_side(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[]);
             app.tell("tick 0 2");
             if rotate {
                 s.lttng(&["rotate"]).ok();
@@ -358,10 +330,7 @@ fn destroying_says_where_the_last_chunk_is() {
 #[test]
 fn destroying_while_a_rotation_goes_on() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["rotate", "--no-wait"]).ok();
         app.tell("tick 10 2");
@@ -370,10 +339,7 @@ fn destroying_while_a_rotation_goes_on() {
         daemon.stop();
     });
     ours_only("it leaves the last chunk where it is", |s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["rotate", "--no-wait"]).ok();
         app.tell("tick 10 2");
@@ -387,10 +353,7 @@ fn destroying_while_a_rotation_goes_on() {
 #[test]
 fn destroying_without_waiting() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["rotate"]).ok();
         app.tell("tick 10 2");
@@ -404,10 +367,7 @@ fn destroying_without_waiting() {
 #[test]
 fn the_end_of_the_daemon_archives_what_is_there() {
     ours(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         app.tell("tick 0 2");
         s.lttng(&["rotate"]).ok();
         app.tell("tick 10 2");
@@ -419,7 +379,7 @@ fn the_end_of_the_daemon_archives_what_is_there() {
 
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice() {
-    for buffers in BOTH {
+    for buffers in BUFFERS {
         ours(|s| {
             let daemon = Daemon::start(s);
             let trace = session(s, &[buffers, "--num-subbuf=8"]);
@@ -498,17 +458,13 @@ fn what_is_known_of_rotations() {
 fn after_the_death_of_the_consumer_daemon() {
     for stop in [false, true] {
         side_by_side(|s| {
-            let daemon = Daemon::start(s);
-            let trace = session(s, &[]);
-            let mut app = App::start(s);
-            s.lttng(&["start"]).ok();
+            let (daemon, trace, mut app) = recording(s, &[]);
             app.tell("tick 0 2");
             s.lttng(&["rotate"]).ok();
             if stop {
                 s.lttng(&["stop"]).ok();
             }
-            s.processes("lttng-consumerd").iter().for_each(|process| process.signal(Signal::SIGKILL));
-            eventually("it is gone", || s.processes("lttng-consumerd").is_empty());
+            s.kill_all("lttng-consumerd");
             s.lttng(&["rotate"]);
             s.lttng(&["clear"]);
             s.lttng(&["rotate"]);
@@ -525,10 +481,7 @@ fn after_the_death_of_the_consumer_daemon() {
 #[test]
 fn where_the_archives_cant_be_made() {
     ours_only("it says that the chunk is archived, and leaves it in a hidden folder", |s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &[]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &[]);
         std::fs::write(format!("{trace}/archives"), "not a folder").unwrap();
         for turn in 0..3 {
             app.tell(&format!("tick {} 2", turn * 10));

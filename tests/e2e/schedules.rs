@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Sessions that rotate by themselves, after a time or after so many bytes.
 
-use crate::rotation::session;
 use crate::support::app::App;
 use crate::support::chunk::{all_numbers, archived, current, note};
 use crate::support::daemon::{Daemon, eventually};
+use crate::support::session::{recording, session};
 use crate::support::{Sandbox, Which, side_by_side};
 
 /// Bytes after which the session rotates; one sub-buffer of the tests is 4096.
@@ -110,10 +110,7 @@ fn by_time_while_it_records_and_after_stop_and_start() {
 #[test]
 fn by_time_set_while_it_records_and_taken_back() {
     side_by_side(|s| {
-        let daemon = Daemon::start(s);
-        let trace = session(s, &["--buffers-pid"]);
-        let mut app = App::start(s);
-        s.lttng(&["start"]).ok();
+        let (daemon, trace, mut app) = recording(s, &["--buffers-pid"]);
         app.tell("tick 0 3");
         s.lttng(&["enable-rotation", "--timer=600000us"]).ok();
         eventually("it rotates", || !archived(&trace).is_empty());

@@ -4,6 +4,7 @@
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
+use crate::support::session::BUFFERS;
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, side_by_side};
 
@@ -29,7 +30,7 @@ fn below(s: &Sandbox, folder: &str) -> String {
 
 #[test]
 fn buffers_are_kept_there_and_go_with_the_session() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let (trace, memory) = (s.path("trace"), s.path("memory"));

@@ -4,19 +4,14 @@
 use std::fs;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
-
-use crate::identity::members;
+use crate::identity::{FIRST, SECOND, members};
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::foreign::Foreign;
 use crate::support::normalise::{Order, dates};
-use crate::support::sandbox::User;
+use crate::support::session::{BUFFERS, create};
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, is_root, ours, ours_only, side_by_side, skip};
-
-const FIRST: User = User { uid: 54321, gid: 54321, groups: &[] };
-const SECOND: User = User { uid: 54322, gid: 54322, groups: &[] };
 
 /// The folders of a place and the files for CPU 0, without process ids, dates and sizes.
 pub fn layout(s: &Sandbox, place: &str) -> String {
@@ -54,15 +49,13 @@ pub fn recorded(s: &Sandbox, place: &str) -> Vec<Vec<i64>> {
 /// Creates session `s`, whose snapshots go to the folder that is returned, with a channel and an event rule.
 fn session(s: &Sandbox, channel: &[&str]) -> String {
     let place = s.path("place");
-    s.lttng(&["create", "s", "--snapshot", "--output", &place]).ok();
-    s.lttng(&[&["enable-channel", "-u"], channel, &["c"]].concat()).ok();
-    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    create(|args| s.lttng(args), &["--snapshot", "--output", &place], channel);
     place
 }
 
 #[test]
 fn recorded_while_active_and_stopped() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let mut early = App::start(s);
@@ -112,7 +105,7 @@ fn pin(s: &Sandbox, app: &App, cpu: usize) {
 
 #[test]
 fn sizes() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let (cpu, possible) = cpus();
@@ -164,7 +157,7 @@ fn sizes() {
 
 #[test]
 fn a_hundred_times() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         ours(|s| {
             let daemon = Daemon::start(s);
             let place = session(s, &[buffers, "--subbuf-size=4k", "--num-subbuf=2"]);
@@ -200,7 +193,7 @@ fn a_hundred_times() {
 
 #[test]
 fn users_and_applications() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             if !is_root() {
                 return skip("only root can act as another user");
@@ -250,9 +243,7 @@ fn a_users_daemon_writes_as_that_user() {
         }
         let daemon = Daemon::start_as(s, FIRST, &[]);
         let place = s.home_of(FIRST).join("place").to_string_lossy().into_owned();
-        s.lttng_as(FIRST, &["create", "s", "--snapshot", "--output", &place]).ok();
-        s.lttng_as(FIRST, &["enable-channel", "-u", "c"]).ok();
-        s.lttng_as(FIRST, &["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        create(|args| s.lttng_as(FIRST, args), &["--snapshot", "--output", &place], &[]);
         s.lttng_as(FIRST, &["start"]).ok();
         let mut app = App::start_as(s, FIRST);
         app.tell("tick 7 1");
@@ -267,15 +258,13 @@ fn a_users_daemon_writes_as_that_user() {
 
 #[test]
 fn snapshots_are_the_session_owners() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let Some([member, _]) = members() else { return skip("needs root and a group `tracing`") };
             let daemon = Daemon::start(s);
             let place = s.home_of(member).join("place").to_string_lossy().into_owned();
             let lttng = |args: &[&str]| s.lttng_as(member, args);
-            lttng(&["create", "s", "--snapshot", "--output", &place]).ok();
-            lttng(&["enable-channel", "-u", buffers, "c"]).ok();
-            lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+            create(lttng, &["--snapshot", "--output", &place], &[buffers]);
             lttng(&["start"]).ok();
             let mut apps = [App::start_as(s, SECOND), App::start(s), App::start_as(s, member)];
             for (number, app) in apps.iter_mut().enumerate() {
@@ -321,7 +310,7 @@ fn the_metadata_goes_with_the_data() {
 
 #[test]
 fn what_was_cleared_is_in_no_snapshot() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = Daemon::start(s);
             let place = session(s, &[buffers]);
@@ -378,8 +367,7 @@ fn without_its_consumer_daemon() {
         let place = session(s, &[]);
         s.lttng(&["start"]).ok();
         let app = App::start(s);
-        s.processes("lttng-consumerd")[0].signal(Signal::SIGKILL);
-        eventually("it dies", || s.processes("lttng-consumerd").is_empty());
+        s.kill_all("lttng-consumerd");
         for _ in 0..2 {
             s.lttng(&["snapshot", "record"]);
         }
@@ -399,7 +387,7 @@ fn without_its_consumer_daemon() {
 
 #[test]
 fn applications_that_stand_still_or_die_meanwhile() {
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         ours_only("it waits 5 s for an application that stands still", |s| {
             let daemon = Daemon::start(s);
             let place = session(s, &[buffers]);
@@ -462,7 +450,7 @@ fn start_with_both(s: &Sandbox, foreign: &Foreign) -> Daemon {
 #[test]
 fn applications_of_both_word_sizes() {
     let Some(foreign) = Foreign::bits_32() else { return };
-    for buffers in ["--buffers-uid", "--buffers-pid"] {
+    for buffers in BUFFERS {
         side_by_side(|s| {
             let daemon = start_with_both(s, &foreign);
             let place = session(s, &[buffers]);
@@ -490,8 +478,7 @@ fn one_consumer_daemon_of_two_dies() {
         s.lttng(&["start"]).ok();
         let narrow = App::start_foreign(s, &foreign, "emitter");
         let mut wide = App::start(s);
-        s.processes("ld-linux").iter().for_each(|process| process.signal(Signal::SIGKILL));
-        eventually("it ends", || s.processes("ld-linux").is_empty());
+        s.kill_all("ld-linux");
         wide.tell("tick 0 2");
         s.lttng(&["snapshot", "record"]).ok();
         assert_eq!(recorded(s, &place), [[0, 1]]);

@@ -25,6 +25,7 @@ pub mod normalise;
 pub mod process;
 pub mod relay;
 pub mod sandbox;
+pub mod session;
 pub mod socket;
 pub mod trace;
 pub mod xml;

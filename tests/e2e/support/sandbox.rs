@@ -15,6 +15,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
+use super::daemon::eventually;
 use super::foreign::Foreign;
 use super::normalise::{Order, Step};
 use super::{Which, build, is_root, succeeds};
@@ -58,6 +61,9 @@ pub struct User {
     /// Supplementary groups.
     pub groups: &'static [u32],
 }
+
+/// A user who is nobody in particular.
+pub const OTHER: User = User { uid: 54321, gid: 54321, groups: &[] };
 
 /// A private world with one daemon under test.
 pub struct Sandbox {
@@ -174,6 +180,12 @@ impl Sandbox {
             .filter(|process| process.pid_in(&self.namespace).is_some())
             .filter(|process| process.name().starts_with(name) && !matches!(process.state(), 'Z' | 'X'))
             .collect()
+    }
+
+    /// Kills the processes whose command name begins like this.
+    pub fn kill_all(&self, name: &str) {
+        self.processes(name).iter().for_each(|process| process.signal(Signal::SIGKILL));
+        eventually("they are gone", || self.processes(name).is_empty());
     }
 
     /// Everything below `dirs` but themselves: path, type, mode, owner and group, one a line, sorted.
