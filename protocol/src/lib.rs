@@ -14,6 +14,7 @@ pub mod client;
 pub mod codec;
 pub mod consumer;
 pub mod filter;
+mod numbered;
 pub mod relayd;
 pub mod ust;
 

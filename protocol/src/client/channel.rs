@@ -8,25 +8,34 @@
 use super::header::bad_value;
 use super::text;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
-/// How a consumer daemon takes data out of a ring buffer. `enum lttng_event_output`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChannelOutput {
-    /// `splice()`; kernel only.
-    Splice,
-    /// `mmap()`.
-    Mmap,
+numbered! {
+    /// How a consumer daemon takes data out of a ring buffer. `enum lttng_event_output`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum ChannelOutput: u8 {
+        /// `splice()`; kernel only.
+        Splice = 0,
+        /// `mmap()`.
+        Mmap = 1,
+    }
+    /// The way with this number.
+    from_number;
 }
 
-/// What happens when a ring buffer is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Overwrite {
-    /// -1: overwrite in a snapshot session, else discard. Clients only.
-    SessionDefault,
-    /// 0: new events are dropped.
-    Discard,
-    /// 1: the oldest sub-buffer is overwritten.
-    Overwrite,
+numbered! {
+    /// What happens when a ring buffer is full.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum Overwrite: i8 {
+        /// Overwrite in a snapshot session, else discard. Clients only.
+        SessionDefault = -1,
+        /// New events are dropped.
+        Discard = 0,
+        /// The oldest sub-buffer is overwritten.
+        Overwrite = 1,
+    }
+    /// The behaviour with this number.
+    from_number;
 }
 
 /// A serialized channel: 83 bytes, then the name.
@@ -93,21 +102,14 @@ impl Channel {
             return Err(reader.error(ErrorKind::TooLong(name_len.into())));
         }
         let enabled = reader.u8()? != 0;
-        let overwrite = match reader.i8()? {
-            -1 => Overwrite::SessionDefault,
-            0 => Overwrite::Discard,
-            1 => Overwrite::Overwrite,
-            other => return Err(bad_value(reader, other)),
-        };
+        let overwrite = reader.i8()?;
+        let overwrite = Overwrite::from_number(overwrite).ok_or_else(|| bad_value(reader, overwrite))?;
         let subbuf_size = reader.u64()?;
         let num_subbuf = reader.u64()?;
         let switch_timer = reader.u32()?;
         let read_timer = reader.u32()?;
-        let output = match reader.u8()? {
-            0 => ChannelOutput::Splice,
-            1 => ChannelOutput::Mmap,
-            other => return Err(bad_value(reader, other)),
-        };
+        let output = reader.u8()?;
+        let output = ChannelOutput::from_number(output).ok_or_else(|| bad_value(reader, output))?;
         Ok(Channel {
             enabled,
             overwrite,
@@ -129,18 +131,9 @@ impl Channel {
 
     /// Appends the channel. A list is channels back to back.
     pub fn encode(&self, writer: &mut Writer) {
-        let overwrite = match self.overwrite {
-            Overwrite::SessionDefault => -1,
-            Overwrite::Discard => 0,
-            Overwrite::Overwrite => 1,
-        };
-        let output = match self.output {
-            ChannelOutput::Splice => 0,
-            ChannelOutput::Mmap => 1,
-        };
-        writer.u32(text::wire_len(&self.name)).u8(self.enabled.into()).i8(overwrite);
+        writer.u32(text::wire_len(&self.name)).u8(self.enabled.into()).i8(self.overwrite.number());
         writer.u64(self.subbuf_size).u64(self.num_subbuf);
-        writer.u32(self.switch_timer).u32(self.read_timer).u8(output);
+        writer.u32(self.switch_timer).u32(self.read_timer).u8(self.output.number());
         writer.u64(self.tracefile_size).u64(self.tracefile_count).u32(self.live_timer);
         writer.u64(self.discarded_events).u64(self.lost_packets);
         writer.u64(self.monitor_timer).i64(self.blocking_timeout).c_string(&self.name);

@@ -6,27 +6,23 @@
 //! Source: `lttng-tools 2.13: src/common/sessiond-comm/sessiond-comm.h` and
 //! `src/bin/lttng-sessiond/client.c`.
 
+use crate::numbered::numbered;
+
 macro_rules! commands {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $session:literal, $domain:literal;)*) => {
-        /// `enum lttcomm_sessiond_command`.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        #[repr(u32)]
-        pub enum Command {
-            $($(#[$doc])* $name = $number,)*
+        numbered! {
+            /// `enum lttcomm_sessiond_command`.
+            #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+            pub enum Command: u32 {
+                $($(#[$doc])* $name = $number,)*
+            }
+            /// The command with this number. Holes and numbers above 52 have none.
+            from_number;
+            /// Every command, in the order of the numbers.
+            ALL;
         }
 
         impl Command {
-            /// Every command, in the order of the numbers.
-            pub const ALL: &'static [Command] = &[$(Command::$name,)*];
-
-            /// The command with this number. Holes and numbers above 52 have none.
-            pub fn from_number(number: u32) -> Option<Command> {
-                match number {
-                    $($number => Some(Command::$name),)*
-                    _ => None,
-                }
-            }
-
             /// Whether the header must name an existing session that the client may control.
             pub fn needs_session(self) -> bool {
                 match self {
@@ -43,13 +39,6 @@ macro_rules! commands {
             }
         }
     };
-}
-
-impl Command {
-    /// The number on the wire.
-    pub fn number(self) -> u32 {
-        self as u32
-    }
 }
 
 commands! {

@@ -10,78 +10,46 @@ use super::header::bad_value;
 use super::probe::{Instrumentation, KernelProbe, ProbeLocation};
 use super::text::{self, FILTER_LEN, SYMBOL_LEN};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
-/// What kind of instrumentation a rule is about. `enum lttng_event_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i8)]
-pub enum EventType {
-    /// Everything the domain has.
-    All = -1,
-    /// Tracepoints, and loggers of the agent domains.
-    Tracepoint = 0,
-    /// A kprobe.
-    Probe = 1,
-    /// A kretprobe.
-    Function = 2,
-    /// Entry of a function; no stock client sends it.
-    FunctionEntry = 3,
-    /// Nothing.
-    Noop = 4,
-    /// System calls.
-    Syscall = 5,
-    /// A probe of the kernel in a user space program.
-    UserspaceProbe = 6,
-}
-
-impl EventType {
+numbered! {
+    /// What kind of instrumentation a rule is about. `enum lttng_event_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum EventType: i8 {
+        /// Everything the domain has.
+        All = -1,
+        /// Tracepoints, and loggers of the agent domains.
+        Tracepoint = 0,
+        /// A kprobe.
+        Probe = 1,
+        /// A kretprobe.
+        Function = 2,
+        /// Entry of a function; no stock client sends it.
+        FunctionEntry = 3,
+        /// Nothing.
+        Noop = 4,
+        /// System calls.
+        Syscall = 5,
+        /// A probe of the kernel in a user space program.
+        UserspaceProbe = 6,
+    }
     /// The type with this number.
-    pub fn from_number(number: i8) -> Option<EventType> {
-        match number {
-            -1 => Some(EventType::All),
-            0 => Some(EventType::Tracepoint),
-            1 => Some(EventType::Probe),
-            2 => Some(EventType::Function),
-            3 => Some(EventType::FunctionEntry),
-            4 => Some(EventType::Noop),
-            5 => Some(EventType::Syscall),
-            6 => Some(EventType::UserspaceProbe),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> i8 {
-        self as i8
-    }
+    from_number;
 }
 
-/// How a rule's log level is compared. `enum lttng_loglevel_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i8)]
-pub enum LogLevelType {
-    /// Any level.
-    All = 0,
-    /// The level and everything more severe.
-    Range = 1,
-    /// The level only.
-    Single = 2,
-}
-
-impl LogLevelType {
+numbered! {
+    /// How a rule's log level is compared. `enum lttng_loglevel_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum LogLevelType: i8 {
+        /// Any level.
+        All = 0,
+        /// The level and everything more severe.
+        Range = 1,
+        /// The level only.
+        Single = 2,
+    }
     /// The type with this number.
-    pub fn from_number(number: i8) -> Option<LogLevelType> {
-        match number {
-            0 => Some(LogLevelType::All),
-            1 => Some(LogLevelType::Range),
-            2 => Some(LogLevelType::Single),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> i8 {
-        self as i8
-    }
+    from_number;
 }
 
 /// A compiled filter: 48 bytes of header, then the data.
@@ -287,39 +255,23 @@ impl Event {
     }
 }
 
-/// Type of an event's field. `enum lttng_event_field_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum FieldType {
-    /// Anything that has no name of its own here.
-    Other = 0,
-    /// An integer.
-    Integer = 1,
-    /// An enumeration.
-    Enum = 2,
-    /// A floating point number.
-    Float = 3,
-    /// A string.
-    String = 4,
-}
-
-impl FieldType {
+numbered! {
+    /// Type of an event's field. `enum lttng_event_field_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum FieldType: u8 {
+        /// Anything that has no name of its own here.
+        Other = 0,
+        /// An integer.
+        Integer = 1,
+        /// An enumeration.
+        Enum = 2,
+        /// A floating point number.
+        Float = 3,
+        /// A string.
+        String = 4,
+    }
     /// The type with this number.
-    pub fn from_number(number: u8) -> Option<FieldType> {
-        match number {
-            0 => Some(FieldType::Other),
-            1 => Some(FieldType::Integer),
-            2 => Some(FieldType::Enum),
-            3 => Some(FieldType::Float),
-            4 => Some(FieldType::String),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u8 {
-        self as u8
-    }
+    from_number;
 }
 
 /// One field of one event, as listed.

@@ -11,6 +11,7 @@ use super::command::Command;
 use super::text::{self, NAME_LEN};
 use super::uri::Uri;
 use crate::codec::{Error, ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
 /// Offset of the parameter union in the header.
 const PARAMETERS_AT: usize = 4688;
@@ -19,68 +20,38 @@ pub const PARAMETERS_LEN: usize = 8464;
 /// `LTTCOMM_MAX_SEND_FDS`: the most descriptors that one message carries.
 pub const MAX_FDS: u32 = 253;
 
-/// A tracing domain. `enum lttng_domain_type` without `NONE`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Domain {
-    /// The Linux kernel.
-    Kernel = 1,
-    /// Applications with LTTng-UST.
-    Ust = 2,
-    /// `java.util.logging`.
-    Jul = 3,
-    /// Apache log4j 1.
-    Log4j = 4,
-    /// Python's `logging`.
-    Python = 5,
-}
-
-impl Domain {
+numbered! {
+    /// A tracing domain. `enum lttng_domain_type` without `NONE`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum Domain: u32 {
+        /// The Linux kernel.
+        Kernel = 1,
+        /// Applications with LTTng-UST.
+        Ust = 2,
+        /// `java.util.logging`.
+        Jul = 3,
+        /// Apache log4j 1.
+        Log4j = 4,
+        /// Python's `logging`.
+        Python = 5,
+    }
     /// The domain with this number; 0 means "none" and has none.
-    pub fn from_number(number: u32) -> Option<Domain> {
-        match number {
-            1 => Some(Domain::Kernel),
-            2 => Some(Domain::Ust),
-            3 => Some(Domain::Jul),
-            4 => Some(Domain::Log4j),
-            5 => Some(Domain::Python),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u32 {
-        self as u32
-    }
+    from_number;
 }
 
-/// How ring buffers are shared. `enum lttng_buffer_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum BufferType {
-    /// One set per process.
-    PerPid = 0,
-    /// One set per user.
-    PerUid = 1,
-    /// One set for the machine: the kernel's.
-    Global = 2,
-}
-
-impl BufferType {
+numbered! {
+    /// How ring buffers are shared. `enum lttng_buffer_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+    pub enum BufferType: u32 {
+        /// One set per process.
+        PerPid = 0,
+        /// One set per user.
+        PerUid = 1,
+        /// One set for the machine: the kernel's.
+        Global = 2,
+    }
     /// The buffer type with this number.
-    pub fn from_number(number: u32) -> Option<BufferType> {
-        match number {
-            0 => Some(BufferType::PerPid),
-            1 => Some(BufferType::PerUid),
-            2 => Some(BufferType::Global),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u32 {
-        self as u32
-    }
+    from_number;
 }
 
 /// A request header. Fields of the wire structure that no command of 2.13 reads are left out; they are zero

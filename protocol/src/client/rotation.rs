@@ -7,6 +7,7 @@
 use super::header::bad_value;
 use super::text::{self, PATH_LEN, SYMBOL_LEN};
 use crate::codec::{Reader, Result, Writer};
+use crate::numbered::numbered;
 
 /// The rotation schedules of a session: 18 bytes.
 ///
@@ -46,67 +47,36 @@ impl RotationSchedules {
     }
 }
 
-/// What makes a session rotate by itself. `enum lttng_rotation_schedule_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ScheduleKind {
-    /// 0: the bytes recorded.
-    Size,
-    /// 1: the time, in microseconds.
-    Periodic,
-}
-
-impl ScheduleKind {
+numbered! {
+    /// What makes a session rotate by itself. `enum lttng_rotation_schedule_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum ScheduleKind: u8 {
+        /// The bytes recorded.
+        Size = 0,
+        /// The time, in microseconds.
+        Periodic = 1,
+    }
     /// The kind with this number.
-    pub fn from_number(number: u8) -> Option<ScheduleKind> {
-        match number {
-            0 => Some(ScheduleKind::Size),
-            1 => Some(ScheduleKind::Periodic),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u8 {
-        match self {
-            ScheduleKind::Size => 0,
-            ScheduleKind::Periodic => 1,
-        }
-    }
+    from_number;
 }
 
-/// State of a rotation. `enum lttng_rotation_state`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(i32)]
-pub enum RotationState {
-    /// It failed.
-    Error = -1,
-    /// There was none.
-    NoRotation = 0,
-    /// It goes on.
-    Ongoing = 1,
-    /// It is done.
-    Completed = 2,
-    /// A later one made this one's result unavailable.
-    Expired = 3,
-}
-
-impl RotationState {
+numbered! {
+    /// State of a rotation. `enum lttng_rotation_state`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RotationState: i32 {
+        /// It failed.
+        Error = -1,
+        /// There was none.
+        NoRotation = 0,
+        /// It goes on.
+        Ongoing = 1,
+        /// It is done.
+        Completed = 2,
+        /// A later one made this one's result unavailable.
+        Expired = 3,
+    }
     /// The state with this number.
-    pub fn from_number(number: i32) -> Option<RotationState> {
-        match number {
-            -1 => Some(RotationState::Error),
-            0 => Some(RotationState::NoRotation),
-            1 => Some(RotationState::Ongoing),
-            2 => Some(RotationState::Completed),
-            3 => Some(RotationState::Expired),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> i32 {
-        self as i32
-    }
+    from_number;
 }
 
 /// Where an archived chunk is. Serialized: a head of 14 bytes, then strings.

@@ -8,6 +8,7 @@
 use super::header::bad_value;
 use super::text::PATH_LEN;
 use crate::codec::{Reader, Result, Writer};
+use crate::numbered::numbered;
 
 /// What a URI points at. The number on the wire is `enum lttng_dst_type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +21,17 @@ pub enum Destination {
     Path(String),
 }
 
-/// Which of the two connections to a relay daemon. `enum lttng_stream_type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum StreamType {
-    /// Commands and metadata. Also what a path has.
-    Control,
-    /// Trace data.
-    Data,
+numbered! {
+    /// Which of the two connections to a relay daemon. `enum lttng_stream_type`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum StreamType: u32 {
+        /// Commands and metadata. Also what a path has.
+        Control = 0,
+        /// Trace data.
+        Data = 1,
+    }
+    /// The connection with this number.
+    from_number;
 }
 
 impl StreamType {
@@ -94,11 +99,8 @@ impl Uri {
     pub fn decode(reader: &mut Reader<'_>) -> Result<Uri> {
         let kind = reader.u32()?;
         reader.skip(4)?;
-        let stream = match reader.u32()? {
-            0 => StreamType::Control,
-            1 => StreamType::Data,
-            other => return Err(bad_value(reader, other)),
-        };
+        let stream = reader.u32()?;
+        let stream = StreamType::from_number(stream).ok_or_else(|| bad_value(reader, stream))?;
         reader.skip(4)?;
         let port = reader.u16()?;
         let subdir = reader.fixed_string(PATH_LEN)?;
@@ -120,11 +122,7 @@ impl Uri {
             Destination::Ipv6(_) => (2, 1),
             Destination::Path(_) => (3, 0),
         };
-        let stream = match self.stream {
-            StreamType::Control => 0,
-            StreamType::Data => 1,
-        };
-        writer.u32(kind).u32(0).u32(stream).u32(protocol).u16(self.port);
+        writer.u32(kind).u32(0).u32(self.stream.number()).u32(protocol).u16(self.port);
         writer.fixed_string(&self.subdir, PATH_LEN);
         let (text, size) = match &self.destination {
             Destination::Ipv4(address) => (address, 16),

@@ -5,14 +5,19 @@
 
 use super::{CHANNEL_NAME_LEN, PATH_LEN, optional_u64, put_optional_u64, put_relayd_id, relayd_id};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
-/// What a UST channel carries. The numbers are those of the application's ABI, not the consumer daemon's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChannelKind {
-    /// 0: events, one stream per CPU.
-    Data,
-    /// 1: the text that describes them.
-    Metadata,
+numbered! {
+    /// What a UST channel carries. The numbers are those of the application's ABI, not the consumer daemon's own.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum ChannelKind: i32 {
+        /// Events, one stream per CPU.
+        Data = 0,
+        /// The text that describes them.
+        Metadata = 1,
+    }
+    /// The kind with this number.
+    from_number;
 }
 
 /// Creates a UST channel in the consumer daemon. Answered with a [`ChannelStatus`](super::ChannelStatus).
@@ -142,13 +147,9 @@ impl AskChannel {
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let kind = match self.kind {
-            ChannelKind::Data => 0,
-            ChannelKind::Metadata => 1,
-        };
         writer.u64(self.subbuf_size).u64(self.num_subbuf).i32(self.overwrite);
         writer.u32(self.switch_timer).u32(self.read_timer).u32(self.live_timer).u8(self.is_live.into());
-        writer.u32(self.monitor_timer).i32(OUTPUT_MMAP).i32(kind).u64(self.session_id);
+        writer.u32(self.monitor_timer).i32(OUTPUT_MMAP).i32(self.kind.number()).u64(self.session_id);
         writer.fixed_string(&self.pathname, PATH_LEN).fixed_string(&self.name, CHANNEL_NAME_LEN);
         writer.u32(self.uid).u32(self.gid);
         put_relayd_id(writer, self.relayd_id);
@@ -167,20 +168,21 @@ fn decode_output_and_kind(reader: &mut Reader<'_>) -> Result<ChannelKind> {
         OUTPUT_MMAP => {}
         other => return Err(bad(reader, other)),
     }
-    match reader.i32()? {
-        0 => Ok(ChannelKind::Data),
-        1 => Ok(ChannelKind::Metadata),
-        other => Err(bad(reader, other)),
-    }
+    let kind = reader.i32()?;
+    ChannelKind::from_number(kind).ok_or_else(|| bad(reader, kind))
 }
 
-/// Which of the two connections to a relay daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RelaySocketKind {
-    /// 0: commands and metadata.
-    Control,
-    /// 1: trace data.
-    Data,
+numbered! {
+    /// Which of the two connections to a relay daemon.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum RelaySocketKind: u32 {
+        /// Commands and metadata.
+        Control = 0,
+        /// Trace data.
+        Data = 1,
+    }
+    /// The connection with this number.
+    from_number;
 }
 
 /// Hands a connected relay daemon socket over; control first, then data. The descriptor follows the first
@@ -207,11 +209,9 @@ const PROTOCOL_TCP: u8 = 1;
 impl RelaySocket {
     pub(super) fn decode(reader: &mut Reader<'_>) -> Result<RelaySocket> {
         let relayd_id = reader.u64()?;
-        let kind = match reader.u32()? {
-            0 => RelaySocketKind::Control,
-            1 => RelaySocketKind::Data,
-            other => return Err(reader.error(ErrorKind::BadValue(other.into()))),
-        };
+        let kind = reader.u32()?;
+        let kind = RelaySocketKind::from_number(kind)
+            .ok_or_else(|| reader.error(ErrorKind::BadValue(kind.into())))?;
         let major = reader.u32()?;
         let minor = reader.u32()?;
         match reader.u8()? {
@@ -224,11 +224,7 @@ impl RelaySocket {
     }
 
     pub(super) fn encode(&self, writer: &mut Writer) {
-        let kind = match self.kind {
-            RelaySocketKind::Control => 0,
-            RelaySocketKind::Data => 1,
-        };
-        writer.u64(self.relayd_id).u32(kind).u32(self.major).u32(self.minor).u8(PROTOCOL_TCP);
+        writer.u64(self.relayd_id).u32(self.kind.number()).u32(self.major).u32(self.minor).u8(PROTOCOL_TCP);
         writer.u64(self.session_id).u64(self.relayd_session_id);
     }
 }

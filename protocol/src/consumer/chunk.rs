@@ -7,6 +7,7 @@
 
 use super::{CHUNK_NAME_LEN, optional_u64, put_optional_u64};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
 /// Makes a chunk known. A local one is answered with a status, wants the directory's descriptor and is
 /// answered again; a remote one is answered once.
@@ -51,13 +52,17 @@ impl CreateTraceChunk {
     }
 }
 
-/// What becomes of a closed chunk's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CloseCommand {
-    /// 0: they are archived.
-    MoveToCompleted,
-    /// 2: they are removed.
-    Delete,
+numbered! {
+    /// What becomes of a closed chunk's files.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum CloseCommand: u32 {
+        /// They are archived.
+        MoveToCompleted = 0,
+        /// They are removed.
+        Delete = 2,
+    }
+    /// The command with this number.
+    from_number;
 }
 
 /// Closes a chunk; it ends when its last stream has left it. Answered with a [`CloseReply`](super::CloseReply).
@@ -83,9 +88,10 @@ impl CloseTraceChunk {
         let closed = reader.u64()?;
         let command = match (reader.u8()?, reader.u32()?) {
             (0, _) => None,
-            (_, 0) => Some(CloseCommand::MoveToCompleted),
-            (_, 2) => Some(CloseCommand::Delete),
-            (_, other) => return Err(reader.error(ErrorKind::BadValue(other.into()))),
+            (_, number) => {
+                let command = CloseCommand::from_number(number);
+                Some(command.ok_or_else(|| reader.error(ErrorKind::BadValue(number.into())))?)
+            }
         };
         Ok(CloseTraceChunk { relayd_id, session_id, chunk_id, closed, command })
     }
@@ -93,10 +99,7 @@ impl CloseTraceChunk {
     pub(super) fn encode(&self, writer: &mut Writer) {
         put_optional_u64(writer, self.relayd_id);
         writer.u64(self.session_id).u64(self.chunk_id).u64(self.closed);
-        let command = match self.command {
-            None | Some(CloseCommand::MoveToCompleted) => 0,
-            Some(CloseCommand::Delete) => 2,
-        };
+        let command = self.command.map_or(0, CloseCommand::number);
         writer.u8(self.command.is_some().into()).u32(command);
     }
 }

@@ -4,43 +4,27 @@
 //! Source: `lttng-tools 2.13: src/common/sessiond-comm/relayd.h`.
 
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
-/// Number of a request. `enum lttcomm_relayd_command`, those of this module only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u32)]
-pub enum Number {
-    /// RELAYD_CREATE_SESSION.
-    CreateSession = 2,
-    /// RELAYD_VERSION.
-    Version = 5,
-    /// RELAYD_CREATE_TRACE_CHUNK.
-    CreateTraceChunk = 19,
-    /// RELAYD_CLOSE_TRACE_CHUNK.
-    CloseTraceChunk = 20,
-    /// RELAYD_TRACE_CHUNK_EXISTS.
-    TraceChunkExists = 21,
-    /// RELAYD_GET_CONFIGURATION.
-    GetConfiguration = 22,
-}
-
-impl Number {
+numbered! {
+    /// Number of a request. `enum lttcomm_relayd_command`, those of this module only.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum Number: u32 {
+        /// RELAYD_CREATE_SESSION.
+        CreateSession = 2,
+        /// RELAYD_VERSION.
+        Version = 5,
+        /// RELAYD_CREATE_TRACE_CHUNK.
+        CreateTraceChunk = 19,
+        /// RELAYD_CLOSE_TRACE_CHUNK.
+        CloseTraceChunk = 20,
+        /// RELAYD_TRACE_CHUNK_EXISTS.
+        TraceChunkExists = 21,
+        /// RELAYD_GET_CONFIGURATION.
+        GetConfiguration = 22,
+    }
     /// The request with this number. None for what only consumer daemons say of streams and data.
-    pub fn from_number(number: u32) -> Option<Number> {
-        match number {
-            2 => Some(Number::CreateSession),
-            5 => Some(Number::Version),
-            19 => Some(Number::CreateTraceChunk),
-            20 => Some(Number::CloseTraceChunk),
-            21 => Some(Number::TraceChunkExists),
-            22 => Some(Number::GetConfiguration),
-            _ => None,
-        }
-    }
-
-    /// The number on the wire.
-    pub fn number(self) -> u32 {
-        self as u32
-    }
+    from_number;
 }
 
 /// `struct lttcomm_relayd_hdr`.

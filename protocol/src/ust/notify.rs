@@ -8,6 +8,7 @@
 use super::NAME_SIZE;
 use super::field::Field;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
 const EVENT: u32 = 0;
 const CHANNEL: u32 = 1;
@@ -282,15 +283,19 @@ fn text(bytes: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
-/// Layout of the event headers in a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum HeaderType {
-    /// 0: no answer; only together with an error code.
-    Unknown,
-    /// 1: 5 bits of id, 27 bits of time stamp where these are enough.
-    Compact,
-    /// 2: 16 bits of id, 32 bits of time stamp where these are enough.
-    Large,
+numbered! {
+    /// Layout of the event headers in a channel.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum HeaderType: u32 {
+        /// No answer; only together with an error code.
+        Unknown = 0,
+        /// 5 bits of id, 27 bits of time stamp where these are enough.
+        Compact = 1,
+        /// 16 bits of id, 32 bits of time stamp where these are enough.
+        Large = 2,
+    }
+    /// The layout with this number.
+    from_number;
 }
 
 /// The daemon's reply. Each begins with the number of the request (u32) and the code (i32), and ends with 32
@@ -328,14 +333,7 @@ impl Reply {
         let mut writer = Writer::with_capacity(48);
         match *self {
             Reply::Event { code, id } => writer.u32(EVENT).i32(code).u32(id),
-            Reply::Channel { code, id, header } => {
-                let header = match header {
-                    HeaderType::Unknown => 0,
-                    HeaderType::Compact => 1,
-                    HeaderType::Large => 2,
-                };
-                writer.u32(CHANNEL).i32(code).u32(id).u32(header)
-            }
+            Reply::Channel { code, id, header } => writer.u32(CHANNEL).i32(code).u32(id).u32(header.number()),
             Reply::Enum { code, id } => writer.u32(ENUM).i32(code).u64(id),
         };
         writer.zeros(32);
@@ -355,12 +353,9 @@ impl Reply {
             EVENT => Reply::Event { code, id: reader.u32()? },
             CHANNEL => {
                 let id = reader.u32()?;
-                let header = match reader.u32()? {
-                    0 => HeaderType::Unknown,
-                    1 => HeaderType::Compact,
-                    2 => HeaderType::Large,
-                    other => return Err(reader.error(ErrorKind::BadValue(other.into()))),
-                };
+                let header = reader.u32()?;
+                let header = HeaderType::from_number(header)
+                    .ok_or_else(|| reader.error(ErrorKind::BadValue(header.into())))?;
                 Reply::Channel { code, id, header }
             }
             ENUM => Reply::Enum { code, id: reader.u64()? },

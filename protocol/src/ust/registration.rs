@@ -5,6 +5,7 @@
 //! kernel, and must never trust the values found here.
 
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::numbered::numbered;
 
 /// `lttng-ust 2.13: src/common/ustcomm.h`, in the byte order of the application.
 const MAGIC: u32 = 0xC57C_57C5;
@@ -36,13 +37,17 @@ impl ByteOrder {
     }
 }
 
-/// What the connection will be used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SocketKind {
-    /// The daemon asks, the application answers.
-    Command,
-    /// The application asks, the daemon answers.
-    Notify,
+numbered! {
+    /// What the connection will be used for.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum SocketKind: u32 {
+        /// The daemon asks, the application answers.
+        Command = 0,
+        /// The application asks, the daemon answers.
+        Notify = 1,
+    }
+    /// The use with this number.
+    from_number;
 }
 
 /// Alignment, in bits, of the basic types in an application's trace data.
@@ -137,11 +142,9 @@ impl Registration {
             uint64: reader.u32()?,
             long: reader.u32()?,
         };
-        let socket = match reader.u32()? {
-            0 => SocketKind::Command,
-            1 => SocketKind::Notify,
-            other => return Err(reader.error(ErrorKind::BadValue(other.into()))),
-        };
+        let socket = reader.u32()?;
+        let socket = SocketKind::from_number(socket)
+            .ok_or_else(|| reader.error(ErrorKind::BadValue(socket.into())))?;
         let name = reader.fixed_string_lossy(NAME_SIZE)?;
         reader.skip(64)?;
         reader.finish()?;
@@ -168,10 +171,7 @@ impl Registration {
         writer.i32(self.pid).i32(self.ppid).u32(self.uid).u32(self.gid).u32(self.bits_per_long);
         let Alignments { uint8, uint16, uint32, uint64, long } = self.alignments;
         writer.u32(uint8).u32(uint16).u32(uint32).u32(uint64).u32(long);
-        writer.u32(match self.socket {
-            SocketKind::Command => 0,
-            SocketKind::Notify => 1,
-        });
+        writer.u32(self.socket.number());
         writer.fixed_string(&self.name, NAME_SIZE).pad_to(Self::LEN);
         writer.into_bytes()
     }
