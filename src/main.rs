@@ -15,17 +15,18 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use log::LevelFilter;
-use lttng_sessiond::daemon::{Daemon, Settings};
-use lttng_sessiond::daemonize::{self, Mode};
+use lttng_sessiond::boot::daemonize::{self, Mode};
+use lttng_sessiond::boot::instance::{self, Instance};
+use lttng_sessiond::boot::options::{self, Invocation, Options};
+use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
+use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
-use lttng_sessiond::instance::{self, Instance};
-use lttng_sessiond::options::{self, Invocation, Options};
-use lttng_sessiond::output::{ConsumerKind, Listener};
 use lttng_sessiond::reactor::Reactor;
 use lttng_sessiond::reactor::children::ConsumerProgram;
 use lttng_sessiond::sys::{clock, random, signal};
+use lttng_sessiond::turn::ids::ConsumerKind;
+use lttng_sessiond::turn::output::Listener;
 use lttng_sessiond::users;
-use lttng_sessiond::wait_shm::{SHM_DIRECTORY, WaitWord};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getgid, gethostname};
@@ -201,6 +202,7 @@ fn settings(
         application_timeout: options.app_socket_timeout,
         network_timeout: options.network_timeout,
         application_quota,
+        sources: Sources { uuid: random::uuid, clock_offset: clock::monotonic_offset },
         consumers: programs.iter().map(|(&kind, program)| (kind, program.command_socket.clone())).collect(),
     })
 }

@@ -9,6 +9,7 @@
 //! Integers are in the byte order of the machine, since both ends of a socket are on the same host; a relay
 //! daemon need not be, so that protocol is big-endian.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod client;
 pub mod codec;

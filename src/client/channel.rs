@@ -3,90 +3,106 @@
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `channel.c`.
 
-use lttng_protocol::client::{self, BufferType, ChannelOutput, ErrorCode, Overwrite};
+use lttng_protocol::client::ErrorCode;
 
-use crate::daemon::Daemon;
-use crate::model::session::channel_name;
-use crate::model::{Attributes, BufferingScheme, Channel, SessionId, UstDomain};
+use super::action::{ChannelName, EnableChannel};
+use super::desk::{Desk, Serving};
+use crate::model::wanted::channel_name;
+use crate::model::{Attributes, BufferingScheme, Channel, Domain, UstDomain};
+use crate::turn::ids::SessionId;
 
 /// Begins the names of channels that belong to agent domains.
 const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "lttng_python_channel"];
 /// Name of the channel that carries the metadata; users can't have one of that name.
 const METADATA: &str = "metadata";
 
-impl Daemon {
-    /// Creates a channel, or enables one that exists.
-    pub(super) fn enable_channel(
-        &mut self,
-        id: SessionId,
-        buffer_type: u32,
-        wanted: &client::Channel,
-    ) -> Result<(), ErrorCode> {
-        let page = self.settings.page_size;
-        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
-        check_name(&wanted.name)?;
-        let for_snapshots = session.is_snapshot();
-        let live = session.live_timer() > 0;
-        let ust = session.ust.get_or_insert_with(UstDomain::default);
-        match ust.find_mut(&wanted.name) {
-            Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
-            Some(channel) => {
-                channel.enabled = true;
-                return Ok(());
-            }
-            None => {}
-        }
-        if session.started {
-            return Err(ErrorCode::TraceAlreadyStarted);
-        }
-        ust.named_channel |= !wanted.name.is_empty();
-        if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
-            return Err(ErrorCode::AgentTracingDisabled);
-        }
-        let mut attributes = check(wanted, for_snapshots, page)?;
-        if live {
-            // Readers are served by the live timer.
-            attributes.switch_timer = 0;
-        }
-        fix_scheme(ust, scheme(buffer_type)?)?;
-        if wanted.name != METADATA {
-            add_channel(ust, &wanted.name, attributes);
-        }
-        Ok(())
-    }
+/// Creates a channel, or enables one that exists.
+pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Serving {
+    desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
+    enable_or_make(desk, id, wanted)?;
+    desk.changed(id)
+}
 
-    /// Disables a channel, which may be disabled already.
-    pub(super) fn disable_channel(&mut self, id: SessionId, name: &str) -> Result<(), ErrorCode> {
-        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
-        let channel = session.ust.as_mut().and_then(|ust| ust.find_mut(name));
-        channel.ok_or(ErrorCode::UstChanNotFound)?.enabled = false;
-        Ok(())
-    }
-
-    /// Makes sure that the channel for an event rule or context exists. Without `buffer_type`, a new one is of the
-    /// session's kind.
-    pub(super) fn need_channel(
-        &mut self,
-        id: SessionId,
-        buffer_type: Option<u32>,
-        name: &str,
-    ) -> Result<(), ErrorCode> {
-        let page = self.settings.page_size;
-        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
-        let for_snapshots = session.is_snapshot();
-        let ust = session.ust.get_or_insert_with(UstDomain::default);
-        if ust.find(name).is_some() {
+fn enable_or_make(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Result<(), ErrorCode> {
+    let page = desk.state.settings.page_size;
+    let session = desk.session_mut(id)?;
+    check_name(&wanted.name)?;
+    let for_snapshots = session.is_snapshot();
+    let live = session.live_timer() > 0;
+    let started = session.was_started();
+    let ust = session.wanted.ust.get_or_insert_with(UstDomain::default);
+    match ust.find_mut(&wanted.name) {
+        Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
+        Some(channel) => {
+            channel.enabled = true;
             return Ok(());
         }
-        check_name(name)?;
-        if session.started {
-            return Err(ErrorCode::TraceAlreadyStarted);
-        }
-        ust.named_channel |= !name.is_empty();
-        let scheme = buffer_type.map_or(Ok(ust.scheme), scheme)?;
-        fix_scheme(ust, scheme)?;
-        add_channel(ust, name, Attributes::default_for(scheme, for_snapshots, page));
-        Ok(())
+        None => {}
+    }
+    if started {
+        return Err(ErrorCode::TraceAlreadyStarted);
+    }
+    ust.named_channel |= !wanted.name.is_empty();
+    if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
+        return Err(ErrorCode::AgentTracingDisabled);
+    }
+    let mut attributes = check(&wanted, for_snapshots, page)?;
+    if live {
+        // Readers are served by the live timer.
+        attributes.switch_timer = 0;
+    }
+    fix_scheme(ust, wanted.scheme.ok_or(ErrorCode::BufferNotSupported)?)?;
+    if wanted.name != METADATA {
+        add(ust, &wanted.name, attributes);
+    }
+    Ok(())
+}
+
+/// Disables a channel, which may be disabled already.
+pub fn disable(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelName) -> Serving {
+    find(desk, id, &name)?.enabled = false;
+    desk.changed(id)
+}
+
+/// Makes sure that the channel for an event rule or context exists. Without a `scheme`, a new one is of the session's
+/// kind; an inner `None` is a kind that user space does not have.
+pub fn need(
+    desk: &mut Desk<'_>,
+    id: SessionId,
+    scheme: Option<Option<BufferingScheme>>,
+    name: &str,
+) -> Result<(), ErrorCode> {
+    let page = desk.state.settings.page_size;
+    let session = desk.session_mut(id)?;
+    let for_snapshots = session.is_snapshot();
+    let started = session.was_started();
+    let ust = session.wanted.ust.get_or_insert_with(UstDomain::default);
+    if ust.find(name).is_some() {
+        return Ok(());
+    }
+    check_name(name)?;
+    if started {
+        return Err(ErrorCode::TraceAlreadyStarted);
+    }
+    ust.named_channel |= !name.is_empty();
+    let scheme = scheme.map_or(Ok(ust.scheme), |scheme| scheme.ok_or(ErrorCode::BufferNotSupported))?;
+    fix_scheme(ust, scheme)?;
+    add(ust, name, Attributes::default_for(scheme, for_snapshots, page));
+    Ok(())
+}
+
+/// A channel by its name.
+pub fn find<'a>(desk: &'a mut Desk<'_>, id: SessionId, name: &str) -> Result<&'a mut Channel, ErrorCode> {
+    let ust: Option<&mut UstDomain> = desk.session_mut(id)?.wanted.ust.as_mut();
+    ust.and_then(|ust| ust.find_mut(name)).ok_or(ErrorCode::UstChanNotFound)
+}
+
+/// Takes back the channel that was made last.
+pub fn drop_last(desk: &mut Desk<'_>, id: SessionId) {
+    if let Ok(session) = desk.session_mut(id)
+        && let Some(ust) = &mut session.wanted.ust
+    {
+        ust.channels.pop();
     }
 }
 
@@ -98,19 +114,11 @@ fn check_name(name: &str) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-fn add_channel(ust: &mut UstDomain, name: &str, attributes: Attributes) {
+fn add(ust: &mut UstDomain, name: &str, attributes: Attributes) {
     let id = ust.next_channel();
     let name = channel_name(name).to_owned();
     let (contexts, rules) = (Vec::new(), Vec::new());
     ust.channels.push(Channel { id, name, enabled: true, attributes, contexts, rules });
-}
-
-fn scheme(buffer_type: u32) -> Result<BufferingScheme, ErrorCode> {
-    match BufferType::from_number(buffer_type) {
-        Some(BufferType::PerUid) => Ok(BufferingScheme::PerUser),
-        Some(BufferType::PerPid) => Ok(BufferingScheme::PerProcess),
-        Some(BufferType::Global) | None => Err(ErrorCode::BufferNotSupported),
-    }
 }
 
 /// The first channel decides who shares buffers in a session.
@@ -123,36 +131,23 @@ fn fix_scheme(ust: &mut UstDomain, scheme: BufferingScheme) -> Result<(), ErrorC
 }
 
 /// Channels of a session `for_snapshots` keep the newest data, and are never spliced, whatever the client says.
-fn check(wanted: &client::Channel, for_snapshots: bool, page: u64) -> Result<Attributes, ErrorCode> {
-    let overwrite = match wanted.overwrite {
-        Overwrite::SessionDefault => for_snapshots,
-        Overwrite::Discard => false,
-        Overwrite::Overwrite => true,
-    };
-    if overwrite && wanted.num_subbuf < 2 {
+fn check(wanted: &EnableChannel, for_snapshots: bool, page: u64) -> Result<Attributes, ErrorCode> {
+    let overwrite = wanted.overwrite.unwrap_or(for_snapshots);
+    let attributes = Attributes { overwrite, ..wanted.attributes.clone() };
+    if overwrite && attributes.num_subbuf < 2 {
         return Err(ErrorCode::Invalid);
     }
-    if !wanted.subbuf_size.is_power_of_two()
-        || wanted.subbuf_size < page
-        || !wanted.num_subbuf.is_power_of_two()
+    if !attributes.subbuf_size.is_power_of_two()
+        || attributes.subbuf_size < page
+        || !attributes.num_subbuf.is_power_of_two()
     {
         return Err(ErrorCode::Invalid);
     }
-    if wanted.output != ChannelOutput::Mmap && !for_snapshots {
+    if wanted.spliced && !for_snapshots {
         return Err(ErrorCode::NotSupported);
     }
-    if wanted.tracefile_size > 0 && wanted.tracefile_size < wanted.subbuf_size {
+    if attributes.tracefile_size > 0 && attributes.tracefile_size < attributes.subbuf_size {
         return Err(ErrorCode::Invalid);
     }
-    Ok(Attributes {
-        overwrite,
-        subbuf_size: wanted.subbuf_size,
-        num_subbuf: wanted.num_subbuf,
-        switch_timer: wanted.switch_timer,
-        read_timer: wanted.read_timer,
-        monitor_timer: wanted.monitor_timer,
-        tracefile_size: wanted.tracefile_size,
-        tracefile_count: wanted.tracefile_count,
-        blocking_timeout: wanted.blocking_timeout,
-    })
+    Ok(attributes)
 }

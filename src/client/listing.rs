@@ -1,76 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Listings that need nothing but the model.
+//! Listings of sessions and what is in them.
 
-use lttng_protocol::client::{
-    BufferType, Domain, DomainEntry, ErrorCode, Event, EventType, Instrumentation, KernelProbe,
-    Session as ListedSession,
-};
-use lttng_protocol::ust::command::LogLevel;
+use lttng_protocol::client::ErrorCode;
 
-use crate::daemon::Daemon;
-use crate::model::{BufferingScheme, EventRule, SessionId, UstDomain};
+use super::action::{ChannelName, Nothing};
+use super::desk::{Desk, Serving, answer, hold, task};
+use crate::model::Domain;
+use crate::operation::answer::{Answer, ListedSession};
+use crate::operation::list_applications::ListApplications;
+use crate::operation::list_channels::ListChannels;
+use crate::turn::ids::SessionId;
+use crate::ust::listing::ListingKind;
 
-impl Daemon {
-    /// The sessions that user `uid` may see, newest first.
-    pub(super) fn list_sessions(&self, uid: u32) -> Vec<u8> {
-        let visible =
-            self.model.iter().rev().filter(|session| !session.destroyed && session.accessible_to(uid));
-        let listed: Vec<ListedSession> = visible
-            .map(|session| ListedSession {
-                name: session.name.clone(),
-                path: session.output.listed(),
-                active: session.active,
-                snapshot_mode: session.is_snapshot(),
-                live_timer: session.live_timer(),
-                created: session.created.max(0).cast_unsigned(),
-            })
-            .collect();
-        ListedSession::encode_list(&listed)
-    }
+/// Lists the sessions that the client may see, newest first.
+pub fn sessions(desk: &mut Desk<'_>, _: Nothing) -> Serving {
+    let uid = desk.credentials.uid;
+    let all = desk.state.sessions.iter().rev();
+    let visible = all.filter(|session| !session.is_destroyed() && session.accessible_to(uid));
+    let listed = visible.map(|session| ListedSession {
+        name: session.wanted.name.clone(),
+        output: session.wanted.output.listed(),
+        active: session.is_active(),
+        snapshot: session.is_snapshot(),
+        live_timer: session.live_timer(),
+        created: session.wanted.created,
+        shm_path: session.wanted.shm_path.clone(),
+    });
+    answer(Answer::Sessions(listed.collect()))
+}
 
-    pub(super) fn list_domains(&self, id: SessionId) -> Vec<u8> {
-        let ust = self.model.get(id).and_then(|session| session.ust.as_ref());
-        let buffer_type = |ust: &UstDomain| match ust.scheme {
-            BufferingScheme::PerUser => BufferType::PerUid,
-            BufferingScheme::PerProcess => BufferType::PerPid,
-        };
-        let entry = ust.map(|ust| DomainEntry { domain: Domain::Ust, buffer_type: buffer_type(ust) });
-        DomainEntry::encode_list(entry.as_slice())
-    }
+/// Lists the domains in which a session has something.
+pub fn domains(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
+    let ust = desk.session(id)?.wanted.ust.as_ref();
+    answer(Answer::Domains(ust.map(|ust| (Domain::UserSpace, ust.scheme)).into_iter().collect()))
+}
 
-    pub(super) fn list_rotation_schedules(&self, id: SessionId) -> Vec<u8> {
-        let session = self.model.get(id);
-        session.map(|session| session.rotations.schedules).unwrap_or_default().encode()
-    }
-
-    /// The rules of a channel in order of creation. The channel must be named.
-    pub(super) fn list_event_rules(&self, id: SessionId, channel: &str) -> Result<Vec<Event>, ErrorCode> {
-        let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
-        let channel = session.channels().iter().find(|known| known.name == channel);
-        Ok(channel.ok_or(ErrorCode::UstChanNotFound)?.rules.iter().map(list_rule).collect())
+/// Lists the channels of a domain. There are none but in user space.
+pub fn channels(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
+    if desk.domain == Some(Domain::UserSpace) {
+        hold(id, ListChannels::new(id))
+    } else {
+        answer(Answer::Channels(Vec::new()))
     }
 }
 
-fn list_rule(rule: &EventRule) -> Event {
-    let (loglevel_type, loglevel) = match rule.loglevel {
-        LogLevel::All => (0, -1),
-        LogLevel::Range(level) => (1, level),
-        LogLevel::Single(level) => (2, level),
-    };
-    // Where it would be in a kernel was not kept.
-    let nowhere = || KernelProbe { address: 0, offset: 0, symbol: String::new() };
-    let instrumentation = match rule.kind {
-        EventType::Probe => Instrumentation::Probe(nowhere()),
-        EventType::Function | EventType::FunctionEntry => Instrumentation::Function(nowhere()),
-        _ => Instrumentation::Tracepoint,
-    };
-    Event {
-        instrumentation,
-        loglevel_type,
-        loglevel,
-        enabled: rule.enabled.into(),
-        exclusions: rule.exclusions.clone(),
-        filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
-        ..Event::tracepoint(&rule.name)
-    }
+/// Lists the rules of a channel in order of creation. The channel must be named.
+pub fn event_rules(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelName) -> Serving {
+    desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
+    let channel = desk.session(id)?.channels().iter().find(|known| known.name == name);
+    answer(Answer::EventRules(channel.ok_or(ErrorCode::UstChanNotFound)?.rules.clone()))
+}
+
+/// Lists the tracepoints of all applications.
+pub fn tracepoints(desk: &mut Desk<'_>, _: Nothing) -> Serving {
+    desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
+    task(ListApplications::new(ListingKind::Tracepoints))
+}
+
+/// Lists the fields of the tracepoints of all applications.
+pub fn tracepoint_fields(desk: &mut Desk<'_>, _: Nothing) -> Serving {
+    desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
+    task(ListApplications::new(ListingKind::Fields))
 }

@@ -1,83 +1,63 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! When a session may rotate or be cleared, and when it rotates by itself.
+//! Commands about rotations: rotating a session, asking how that goes, and when it happens by itself.
 //!
-//! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `clear.c`.
+//! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c`.
 
-use lttng_protocol::client::{ErrorCode, ScheduleKind, SessionKind};
+use lttng_protocol::client::ErrorCode;
 
-use crate::daemon::Daemon;
-use crate::model::{Session, SessionId};
+use super::action::{Nothing, RotationInfo, ScheduleKind, SetSchedule};
+use super::desk::{DONE, Desk, Serving, answer, hold, task};
+use crate::operation::answer::{Answer, Failure};
+use crate::operation::rotate::{Rotate, RotationQuery, can_rotate};
+use crate::turn::ids::SessionId;
 
-impl Daemon {
-    /// Whether a session can be rotated now.
-    pub(crate) fn check_rotation(&self, id: SessionId) -> Result<(), ErrorCode> {
-        let session = self.model.get(id).ok_or(ErrorCode::SessNotFound)?;
-        let rotations = &session.rotations;
-        if !session.started {
-            Err(ErrorCode::StartSessionOnce)
-        } else if !can_rotate(session) {
-            Err(ErrorCode::RotationNotAvailable)
-        } else if self.relay_of(id).is_some_and(|(_, relay)| !relay.has_chunks()) {
-            Err(ErrorCode::RotationNotAvailableRelay)
-        } else if rotations.leaving.is_some() {
-            Err(ErrorCode::RotationPending)
-        } else if !session.active && rotations.rotated_after_stop {
-            Err(ErrorCode::RotationMultipleAfterStop)
-        } else if !session.active && rotations.cleared_after_stop {
-            Err(ErrorCode::RotationAfterStopClear)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Whether the relay daemon of a session, if it has one, lets it be cleared.
-    pub(super) fn may_clear(&self, id: SessionId) -> bool {
-        let started = self.model.get(id).is_some_and(|session| session.started);
-        !started || self.relay_of(id).is_none_or(|(_, relay)| relay.clear_allowed())
-    }
-
-    /// Sets or removes a schedule.
-    pub(super) fn set_rotation_schedule(
-        &mut self,
-        id: SessionId,
-        kind: u8,
-        set: bool,
-        value: u64,
-    ) -> Result<(), ErrorCode> {
-        let session = self.model.get_mut(id).ok_or(ErrorCode::SessNotFound)?;
-        if !can_rotate(session) {
-            return Err(ErrorCode::RotationNotAvailable);
-        }
-        let kind = ScheduleKind::from_number(kind).ok_or(ErrorCode::Invalid)?;
-        let too_long = kind == ScheduleKind::Periodic && value >= u64::from(u32::MAX);
-        if too_long || value == u64::MAX {
-            return Err(ErrorCode::Invalid);
-        }
-        let active = session.active;
-        let rotations = &mut session.rotations;
-        let schedule = match kind {
-            ScheduleKind::Size => &mut rotations.schedules.size,
-            ScheduleKind::Periodic => &mut rotations.schedules.periodic,
-        };
-        if set && schedule.is_some() {
-            return Err(ErrorCode::RotationScheduleSet);
-        }
-        if !set && *schedule != Some(value) {
-            return Err(ErrorCode::RotationScheduleNotSet);
-        }
-        // A schedule of 0 is accepted and is none.
-        *schedule = Some(value).filter(|&value| set && value > 0);
-        match kind {
-            // Counted from the beginning of the session, as there.
-            ScheduleKind::Size => rotations.rotate_at = value,
-            ScheduleKind::Periodic if set && active => self.begin_rotation_timer(id),
-            ScheduleKind::Periodic if !set => self.end_rotation_timer(id),
-            ScheduleKind::Periodic => {}
-        }
-        Ok(())
-    }
+/// Rotates a session.
+pub fn rotate(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
+    Rotate::check(desk.state, id)?;
+    hold(id, Rotate::new(id))
 }
 
-fn can_rotate(session: &Session) -> bool {
-    session.has_output() && !matches!(session.kind, SessionKind::Live { .. })
+/// Tells how a rotation went.
+pub fn info(_: &mut Desk<'_>, id: SessionId, RotationInfo(chunk): RotationInfo) -> Serving {
+    task(RotationQuery::new(id, chunk))
+}
+
+/// Lists when a session rotates by itself.
+pub fn list_schedules(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
+    answer(Answer::Schedules(desk.session(id)?.wanted.schedules))
+}
+
+/// Sets or removes a schedule.
+pub fn set_schedule(desk: &mut Desk<'_>, id: SessionId, wanted: SetSchedule) -> Serving {
+    let SetSchedule { kind, set, value } = wanted;
+    let session = desk.session_mut(id)?;
+    if !can_rotate(session) {
+        return Err(Failure::CanNotRotate.into());
+    }
+    let kind = kind.ok_or(ErrorCode::Invalid)?;
+    let too_long = kind == ScheduleKind::Periodic && value >= u64::from(u32::MAX);
+    if too_long || value == u64::MAX {
+        return Err(ErrorCode::Invalid.into());
+    }
+    let active = session.is_active();
+    let schedule = match kind {
+        ScheduleKind::Size => &mut session.wanted.schedules.size,
+        ScheduleKind::Periodic => &mut session.wanted.schedules.periodic,
+    };
+    if set && schedule.is_some() {
+        return Err(ErrorCode::RotationScheduleSet.into());
+    }
+    if !set && *schedule != Some(value) {
+        return Err(ErrorCode::RotationScheduleNotSet.into());
+    }
+    // A schedule of 0 is accepted and is none.
+    *schedule = Some(value).filter(|&value| set && value > 0);
+    match kind {
+        // Counted from the beginning of the session, as in the original.
+        ScheduleKind::Size => session.recording.rotate_at(value),
+        ScheduleKind::Periodic if set && active => desk.state.begin_rotation_timer(id),
+        ScheduleKind::Periodic if !set => desk.state.end_rotation_timer(id),
+        ScheduleKind::Periodic => {}
+    }
+    DONE
 }

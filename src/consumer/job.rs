@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use lttng_protocol::consumer::{ChannelStatus, UstRequest};
 
-use crate::output::SharedFd;
+use crate::turn::output::SharedFd;
 
 /// Largest channel object taken from a consumer daemon: applications refuse larger ones.
 const MAX_CHANNEL_OBJECT: u64 = 1 << 20;

@@ -7,7 +7,8 @@
 use lttng_protocol::consumer::{MetadataRequest, Status, UstRequest};
 
 use super::Broken;
-use crate::output::{ConnId, Outputs};
+use crate::turn::ids::ConnId;
+use crate::turn::output::Outputs;
 
 #[derive(Debug)]
 enum Phase {

@@ -10,6 +10,8 @@
 
 pub mod job;
 pub mod metadata;
+pub mod purpose;
+pub mod verb;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -22,8 +24,9 @@ use job::{Answer, Step};
 pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
 use metadata::MetadataTalk;
 
-use crate::output::{ConnId, ConsumerKind, Output, Outputs, SharedFd};
 use crate::sys::clock::after;
+use crate::turn::ids::{ConnId, ConsumerKind};
+use crate::turn::output::{Output, Outputs, SharedFd};
 
 /// How long a consumer daemon may take from its start until it has connected.
 const START_TIMEOUT: Duration = Duration::from_secs(10);

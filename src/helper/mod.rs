@@ -10,7 +10,9 @@
 //! socket, one message for each request and response; it must never wait here.
 
 mod chunk;
+pub mod link;
 mod metadata;
+pub mod names;
 pub mod request;
 mod shared_memory;
 mod worker;
@@ -29,8 +31,8 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir};
 
-pub use request::{FileStart, MAX_MESSAGE, Malformed, Operation, Request, Response};
-pub use worker::Accounts;
+pub use request::{FileStart, MAX_MESSAGE, Malformed, PathJob, Request, Response};
+pub use worker::AccountFiles;
 
 use crate::sys::fork::{Fork, close_all_but, exit_now, fork, ignore_termination};
 
@@ -58,14 +60,14 @@ pub struct Helper {
 /// # Errors
 /// What the system says about a socket pair and a fork.
 pub fn start() -> io::Result<Helper> {
-    start_with(Accounts::system())
+    start_with(AccountFiles::system())
 }
 
 /// [`start`] with other files of users and groups.
 ///
 /// # Errors
 /// See [`start`].
-pub fn start_with(accounts: Accounts) -> io::Result<Helper> {
+pub fn start_with(accounts: AccountFiles) -> io::Result<Helper> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
@@ -81,7 +83,7 @@ pub fn start_with(accounts: Accounts) -> io::Result<Helper> {
 }
 
 /// The helper's life.
-fn serve(socket: OwnedFd, accounts: &Accounts) -> io::Result<()> {
+fn serve(socket: OwnedFd, accounts: &AccountFiles) -> io::Result<()> {
     nix::sys::prctl::set_name(PROCESS_NAME)?;
     ignore_termination()?;
     // Not to keep the folder busy in which the daemon was started.
@@ -106,7 +108,7 @@ struct Running {
 struct Zygote<'a> {
     socket: OwnedFd,
     children: SignalFd,
-    accounts: &'a Accounts,
+    accounts: &'a AccountFiles,
     running: HashMap<Pid, Running>,
 }
 

@@ -24,12 +24,12 @@ pub struct Request {
     /// That user's primary group. A daemon that is not root keeps its own.
     pub gid: u32,
     /// What to do.
-    pub operation: Operation,
+    pub job: PathJob,
 }
 
 /// What the helper can do. All paths are absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Operation {
+pub enum PathJob {
     /// Makes a folder and the missing ones above it, each with exactly `mode`. A folder that exists is
     /// success and left as it is; a path with `..` in it is refused with EINVAL.
     MakeDirectories {
@@ -113,7 +113,7 @@ pub enum Operation {
     },
 }
 
-/// How [`Operation::AppendFile`] begins.
+/// How [`PathJob::AppendFile`] begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileStart {
     /// The file is made; it must not exist.
@@ -124,25 +124,25 @@ pub enum FileStart {
     Continue,
 }
 
-impl Operation {
+impl PathJob {
     /// The path or name it is about.
     pub fn path(&self) -> &Path {
         match self {
-            Operation::MakeDirectories { path, .. }
-            | Operation::OpenDirectory { path }
-            | Operation::AwaitMetadata { path, .. }
-            | Operation::AppendFile { path, .. }
-            | Operation::RemoveSharedMemory { path, .. }
-            | Operation::MoveChunk { path, .. }
-            | Operation::RemoveChunk { path, .. }
-            | Operation::MakeAndOpenDirectory { path, .. } => path,
-            Operation::LookUp { name, .. } => Path::new(name),
+            PathJob::MakeDirectories { path, .. }
+            | PathJob::OpenDirectory { path }
+            | PathJob::AwaitMetadata { path, .. }
+            | PathJob::AppendFile { path, .. }
+            | PathJob::RemoveSharedMemory { path, .. }
+            | PathJob::MoveChunk { path, .. }
+            | PathJob::RemoveChunk { path, .. }
+            | PathJob::MakeAndOpenDirectory { path, .. } => path,
+            PathJob::LookUp { name, .. } => Path::new(name),
         }
     }
 
     /// Whether the response carries a descriptor when all went well.
     pub fn opens(&self) -> bool {
-        matches!(self, Operation::OpenDirectory { .. } | Operation::MakeAndOpenDirectory { .. })
+        matches!(self, PathJob::OpenDirectory { .. } | PathJob::MakeAndOpenDirectory { .. })
     }
 }
 
@@ -244,12 +244,7 @@ mod tests {
 
     fn request(path: &[u8]) -> Request {
         let path = OsString::from_vec(path.to_vec()).into();
-        Request {
-            id: u64::MAX,
-            uid: 1000,
-            gid: 7,
-            operation: Operation::MakeAndOpenDirectory { path, mode: 0o770 },
-        }
+        Request { id: u64::MAX, uid: 1000, gid: 7, job: PathJob::MakeAndOpenDirectory { path, mode: 0o770 } }
     }
 
     #[test]

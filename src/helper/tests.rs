@@ -32,7 +32,7 @@ impl Setting {
         let (passwd, group) = (folder.join("passwd"), folder.join("group"));
         fs::write(&passwd, format!("root:x:0:0::/root:\nalice:x:{ALICE}:{ALICES}::/home/alice:\n")).unwrap();
         fs::write(&group, format!("root:x:0:\nproject:x:{PROJECT}:bob,alice\n")).unwrap();
-        let helper = start_with(Accounts { passwd, group }).unwrap();
+        let helper = start_with(AccountFiles { passwd, group }).unwrap();
         Setting { folder, helper: Some(helper) }
     }
 
@@ -40,8 +40,8 @@ impl Setting {
         self.helper.as_ref().unwrap()
     }
 
-    fn send(&self, id: u64, (uid, gid): (u32, u32), operation: Operation) {
-        let message = Request { id, uid, gid, operation }.encode();
+    fn send(&self, id: u64, (uid, gid): (u32, u32), job: PathJob) {
+        let message = Request { id, uid, gid, job }.encode();
         let socket = &self.helper().socket;
         loop {
             match socket::send(socket.as_fd(), &[IoSlice::new(&message)], &[]) {
@@ -61,15 +61,15 @@ impl Setting {
     }
 
     /// One operation from request to response; the error number and the descriptor.
-    fn run(&self, who: (u32, u32), operation: Operation) -> (Option<i32>, Option<File>) {
-        self.send(9, who, operation);
+    fn run(&self, who: (u32, u32), job: PathJob) -> (Option<i32>, Option<File>) {
+        self.send(9, who, job);
         let (response, opened) = self.receive();
         assert_eq!(response.id, 9);
         (response.error, opened)
     }
 
     fn make(&self, who: (u32, u32), path: &Path, mode: u32) -> Option<i32> {
-        self.run(who, Operation::MakeDirectories { path: path.into(), mode }).0
+        self.run(who, PathJob::MakeDirectories { path: path.into(), mode }).0
     }
 
     /// A folder that belongs to a user.
@@ -178,9 +178,9 @@ fn folders_are_opened() {
     let setting = Setting::new("open");
     let me = myself();
     let path = setting.folder.join("made/and/opened");
-    let opens = |path: &Path| setting.run(me, Operation::OpenDirectory { path: path.into() });
+    let opens = |path: &Path| setting.run(me, PathJob::OpenDirectory { path: path.into() });
     assert_eq!(opens(&path).0, Some(libc::ENOENT));
-    let (error, made) = setting.run(me, Operation::MakeAndOpenDirectory { path: path.clone(), mode: 0o770 });
+    let (error, made) = setting.run(me, PathJob::MakeAndOpenDirectory { path: path.clone(), mode: 0o770 });
     assert_eq!(error, None);
     let (error, again) = opens(&path);
     assert_eq!(error, None);
@@ -203,7 +203,7 @@ fn root_works_as_the_user() {
     let alice = (ALICE, ALICES);
     let home = setting.home("home", ALICE, ALICES, 0o700);
     let (error, opened) =
-        setting.run(alice, Operation::MakeAndOpenDirectory { path: home.join("traces/one"), mode: 0o770 });
+        setting.run(alice, PathJob::MakeAndOpenDirectory { path: home.join("traces/one"), mode: 0o770 });
     assert_eq!(error, None);
     assert!(opened.is_some());
     assert_eq!(seen(&home.join("traces")), (ALICE, ALICES, 0o770));
@@ -212,7 +212,7 @@ fn root_works_as_the_user() {
     let barred = setting.home("barred", 0, 0, 0o770);
     assert_eq!(setting.make(alice, &barred.join("x"), 0o770), Some(libc::EACCES));
     assert_eq!(setting.make(alice, &setting.folder.join("x/y"), 0o770), Some(libc::EACCES));
-    let opened = setting.run(alice, Operation::OpenDirectory { path: barred.clone() });
+    let opened = setting.run(alice, PathJob::OpenDirectory { path: barred.clone() });
     assert_eq!(opened.0, Some(libc::EACCES));
     // What a group that the group file names for the user may, and another user may not.
     let shared = setting.home("shared", 0, PROJECT, 0o770);
@@ -270,7 +270,7 @@ fn many_operations_at_once() {
     for id in 0..100 {
         // Half of them want the same folder.
         let path = setting.folder.join(if id % 2 == 0 { "same/a/b".to_owned() } else { format!("own/{id}") });
-        setting.send(id, me, Operation::MakeAndOpenDirectory { path, mode: 0o770 });
+        setting.send(id, me, PathJob::MakeAndOpenDirectory { path, mode: 0o770 });
     }
     let mut answers = HashMap::new();
     for _ in 0..100 {
@@ -293,7 +293,7 @@ fn children_that_are_killed_or_too_many() {
     // than one user may have are refused by the helper, which then waits as well.
     let mut sent = 0;
     let stuck = loop {
-        setting.send(sent, me, Operation::MakeDirectories { path: setting.folder.clone(), mode: 0o770 });
+        setting.send(sent, me, PathJob::MakeDirectories { path: setting.folder.clone(), mode: 0o770 });
         sent += 1;
         sleep(Duration::from_millis(1));
         let waiting = children(helper);

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
 
-use super::request::{FileStart, Operation, Request, Response};
+use super::request::{FileStart, PathJob, Request, Response};
 use super::shared_memory;
 use super::{chunk, metadata};
 use crate::sys::socket;
@@ -22,17 +22,17 @@ use crate::users;
 
 /// Where users and groups are looked up.
 #[derive(Debug, Clone)]
-pub struct Accounts {
+pub struct AccountFiles {
     /// The passwd file.
     pub passwd: PathBuf,
     /// The group file.
     pub group: PathBuf,
 }
 
-impl Accounts {
+impl AccountFiles {
     /// The system's.
-    pub fn system() -> Accounts {
-        Accounts { passwd: users::PASSWD.into(), group: users::GROUP.into() }
+    pub fn system() -> AccountFiles {
+        AccountFiles { passwd: users::PASSWD.into(), group: users::GROUP.into() }
     }
 }
 
@@ -40,8 +40,8 @@ impl Accounts {
 ///
 /// # Errors
 /// The response could not be sent.
-pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &Accounts) -> io::Result<()> {
-    let done = take_identity(request.uid, request.gid, accounts).and_then(|()| perform(&request.operation));
+pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &AccountFiles) -> io::Result<()> {
+    let done = take_identity(request.uid, request.gid, accounts).and_then(|()| perform(&request.job));
     match done {
         Ok(found) => respond(to, request.id, Ok(&found)),
         Err(error) => respond(to, request.id, Err(error.raw_os_error().unwrap_or(libc::EIO))),
@@ -70,7 +70,7 @@ pub fn respond(to: BorrowedFd<'_>, id: u64, result: Result<&Found, i32>) -> io::
 
 /// Becomes the user for good: supplementary groups, group, user, in this order, since the last takes the
 /// right to do the others. A helper that is not root can only be itself.
-fn take_identity(uid: u32, gid: u32, accounts: &Accounts) -> io::Result<()> {
+fn take_identity(uid: u32, gid: u32, accounts: &AccountFiles) -> io::Result<()> {
     let refused = || io::Error::from_raw_os_error(libc::EPERM);
     let (own_uid, own_gid) = (geteuid().as_raw(), getegid().as_raw());
     // -1 means "leave as it is" to the system calls.
@@ -112,26 +112,26 @@ pub enum Found {
     Address(String),
 }
 
-fn perform(operation: &Operation) -> io::Result<Found> {
-    match operation {
-        Operation::LookUp { name, ipv6 } => look_up(name, *ipv6).map(Found::Address),
-        Operation::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| Found::Nothing),
-        Operation::OpenDirectory { path } => open_directory(path).map(Found::Folder),
-        Operation::AppendFile { path, start, bytes } => append(path, *start, bytes).map(|()| Found::Nothing),
-        Operation::RemoveSharedMemory { root, path } => {
+fn perform(job: &PathJob) -> io::Result<Found> {
+    match job {
+        PathJob::LookUp { name, ipv6 } => look_up(name, *ipv6).map(Found::Address),
+        PathJob::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| Found::Nothing),
+        PathJob::OpenDirectory { path } => open_directory(path).map(Found::Folder),
+        PathJob::AppendFile { path, start, bytes } => append(path, *start, bytes).map(|()| Found::Nothing),
+        PathJob::RemoveSharedMemory { root, path } => {
             shared_memory::remove(root, path).map(|()| Found::Nothing)
         }
-        Operation::AwaitMetadata { path, length, limit } => {
+        PathJob::AwaitMetadata { path, length, limit } => {
             metadata::wait_for(path, *length, Duration::from_millis(*limit)).map(|()| Found::Nothing)
         }
-        Operation::MoveChunk { path, to, whole, mode } => {
+        PathJob::MoveChunk { path, to, whole, mode } => {
             // A whole folder takes the place of one that must not be there, its parts go into one that must.
             let folder = if *whole { to.parent().unwrap_or(to) } else { to };
             make_directories(folder, *mode)?;
             chunk::shift(path, to, *whole).map(|()| Found::Nothing)
         }
-        Operation::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| Found::Nothing),
-        Operation::MakeAndOpenDirectory { path, mode } => {
+        PathJob::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| Found::Nothing),
+        PathJob::MakeAndOpenDirectory { path, mode } => {
             make_directories(path, *mode)?;
             open_directory(path).map(Found::Folder)
         }

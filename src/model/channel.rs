@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Channels: where the events of a session go, and with which buffers.
 
-use lttng_protocol::ust::command::Context;
+use serde::{Deserialize, Serialize};
 
-use super::BufferingScheme;
-use super::rule::{EventRule, RuleId};
+use super::context::Context;
+use super::rule::EventRule;
+use crate::turn::ids::{ChannelId, RuleId};
 
-/// Number of a channel in its session, in order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ChannelId(pub u64);
+/// Who shares buffers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BufferingScheme {
+    /// The applications of one user.
+    #[default]
+    PerUser,
+    /// Nobody: each application has its own.
+    PerProcess,
+}
 
 /// Buffer settings of a user space channel. Output is always by mmap.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Overwrite the oldest sub-buffer when full (flight recorder), rather than discard new events.
     pub overwrite: bool,
@@ -56,7 +63,7 @@ impl Attributes {
 }
 
 /// One user space channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Channel {
     /// Its number in the session.
     pub id: ChannelId,

@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Event rules: which instrumentation points of an application a channel records.
 
-use lttng_protocol::client::EventType;
-use lttng_protocol::ust::command::LogLevel;
-
-/// Number of an event rule in its channel, in order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RuleId(pub u32);
+use crate::turn::ids::RuleId;
+use serde::{Deserialize, Serialize};
 
 /// A filter as the client compiled it. The daemon stores both forms and understands neither.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// The expression as the user wrote it, for listings.
     pub expression: String,
@@ -21,17 +17,41 @@ pub struct Filter {
     pub seqnum: u64,
 }
 
+/// What kind of instrumentation a rule was called. In applications there are tracepoints only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RuleKind {
+    /// Tracepoints.
+    Tracepoint,
+    /// A kernel probe.
+    Probe,
+    /// Entry and return of a kernel function.
+    Function,
+    /// Entry of a kernel function.
+    FunctionEntry,
+}
+
+/// Which log levels a rule is about. The lower a level, the more severe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LogLevels {
+    /// All.
+    All,
+    /// This one and everything more severe.
+    AtLeast(i32),
+    /// This one only.
+    Exactly(i32),
+}
+
 /// One event rule of a user space channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRule {
     /// Its number in the channel.
     pub id: RuleId,
     /// Name or star pattern, normalised.
     pub name: String,
     /// What kind it was called; applications have tracepoints only.
-    pub kind: EventType,
+    pub kind: RuleKind,
     /// Log level condition.
-    pub loglevel: LogLevel,
+    pub levels: LogLevels,
     /// Filter, if the user gave one.
     pub filter: Option<Filter>,
     /// Patterns of names that are left out, normalised, in the order given.
@@ -50,7 +70,7 @@ impl EventRule {
         mine.sort_unstable();
         theirs.sort_unstable();
         self.name == other.name
-            && self.loglevel == other.loglevel
+            && self.levels == other.levels
             && self.filter.as_ref().map(|filter| &filter.bytecode)
                 == other.filter.as_ref().map(|filter| &filter.bytecode)
             && mine == theirs
@@ -95,14 +115,14 @@ mod tests {
         let rule = |exclusions: &[&str]| EventRule {
             id: RuleId(0),
             name: "p:*".into(),
-            kind: EventType::Tracepoint,
-            loglevel: LogLevel::All,
+            kind: RuleKind::Tracepoint,
+            levels: LogLevels::All,
             filter: None,
             exclusions: exclusions.iter().map(|&name| name.to_owned()).collect(),
             enabled: true,
         };
         assert!(rule(&["a", "b"]).same_identity(&rule(&["b", "a"])));
         assert!(!rule(&["a"]).same_identity(&rule(&["b"])));
-        assert!(!rule(&[]).same_identity(&EventRule { loglevel: LogLevel::Range(3), ..rule(&[]) }));
+        assert!(!rule(&[]).same_identity(&EventRule { levels: LogLevels::AtLeast(3), ..rule(&[]) }));
     }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Where snapshots go, and how much of the buffers fits into one.
 
-use lttng_protocol::client::Output;
+use serde::{Deserialize, Serialize};
+
+use super::output::Output;
 
 /// An output for snapshots.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotOutput {
     /// Its number in the session, from 1; 0 for one that is used once.
     pub id: u32,

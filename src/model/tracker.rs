@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Trackers: which processes a session follows.
 
-use lttng_protocol::client::TrackerValue;
+use serde::{Deserialize, Serialize};
+
+/// A value of a process attribute, as users give it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Value {
+    /// Process id.
+    Pid(i64),
+    /// User id.
+    Uid(u64),
+    /// User name.
+    UserName(String),
+    /// Group id.
+    Gid(u64),
+    /// Group name.
+    GroupName(String),
+}
 
 /// Which values of a process attribute are followed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Policy {
     /// All.
     #[default]
@@ -16,16 +31,16 @@ pub enum Policy {
 }
 
 /// A value in an inclusion set: as the user gave it, and the number that it stood for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Included {
     /// As given, for listings.
-    pub value: TrackerValue,
+    pub value: Value,
     /// Process, user or group id.
     pub id: u32,
 }
 
 /// The tracker of one process attribute.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tracker {
     policy: Policy,
     included: Vec<Included>,
@@ -60,7 +75,7 @@ impl Tracker {
     }
 
     /// Removes a value given in the same way. False if it is not in the set.
-    pub fn remove(&mut self, value: &TrackerValue) -> bool {
+    pub fn remove(&mut self, value: &Value) -> bool {
         let before = self.included.len();
         self.included.retain(|known| known.value != *value);
         self.included.len() < before
@@ -77,7 +92,7 @@ impl Tracker {
 }
 
 /// The trackers of the user space domain. A process is followed if all three follow it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trackers {
     /// By process id.
     pub pid: Tracker,
@@ -97,7 +112,7 @@ mod tests {
         assert!(tracker.follows(5));
         tracker.set_policy(Policy::IncludeSet);
         assert!(!tracker.follows(5));
-        assert!(tracker.add(Included { value: TrackerValue::Pid(5), id: 5 }));
+        assert!(tracker.add(Included { value: Value::Pid(5), id: 5 }));
         tracker.set_policy(Policy::IncludeSet);
         assert!(tracker.follows(5));
         tracker.set_policy(Policy::ExcludeAll);
@@ -109,10 +124,10 @@ mod tests {
     fn a_name_and_its_number_are_the_same_value_but_are_removed_as_given() {
         let mut tracker = Tracker::default();
         tracker.set_policy(Policy::IncludeSet);
-        let root = TrackerValue::UserName("root".into());
+        let root = Value::UserName("root".into());
         assert!(tracker.add(Included { value: root.clone(), id: 0 }));
-        assert!(!tracker.add(Included { value: TrackerValue::Uid(0), id: 0 }));
-        assert!(!tracker.remove(&TrackerValue::Uid(0)));
+        assert!(!tracker.add(Included { value: Value::Uid(0), id: 0 }));
+        assert!(!tracker.remove(&Value::Uid(0)));
         assert!(tracker.remove(&root) && !tracker.follows(0));
     }
 }

@@ -2,21 +2,24 @@
 //! What becomes of a trace chunk that a session has left: its data reaches its files, then they are archived, or
 //! removed.
 //!
-//! It goes on by itself; the session can be used meanwhile. Its end can be seen in the session's rotations, and only
+//! It goes on by itself; the session can be used meanwhile. Its end can be seen in the session's recording, and only
 //! once the files are where they belong.
 
 use std::path::PathBuf;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use lttng_protocol::client::{ErrorCode, RotationState};
-use lttng_protocol::consumer::{Status, TraceChunkExists, UstRequest};
+use lttng_protocol::consumer::{Status, TraceChunkExists};
 
-use super::rotation::Leave;
-use super::{Context, Jobs, Progress};
-use crate::daemon::FOLDER_MODE;
-use crate::helper::Operation as PathOperation;
-use crate::model::{Archived, Chunk, SessionId};
+use super::answer::{Answer, Failure};
+use super::cx::{Answers, Cx};
+use super::task::Task;
+use crate::consumer::verb::SessionVerb;
+use crate::helper::PathJob;
+use crate::model::{Archived, Chunk, RotationState};
+use crate::state::FOLDER_MODE;
 use crate::sys::clock;
+use crate::turn::ids::SessionId;
 
 /// Pause before the consumer daemons are asked for the first time again whether they still write.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -26,6 +29,17 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// How long a relay daemon is waited for, once the consumer daemons have sent it everything, by who can't be sure that
 /// it ends: one of 2.13 that has another live session says for ever that a chunk of this one is in use.
 const RELAY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What becomes of the chunk that is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// It is moved to the archives.
+    Archive,
+    /// It stays where it is.
+    Keep,
+    /// Its files are removed.
+    Delete,
+}
 
 /// Seeing a chunk to its end.
 #[derive(Debug)]
@@ -41,7 +55,7 @@ pub struct Archive {
     phase: Phase,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Phase {
     Ask {
         pause: Duration,
@@ -61,6 +75,13 @@ enum Phase {
     Replace,
 }
 
+impl Task for Archive {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let state = ready!(self.go(cx))?;
+        Poll::Ready(self.end(cx, state))
+    }
+}
+
 impl Archive {
     /// `closed` is when it was closed, `remote_path` where a relay daemon has it.
     pub fn new(session: SessionId, chunk: Chunk, leave: Leave, closed: i64, remote_path: String) -> Self {
@@ -68,75 +89,86 @@ impl Archive {
         Archive { session, chunk, leave, closed, remote_path, relay_until: None, phase }
     }
 
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+    /// Goes on; in the end, how it went.
+    fn go(&mut self, cx: &mut Cx<'_>) -> Poll<Result<RotationState, Failure>> {
+        let done = |well| Poll::Ready(Ok(if well { RotationState::Completed } else { RotationState::Error }));
         loop {
-            let next = match self.phase {
+            self.phase = match self.phase {
                 Phase::Ask { pause } => {
-                    context.renew();
-                    let relayd_id =
-                        context.daemon.model.get(self.session).and_then(|session| session.relayd_id);
-                    let (session_id, chunk_id) = (self.session.0, self.chunk.id);
-                    let request = TraceChunkExists { relayd_id, session_id, chunk_id };
-                    context.demand_of_consumers(&UstRequest::TraceChunkExists(request));
+                    cx.renew();
+                    let request = TraceChunkExists {
+                        relayd_id: cx.session(self.session)?.recording.relay.map(|relay| relay.0),
+                        session_id: self.session.0,
+                        chunk_id: self.chunk.id,
+                    };
+                    cx.demand_of_consumers(&SessionVerb::ChunkExists(request));
                     Phase::Asked { pause }
                 }
-                Phase::Asked { pause } => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    None => return self.end(context, RotationState::Error),
-                    Some(jobs) if jobs.lost => return self.end(context, RotationState::Error),
-                    Some(jobs)
-                        if jobs.failures.iter().all(|&status| status == Status::UNKNOWN_TRACE_CHUNK.0) =>
-                    {
-                        match self.folders(context) {
+                Phase::Asked { pause } => {
+                    let answers = ready!(cx.answers());
+                    if answers.late || answers.lost {
+                        return done(false);
+                    }
+                    if answers.all_well_but_for(Status::UNKNOWN_TRACE_CHUNK) {
+                        match self.folders(cx)? {
                             Some(phase) => phase,
-                            None => return self.end(context, RotationState::Completed),
+                            None => return done(true),
+                        }
+                    } else {
+                        match self.state(cx, &answers) {
+                            RotationState::Ongoing => {
+                                Phase::Wait { pause, until: cx.look_again_after(pause) }
+                            }
+                            state => return Poll::Ready(Ok(state)),
                         }
                     }
-                    Some(jobs) => match self.state(context, &jobs) {
-                        RotationState::Ongoing => {
-                            Phase::Wait { pause, until: context.look_again_after(pause) }
-                        }
-                        state => return self.end(context, state),
-                    },
-                },
-                Phase::Wait { until, .. } if context.daemon.now < until => return Progress::Pending,
-                Phase::Wait { pause, .. } => Phase::Ask { pause: pause.saturating_mul(2).min(LONGEST_PAUSE) },
-                Phase::Folders => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if !jobs.failed() && self.makes_room(context) => Phase::Settle,
-                    jobs => return self.folders_done(context, jobs.is_some_and(|jobs| !jobs.failed())),
-                },
-                Phase::Settle if self.is_unsettled(context) && !context.expired() => {
-                    return Progress::Pending;
                 }
-                Phase::Settle => self.replace(context),
-                Phase::Replace => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    jobs => {
-                        let done = jobs.is_some_and(|jobs| !jobs.failed());
-                        self.replaced(context, done);
-                        return self.folders_done(context, done);
+                Phase::Wait { until, .. } if cx.now() < until => return Poll::Pending,
+                Phase::Wait { pause, .. } => Phase::Ask { pause: pause.saturating_mul(2).min(LONGEST_PAUSE) },
+                Phase::Folders => {
+                    let well = ready!(cx.answers()).all_well();
+                    if !well {
+                        log::error!("The trace chunk in {} could not be moved or removed", self.chunk.folder);
                     }
-                },
+                    if !well || !self.makes_room(cx)? {
+                        return done(well);
+                    }
+                    Phase::Settle
+                }
+                Phase::Settle => {
+                    // While its folder is moved, nothing may be made in it.
+                    cx.record(self.session)?.begin_change();
+                    if cx.is_making_buffers(self.session) && !cx.expired() {
+                        return Poll::Pending;
+                    }
+                    self.replace(cx)?
+                }
+                Phase::Replace => {
+                    let well = ready!(cx.answers()).all_well();
+                    self.replaced(cx, well)?;
+                    if !well {
+                        log::error!("The trace chunk in {} could not be moved or removed", self.chunk.folder);
+                    }
+                    return done(well);
+                }
             };
-            self.phase = next;
         }
     }
 
     /// How far a chunk is that not everybody has left.
-    fn state(&mut self, context: &Context<'_>, jobs: &Jobs) -> RotationState {
-        let any = |status: Status| jobs.failures.contains(&status.0);
-        if any(Status::CHUNK_EXISTS_LOCAL) {
+    fn state(&mut self, cx: &Cx<'_>, answers: &Answers) -> RotationState {
+        if answers.contains(Status::CHUNK_EXISTS_LOCAL) {
             return RotationState::Ongoing;
         }
-        if !any(Status::CHUNK_EXISTS_REMOTE) {
+        if !answers.contains(Status::CHUNK_EXISTS_REMOTE) {
             // The relay daemon is gone.
             return RotationState::Error;
         }
-        let session = context.daemon.model.get(self.session);
-        let endless = session.is_none_or(|session| session.destroyed || session.live_timer() > 0);
-        let until = *self.relay_until.get_or_insert_with(|| context.daemon.after(RELAY_PATIENCE));
-        if endless && context.daemon.now >= until { RotationState::Completed } else { RotationState::Ongoing }
+        let endless = cx
+            .session(self.session)
+            .map_or(true, |session| session.is_destroyed() || session.live_timer() > 0);
+        let until = *self.relay_until.get_or_insert_with(|| cx.after(RELAY_PATIENCE));
+        if endless && cx.now() >= until { RotationState::Completed } else { RotationState::Ongoing }
     }
 
     /// The chunk's place among the archives of a session's directory.
@@ -146,84 +178,60 @@ impl Archive {
     }
 
     /// Has the folders moved or removed. `None` if there is nothing to do.
-    fn folders(&self, context: &mut Context<'_>) -> Option<Phase> {
-        let session = context.daemon.model.get(self.session)?;
-        let directory = session.directory().filter(|_| !self.chunk.folder.is_empty())?;
+    fn folders(&self, cx: &mut Cx<'_>) -> Result<Option<Phase>, Failure> {
+        let session = cx.session(self.session)?;
+        let Some(directory) = session.directory().filter(|_| !self.chunk.folder.is_empty()) else {
+            return Ok(None);
+        };
         let whole = self.chunk.folder != directory;
         let path = PathBuf::from(&self.chunk.folder);
-        let operation = match self.leave {
-            Leave::Keep => return None,
+        let job = match self.leave {
+            Leave::Keep => return Ok(None),
             Leave::Archive => {
                 let to = self.archive(directory).into();
-                PathOperation::MoveChunk { path, to, whole, mode: FOLDER_MODE }
+                PathJob::MoveChunk { path, to, whole, mode: FOLDER_MODE }
             }
-            Leave::Delete => PathOperation::RemoveChunk { path, whole },
+            Leave::Delete => PathJob::RemoveChunk { path, whole },
         };
-        let owner = (session.uid, session.gid);
-        context.path_operation(owner, operation);
-        Some(Phase::Folders)
+        cx.ask_helper(session.wanted.owner, job, 0);
+        Ok(Some(Phase::Folders))
     }
 
     /// Whether the session's chunk is to have the place of this one.
-    fn makes_room(&self, context: &Context<'_>) -> bool {
-        let Some(session) = context.daemon.model.get(self.session) else { return false };
-        let current = session.chunk.as_ref();
-        self.leave == Leave::Delete
-            && !session.rotations.moved
-            && current.is_some_and(|current| Some(current.folder.as_str()) != session.directory())
+    fn makes_room(&self, cx: &Cx<'_>) -> Result<bool, Failure> {
+        let session = cx.session(self.session)?;
+        let current = session.recording.chunk();
+        let elsewhere = current.is_some_and(|current| Some(current.folder.as_str()) != session.directory());
+        Ok(self.leave == Leave::Delete && !session.recording.has_archives() && elsewhere)
     }
 
-    /// While its folder is moved, nothing may be made in it.
-    fn is_unsettled(&self, context: &mut Context<'_>) -> bool {
-        if let Some(session) = context.daemon.model.get_mut(self.session) {
-            session.rotations.changing = true;
-        }
-        context.is_making_buffers(self.session)
-    }
-
-    fn replace(&self, context: &mut Context<'_>) -> Phase {
-        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Replace };
-        if let (Some(chunk), Some(directory)) = (&session.chunk, session.directory()) {
+    fn replace(&self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+        let session = cx.session(self.session)?;
+        if let (Some(chunk), Some(directory)) = (session.recording.chunk(), session.directory()) {
             let (path, to) = (PathBuf::from(&chunk.folder), PathBuf::from(directory));
-            let operation = PathOperation::MoveChunk { path, to, whole: false, mode: FOLDER_MODE };
-            let owner = (session.uid, session.gid);
-            context.path_operation(owner, operation);
+            let job = PathJob::MoveChunk { path, to, whole: false, mode: FOLDER_MODE };
+            cx.ask_helper(session.wanted.owner, job, 0);
         }
-        Phase::Replace
+        Ok(Phase::Replace)
     }
 
-    fn replaced(&self, context: &mut Context<'_>, done: bool) {
-        if let Some(session) = context.daemon.model.get_mut(self.session) {
-            session.rotations.changing = false;
-            let directory = session.directory().map(str::to_owned);
-            if let (Some(chunk), Some(directory), true) = (&mut session.chunk, directory, done) {
-                chunk.folder = directory;
-            }
+    fn replaced(&self, cx: &mut Cx<'_>, done: bool) -> Result<(), Failure> {
+        let directory = cx.session(self.session)?.directory().map(str::to_owned);
+        let mut session = cx.record(self.session)?;
+        session.end_change();
+        if let Some(directory) = directory.filter(|_| done) {
+            session.chunk_moved(directory);
         }
-        context.daemon.touch_all_applications();
+        cx.state.touch_all_applications();
+        Ok(())
     }
 
-    fn folders_done(&self, context: &mut Context<'_>, done: bool) -> Progress {
-        if !done {
-            log::error!("The trace chunk in {} could not be moved or removed", self.chunk.folder);
-        }
-        self.end(context, if done { RotationState::Completed } else { RotationState::Error })
-    }
-
-    fn end(&self, context: &mut Context<'_>, state: RotationState) -> Progress {
-        if let Some(session) = context.daemon.model.get_mut(self.session) {
-            let path = match session.directory().filter(|_| !self.chunk.folder.is_empty()) {
-                Some(directory) => self.archive(directory),
-                None => self.remote_path.clone(),
-            };
-            let rotations = &mut session.rotations;
-            rotations.state = state;
-            rotations.leaving = None;
-            if state == RotationState::Completed {
-                rotations.archived = Some(Archived { id: self.chunk.id, path });
-            }
-        }
-        context.daemon.changed = true;
-        context.reply(ErrorCode::Ok)
+    fn end(&self, cx: &mut Cx<'_>, state: RotationState) -> Result<Answer, Failure> {
+        let path = match cx.session(self.session)?.directory().filter(|_| !self.chunk.folder.is_empty()) {
+            Some(directory) => self.archive(directory),
+            None => self.remote_path.clone(),
+        };
+        cx.record(self.session)?.chunk_left(Archived { id: self.chunk.id, path }, state);
+        Ok(Answer::Done)
     }
 }

@@ -4,13 +4,16 @@
 //! Clients ask again after 200 ms as long as the answer is yes. A yes is therefore held back for a moment, in
 //! which the consumer daemons are asked again: usually it becomes a no.
 
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use lttng_protocol::consumer::UstRequest;
-
-use super::delivery::push_next;
-use super::{AtRest, Context, Progress};
-use crate::model::SessionId;
+use super::answer::{Answer, Failure};
+use super::cx::Cx;
+use super::steps::delivery::push_next;
+use super::steps::leaving::is_leaving;
+use super::task::Task;
+use crate::consumer::verb::SessionVerb;
+use crate::turn::ids::SessionId;
 
 /// How long a yes is held back.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -32,6 +35,39 @@ enum Phase {
     Wait(Instant),
 }
 
+impl Task for DataPending {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let pending = |pending| Poll::Ready(Ok(Answer::DataPending(pending)));
+        // The data of a chunk that the session has left is on its way, too.
+        if is_leaving(cx, self.session) || self.is_undescribed(cx)? {
+            let until = *self.patient_until.get_or_insert_with(|| cx.look_again_after(PATIENCE));
+            return if cx.now() < until { Poll::Pending } else { pending(true) };
+        }
+        if cx.session(self.session)?.recording.at_rest.as_ref().is_some_and(|at_rest| at_rest.drained) {
+            return pending(false);
+        }
+        loop {
+            let patient_until = *self.patient_until.get_or_insert(cx.after(PATIENCE));
+            self.phase = match self.phase {
+                Phase::Ask => {
+                    cx.each_consumer(&SessionVerb::DataPending(self.session));
+                    Phase::Asked
+                }
+                Phase::Asked => {
+                    let answers = ready!(cx.answers());
+                    // A consumer daemon that does not answer has nothing pending that would ever come.
+                    if answers.late || !answers.data_pending || cx.now() >= patient_until {
+                        return pending(answers.data_pending && !answers.late);
+                    }
+                    Phase::Wait(cx.look_again_after(PAUSE))
+                }
+                Phase::Wait(until) if cx.now() < until => return Poll::Pending,
+                Phase::Wait(_) => Phase::Ask,
+            }
+        }
+    }
+}
+
 impl DataPending {
     /// Asks about this session, which must not be active.
     pub fn new(session: SessionId) -> Self {
@@ -40,54 +76,17 @@ impl DataPending {
 
     /// Whether metadata is still on its way that had not arrived when the session was stopped. It is part of what the
     /// client wants to read.
-    fn is_undescribed(&self, context: &mut Context<'_>) -> bool {
-        let described = |at_rest: &AtRest| at_rest.described;
-        if context.daemon.at_rest.get(&self.session).is_none_or(described) {
-            return false;
+    fn is_undescribed(&self, cx: &mut Cx<'_>) -> Result<bool, Failure> {
+        let at_rest = cx.session(self.session)?.recording.at_rest.as_ref();
+        if at_rest.is_none_or(|at_rest| at_rest.described) {
+            return Ok(false);
         }
-        let behind = push_next(context, self.session) > 0;
-        if let Some(at_rest) = context.daemon.at_rest.get_mut(&self.session) {
+        let behind = push_next(cx, self.session) > 0;
+        if let Some(session) = cx.state.sessions.get_mut(self.session)
+            && let Some(at_rest) = &mut session.recording.at_rest
+        {
             at_rest.described = !behind;
         }
-        behind
-    }
-
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let session = context.daemon.model.get(self.session);
-        let leaving = session.is_some_and(|session| session.rotations.leaving.is_some());
-        // The data of a chunk that the session has left is on its way, too.
-        if leaving || self.is_undescribed(context) {
-            let until = *self.patient_until.get_or_insert_with(|| context.look_again_after(PATIENCE));
-            if context.daemon.now < until {
-                return Progress::Pending;
-            }
-            return Progress::Done(context.success().with_payload(vec![1]));
-        }
-        if context.daemon.at_rest.get(&self.session).is_some_and(|at_rest| at_rest.drained) {
-            return Progress::Done(context.success().with_payload(vec![0]));
-        }
-        loop {
-            let now = context.daemon.now;
-            let patient_until = *self.patient_until.get_or_insert(context.daemon.after(PATIENCE));
-            self.phase = match self.phase {
-                Phase::Ask => {
-                    context.ask_consumers(&UstRequest::DataPending { session_id: self.session.0 });
-                    Phase::Asked
-                }
-                Phase::Asked => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if jobs.data_pending && now < patient_until => {
-                        Phase::Wait(context.look_again_after(PAUSE))
-                    }
-                    // A consumer daemon that does not answer has nothing pending that would ever come.
-                    jobs => {
-                        let pending = jobs.is_some_and(|jobs| jobs.data_pending);
-                        return Progress::Done(context.success().with_payload(vec![pending.into()]));
-                    }
-                },
-                Phase::Wait(until) if now < until => return Progress::Pending,
-                Phase::Wait(_) => Phase::Ask,
-            }
-        }
+        Ok(behind)
     }
 }

@@ -5,28 +5,30 @@
 //! disk.
 
 use std::path::PathBuf;
+use std::task::{Poll, ready};
 
-use lttng_protocol::client::{Command, ErrorCode, Reply, RotationState};
-use lttng_protocol::consumer::UstRequest;
-
-use super::clear::is_leaving;
-use super::removal::Removal;
+use super::answer::{Answer, Failure, Location};
+use super::archive::Leave;
+use super::cx::{Cx, Followers};
 use super::rotate::archive_location;
-use super::rotation::{Leave, Rotation};
+use super::steps::leaving;
+use super::steps::removal::Removal;
+use super::steps::rotation::Rotation;
 use super::stop::Stop;
-use super::{Context, Progress};
-use crate::consumer::Tail;
-use crate::daemon::{Purpose, shared_memory_folder};
-use crate::model::SessionId;
-use crate::output::ConsumerKind;
-use crate::ust::app::AppId;
+use super::task::Task;
+use crate::consumer::purpose::Purpose;
+use crate::consumer::verb::{ChannelRef, Content, Verb};
+use crate::model::RotationState;
+use crate::state::shared_memory_folder;
+use crate::turn::ids::SessionId;
 
 /// Ending a session.
 #[derive(Debug)]
 pub struct Destroy {
     session: SessionId,
     phase: Phase,
-    code: ErrorCode,
+    /// What went wrong on the way. The session ends all the same.
+    trouble: Option<Failure>,
     /// What it recorded last is archived.
     archives: bool,
 }
@@ -42,151 +44,135 @@ enum Phase {
     /// The chunk comes to its end.
     Leave,
     /// The applications let go.
-    Applications(Vec<AppId>),
+    Applications(Followers),
     /// The metadata of these channels ends.
-    Close(Vec<(ConsumerKind, u64)>),
+    Close(Vec<ChannelRef>),
     /// Folders of buffers that were to outlive a crash are removed.
     Removal(Option<Removal>),
+}
+
+impl Task for Destroy {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        loop {
+            self.phase = match &mut self.phase {
+                Phase::Begin if cx.session(self.session)?.is_active() => Phase::Stop(Stop::new(self.session)),
+                Phase::Begin => Phase::Stopped,
+                Phase::Stop(stop) => {
+                    ready!(stop.go(cx))?;
+                    Phase::Stopped
+                }
+                Phase::Stopped => {
+                    ready!(leaving::settled(cx, self.session));
+                    self.rotate(cx)?
+                }
+                Phase::Rotate(rotation) => match ready!(rotation.step(cx)) {
+                    // Also what a relay daemon that is gone makes fail; the session ends all the same.
+                    Err(why) if self.archives || !cx.session(self.session)?.is_local() => {
+                        self.trouble = Some(why);
+                        self.release(cx)
+                    }
+                    _ => Phase::Leave,
+                },
+                Phase::Leave => {
+                    ready!(leaving::settled(cx, self.session));
+                    self.release(cx)
+                }
+                Phase::Applications(followers) => {
+                    ready!(cx.settled(followers, self.session));
+                    self.close_metadata(cx)
+                }
+                Phase::Close(ended) => {
+                    ready!(cx.answers());
+                    let ended = std::mem::take(ended);
+                    self.free(cx, &ended)?
+                }
+                Phase::Removal(removal) => {
+                    if let Some(removal) = removal {
+                        ready!(removal.step(cx));
+                    }
+                    return Poll::Ready(self.finish(cx));
+                }
+            };
+        }
+    }
 }
 
 impl Destroy {
     /// Ends this session.
     pub fn new(session: SessionId) -> Self {
-        Destroy { session, phase: Phase::Begin, code: ErrorCode::Ok, archives: false }
-    }
-
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        loop {
-            let next = match &mut self.phase {
-                Phase::Begin => match context.daemon.model.get(self.session) {
-                    Some(session) if session.active => Phase::Stop(Stop::new(self.session)),
-                    _ => Phase::Stopped,
-                },
-                Phase::Stop(stop) => match stop.step(context) {
-                    None => return Progress::Pending,
-                    Some(code) => {
-                        self.code = code;
-                        Phase::Stopped
-                    }
-                },
-                Phase::Stopped if is_leaving(context, self.session) => return Progress::Pending,
-                Phase::Stopped => self.rotate(context),
-                Phase::Rotate(rotation) => match rotation.step(context) {
-                    None => return Progress::Pending,
-                    // Also what a relay daemon that is gone makes fail; the session ends all the same.
-                    Some(Err(code)) if self.archives || is_remote(context, self.session) => {
-                        self.code = code;
-                        self.release(context)
-                    }
-                    Some(_) => Phase::Leave,
-                },
-                Phase::Leave if is_leaving(context, self.session) => return Progress::Pending,
-                Phase::Leave => self.release(context),
-                Phase::Applications(apps) => {
-                    if context.unsettled(apps, self.session) && !context.expired() {
-                        return Progress::Pending;
-                    }
-                    self.close_metadata(context)
-                }
-                Phase::Close(ended) => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    _ => {
-                        let ended = std::mem::take(ended);
-                        self.free(context, &ended)
-                    }
-                },
-                Phase::Removal(removal) => {
-                    if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
-                        return Progress::Pending;
-                    }
-                    return self.finish(context);
-                }
-            };
-            self.phase = next;
-        }
+        Destroy { session, phase: Phase::Begin, trouble: None, archives: false }
     }
 
     /// The chunk is left: where it is, or for the archives if the session was rotated before.
-    fn rotate(&mut self, context: &mut Context<'_>) -> Phase {
-        context.daemon.end_rotation_timer(self.session);
-        let served = !context.daemon.ready_consumers().is_empty();
-        let lost = context.daemon.lost_consumer();
-        let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Leave };
-        session.destroyed = true;
-        if session.chunk.is_none() {
-            return Phase::Leave;
+    fn rotate(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+        cx.state.end_rotation_timer(self.session);
+        let served = !cx.state.ready_consumers().is_empty();
+        let lost = cx.state.lost_consumer();
+        cx.record(self.session)?.end();
+        let recording = &cx.session(self.session)?.recording;
+        if recording.chunk().is_none() {
+            return Ok(Phase::Leave);
         }
-        if lost && session.rotations.state != RotationState::Error {
+        if lost && recording.rotation() != RotationState::Error {
             // What it had not written is missing; the session ends all the same. After a rotation that failed nobody
             // is told once more.
-            self.code = ErrorCode::CloseTraceChunkFailConsumer;
+            self.trouble = Some(Failure::ChunkNotClosed);
         }
         if !served {
-            return Phase::Leave;
+            return Ok(Phase::Leave);
         }
-        self.archives = session.rotations.moved;
+        self.archives = recording.has_archives();
         let leave = if self.archives { Leave::Archive } else { Leave::Keep };
-        Phase::Rotate(Rotation::new(self.session, leave, false))
+        Ok(Phase::Rotate(Rotation::new(self.session, leave, false)))
     }
 
-    fn release(&self, context: &mut Context<'_>) -> Phase {
+    fn release(&self, cx: &mut Cx<'_>) -> Phase {
         // Answers to an unfinished step are of no interest any more.
-        *context.jobs = super::Jobs::default();
+        cx.forget_answers();
         // The consumer daemons keep their connections until the last stream is gone.
-        context.daemon.drop_relays_of(self.session);
-        Phase::Applications(context.touch_all_applications())
+        cx.state.drop_relays_of(self.session);
+        Phase::Applications(cx.touch_followers())
     }
 
-    fn close_metadata(&self, context: &mut Context<'_>) -> Phase {
-        let ended = context.metadata_keys(self.session);
-        for &(kind, key) in &ended {
-            context.ask_consumer(kind, UstRequest::CloseMetadata { key }, Tail::None, 0);
-        }
-        Phase::Close(ended)
+    fn close_metadata(&self, cx: &mut Cx<'_>) -> Phase {
+        cx.each_channel(self.session, Content::Metadata, &Verb::Close);
+        Phase::Close(cx.state.channels_of(self.session, Content::Metadata))
     }
 
     /// The buffers are given up: the consumer daemon frees them.
-    fn free(&self, context: &mut Context<'_>, ended: &[(ConsumerKind, u64)]) -> Phase {
+    fn free(&self, cx: &mut Cx<'_>, ended: &[ChannelRef]) -> Result<Phase, Failure> {
         // Metadata channels that were put to use only now.
-        let late = context.metadata_keys(self.session).into_iter().filter(|key| !ended.contains(key));
-        for (kind, key) in late {
-            let request = UstRequest::CloseMetadata { key };
-            let _ = context.daemon.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
+        let late = cx.state.channels_of(self.session, Content::Metadata);
+        for channel in late.into_iter().filter(|channel| !ended.contains(channel)) {
+            let _ = cx.state.ask_channel(channel, Verb::Close, Purpose::Nothing);
         }
-        let removal = context.daemon.model.get(self.session).and_then(|session| {
-            let root = session.shm_path.clone()?;
-            let paths = context.daemon.buffers_of(session.id).map(|(_, buffers)| &buffers.cause.path);
+        let session = cx.session(self.session)?;
+        let removal = session.wanted.shm_path.as_ref().map(|root| {
+            let paths = cx.state.buffers_of(self.session).map(|(_, buffers)| &buffers.cause.path);
             let folders = paths.filter_map(|path| shared_memory_folder(session, path)).map(PathBuf::from);
-            Some(Removal::new((session.uid, session.gid), root.into(), folders.collect()))
+            Removal::new(session.wanted.owner, root.into(), folders.collect())
         });
         let session = self.session;
-        context.daemon.buffers.retain(|key| key.session != session);
-        Phase::Removal(removal)
+        cx.state.buffers.retain(|key| key.session != session);
+        Ok(Phase::Removal(removal))
     }
 
-    /// What the client is told of the last rotation, and where the chunk is.
-    fn rotation_state(&self, context: &Context<'_>) -> (RotationState, Vec<u8>) {
-        let Some(session) = context.daemon.model.get(self.session).filter(|_| self.archives) else {
-            return (RotationState::NoRotation, Vec::new());
-        };
-        let state = session.rotations.state;
-        let location = archive_location(session).filter(|_| state == RotationState::Completed);
-        (state, location.map(|location| location.encode()).unwrap_or_default())
-    }
-
-    fn finish(&self, context: &mut Context<'_>) -> Progress {
-        let session = self.session;
-        let (state, location) = self.rotation_state(context);
-        context.daemon.at_rest.remove(&session);
-        context.daemon.losses_of_the_gone.remove(&session);
-        if let Some(session) = context.daemon.model.remove(session) {
-            log::debug!("Session {} is destroyed", session.name);
+    /// How the last rotation went, and where the chunk is.
+    fn rotation(&self, cx: &Cx<'_>) -> Result<(RotationState, Option<Location>), Failure> {
+        let session = cx.session(self.session)?;
+        if !self.archives {
+            return Ok((RotationState::NoRotation, None));
         }
-        let reply = Reply::deferred(Command::DestroySession, self.code);
-        Progress::Done(reply.with_rotation_state(state).with_payload(location))
+        let state = session.recording.rotation();
+        let location = if state == RotationState::Completed { archive_location(session) } else { None };
+        Ok((state, location))
     }
-}
 
-fn is_remote(context: &Context<'_>, session: SessionId) -> bool {
-    context.daemon.model.get(session).is_some_and(|session| !session.is_local())
+    fn finish(&self, cx: &mut Cx<'_>) -> Result<Answer, Failure> {
+        let (rotation, location) = self.rotation(cx)?;
+        if let Some(session) = cx.state.forget_session(self.session) {
+            log::debug!("Session {} is destroyed", session.wanted.name);
+        }
+        Ok(Answer::Destroyed { trouble: self.trouble, rotation, location })
+    }
 }

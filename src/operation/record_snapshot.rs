@@ -6,18 +6,22 @@
 //! all at once: the requests of other sessions go between.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::task::{Poll, ready};
 
-use lttng_protocol::client::{ErrorCode, NetworkOutput};
-use lttng_protocol::consumer::{CloseTraceChunk, CreateTraceChunk, SnapshotChannel, Status, UstRequest};
+use lttng_protocol::consumer::{CloseTraceChunk, CreateTraceChunk, Status};
 
-use super::folders::{Folders, NotMade};
-use super::{Context, Jobs, Progress};
+use super::answer::{Answer, Failure};
+use super::cx::{Answers, Cx};
+use super::steps::folders::{Folders, TracerFolders};
+use super::task::Task;
 use crate::consumer::Tail;
-use crate::daemon::Reached;
-use crate::model::{Output, Room, Session, SessionId, packets_per_stream};
-use crate::output::{ConsumerKind, RelayId, SharedFd};
-use crate::ust::buffers::{Buffers, BuffersKey, Owner};
+use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Verb};
+use crate::model::{Output, Room, Session, packets_per_stream};
+use crate::relayd::conversation::Refusal;
+use crate::relayd::relay::Reached;
+use crate::state::channels_in;
+use crate::turn::ids::{BuffersKey, ConsumerKind, Owner, RelayId, SessionId};
+use crate::ust::buffers::Buffers;
 
 /// Recording a snapshot.
 #[derive(Debug)]
@@ -30,15 +34,15 @@ pub struct RecordSnapshot {
     /// Buffers whose content is written: those that were in use when the command came.
     buffers: Vec<BuffersKey>,
     chunk: u64,
-    /// Number by which the consumer daemons know the connections to the relay daemon, if the output is there.
-    relayd_id: Option<u64>,
+    /// The relay daemon, if the output is there.
+    relay: Option<RelayId>,
     /// Consumer daemons that were told of the trace chunk.
     told: Vec<ConsumerKind>,
     /// Channels that are still to be written, data before the metadata of the same buffers.
     channels: VecDeque<Piece>,
     phase: Phase,
-    /// For the client: the first thing that went wrong.
-    code: ErrorCode,
+    /// The first thing that went wrong after the consumer daemons were told of the trace chunk.
+    failure: Option<Failure>,
 }
 
 #[derive(Debug)]
@@ -63,10 +67,26 @@ enum Phase {
 /// One channel to be written.
 #[derive(Debug)]
 struct Piece {
-    kind: ConsumerKind,
-    request: SnapshotChannel,
+    channel: ChannelRef,
+    folder: String,
+    packets: u64,
     /// Its buffers go with their application.
     may_be_gone: bool,
+}
+
+impl Task for RecordSnapshot {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let result = ready!(self.go(cx));
+        if let Some(relay) = self.relay {
+            // The consumer daemons have sent everything by now.
+            cx.state.drop_relay(relay);
+        }
+        Poll::Ready(result.map(|()| Answer::Done))
+    }
+
+    fn uses_buffers(&self) -> bool {
+        true
+    }
 }
 
 impl RecordSnapshot {
@@ -79,228 +99,188 @@ impl RecordSnapshot {
             output,
             buffers: Vec::new(),
             chunk: 0,
-            relayd_id: None,
+            relay: None,
             told: Vec::new(),
             channels: VecDeque::new(),
             phase: Phase::Begin,
-            code: ErrorCode::Ok,
+            failure: None,
         }
     }
 
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+    fn go(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Failure>> {
         loop {
-            let next = match self.phase {
+            self.phase = match self.phase {
                 Phase::Begin => {
-                    let of_session = context.daemon.buffers_of(self.session);
+                    let of_session = cx.state.buffers_of(self.session);
                     let in_use = of_session.filter(|(_, buffers)| !buffers.retired);
                     self.buffers = in_use.map(|(&key, _)| key).collect();
-                    Ok(Phase::Metadata)
+                    Phase::Metadata
                 }
-                Phase::Metadata if context.expired() => Err(ErrorCode::SnapshotFail),
-                Phase::Metadata if !self.metadata_settled(context) => return Progress::Pending,
-                Phase::Metadata => self.make_place(context),
-                Phase::Folders(ref mut folders) => match folders.step(context) {
-                    None => return Progress::Pending,
-                    Some(Ok(folder)) => Ok(self.tell_chunk(context, Some(&Rc::new(folder)))),
-                    Some(Err(NotMade)) => Err(ErrorCode::CreateDirFail),
+                Phase::Metadata if cx.expired() => return Poll::Ready(Err(Failure::SnapshotFailed)),
+                Phase::Metadata if !self.metadata_settled(cx) => return Poll::Pending,
+                Phase::Metadata => self.make_place(cx)?,
+                Phase::Folders(ref mut folders) => {
+                    let folders = ready!(folders.step(cx))?;
+                    self.tell_chunk(cx, Some(&folders))?
+                }
+                Phase::Relay(relay) => match cx.state.relay_reached(relay) {
+                    Reached::Pending if !cx.expired() => return Poll::Pending,
+                    Reached::Pending => return Poll::Ready(Err(Failure::Relay(Refusal::Unreachable))),
+                    Reached::No(refusal) => return Poll::Ready(Err(Failure::Relay(refusal))),
+                    Reached::Yes => self.tell_chunk(cx, None)?,
                 },
-                Phase::Relay(relay) => match context.daemon.relay_reached(relay) {
-                    Reached::Pending if !context.expired() => return Progress::Pending,
-                    Reached::Pending => Err(ErrorCode::RelaydConnectFail),
-                    Reached::No(code) => Err(code),
-                    Reached::Yes => Ok(self.tell_chunk(context, None)),
-                },
-                Phase::Chunk => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    Some(jobs) if !jobs.failed() => Ok(self.begin_writing(context)),
-                    _ => Ok(self.close(context, ErrorCode::CreateTraceChunkFailConsumer)),
-                },
-                Phase::Channel { may_be_gone } => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    jobs => match verdict(jobs, may_be_gone) {
-                        ErrorCode::Ok => Ok(self.write_next(context)),
-                        code => Ok(self.close(context, code)),
-                    },
-                },
-                Phase::Close => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    jobs => Err(self.outcome(context, jobs)),
-                },
-            };
-            match next {
-                Ok(phase) => self.phase = phase,
-                // Also the end when all went well.
-                Err(code) => {
-                    if let Some(relay) = self.relayd_id {
-                        // The consumer daemons have sent everything by now.
-                        context.daemon.drop_relay(RelayId(relay));
+                Phase::Chunk => {
+                    if ready!(cx.answers()).all_well() {
+                        self.begin_writing(cx)?
+                    } else {
+                        self.close(cx, Some(Failure::ChunkRefused))
                     }
-                    return context.reply(code);
                 }
-            }
+                Phase::Channel { may_be_gone } => match what_failed(&ready!(cx.answers()), may_be_gone) {
+                    None => self.write_next(cx),
+                    Some(failure) => self.close(cx, Some(failure)),
+                },
+                Phase::Close => {
+                    let closed = ready!(cx.answers()).all_well();
+                    return Poll::Ready(self.outcome(cx, closed));
+                }
+            };
         }
     }
 
     /// Whether all the buffers that can hold something have their metadata channel, or will never have one.
-    fn metadata_settled(&self, context: &Context<'_>) -> bool {
-        let mut existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
+    fn metadata_settled(&self, cx: &Cx<'_>) -> bool {
+        let mut existing = self.buffers.iter().filter_map(|key| cx.state.buffers.get(key));
         existing.all(|buffers| buffers.metadata_settled() || buffers.data_keys().next().is_none())
     }
 
     /// The buffers that can be written. Those whose metadata channel could not be made hold nothing that anybody
     /// could read.
-    fn readable<'a>(
-        &'a self,
-        context: &'a Context<'_>,
-    ) -> impl Iterator<Item = (&'a BuffersKey, &'a Buffers)> {
-        let existing = self.buffers.iter().filter_map(|key| Some((key, context.daemon.buffers.get(key)?)));
+    fn readable<'a>(&'a self, cx: &'a Cx<'_>) -> impl Iterator<Item = (&'a BuffersKey, &'a Buffers)> {
+        let existing = self.buffers.iter().filter_map(|key| Some((key, cx.state.buffers.get(key)?)));
         existing.filter(|(_, buffers)| buffers.metadata_ready())
     }
 
     /// Has the place made that the snapshot goes to.
-    fn make_place(&mut self, context: &mut Context<'_>) -> Result<Phase, ErrorCode> {
-        match &self.output {
-            Output::Local(path) => {
-                // It names a folder, and consumer daemons take neither character in it.
-                if self.name.contains(['/', '.']) {
-                    return Err(ErrorCode::CreateDirFail);
-                }
-                let Some(session) = context.daemon.model.get(self.session) else {
-                    return Err(ErrorCode::CreateDirFail);
-                };
-                let owner = (session.uid, session.gid);
-                let existing = self.buffers.iter().filter_map(|key| context.daemon.buffers.get(key));
-                // Nothing is written to `index`, but the stock daemon makes it.
-                let paths: Vec<String> = existing.map(|buffers| buffers.cause.path.clone()).collect();
-                let folder = format!("{path}/{}", self.name);
-                Ok(Phase::Folders(Folders::make(owner, &folder, paths.into_iter(), context)))
+    fn make_place(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+        if let Output::Local(path) = &self.output {
+            // It names a folder, and consumer daemons take neither character in it.
+            if self.name.contains(['/', '.']) {
+                return Err(Failure::FolderNotMade);
             }
-            output => match output.network() {
-                Some(network) => Ok(self.reach_relay_daemon(context, network)),
-                None => Err(ErrorCode::EnableConsumerFail),
-            },
+            let folder = format!("{path}/{}", self.name);
+            return Folders::make(cx, self.session, folder, &self.buffers).map(Phase::Folders);
         }
-    }
-
-    /// The one place where a relay daemon comes in: all else goes by `relayd_id`. Unlike in the original, the
-    /// connections are given up in the end.
-    fn reach_relay_daemon(&mut self, context: &mut Context<'_>, network: NetworkOutput) -> Phase {
-        context.renew();
-        let relay = context.daemon.reach_relay(self.session, network);
-        self.relayd_id = Some(relay.0);
-        Phase::Relay(relay)
+        // The one place where a relay daemon comes in: all else goes by its number. Unlike in the original, the
+        // connections are given up in the end.
+        let network = self.output.network().ok_or(Failure::NoOutput)?;
+        cx.renew();
+        let relay = cx.state.reach_relay(self.session, network);
+        self.relay = Some(relay);
+        Ok(Phase::Relay(relay))
     }
 
     /// Tells the consumer daemons of the trace chunk: its folder is on this machine, or known to the relay daemon.
-    fn tell_chunk(&mut self, context: &mut Context<'_>, folder: Option<&SharedFd>) -> Phase {
-        context.renew();
-        let created = context.daemon.wall.max(0).cast_unsigned();
-        let Some(session) = context.daemon.model.get_mut(self.session) else { return Phase::Chunk };
-        self.chunk = session.next_chunk;
-        session.next_chunk = session.next_chunk.saturating_add(1);
+    fn tell_chunk(&mut self, cx: &mut Cx<'_>, folders: Option<&TracerFolders>) -> Result<Phase, Failure> {
+        cx.renew();
+        let created = cx.state.turn.wall.max(0).cast_unsigned();
+        self.chunk = cx.record(self.session)?.number_chunk();
+        let owner = cx.session(self.session)?.wanted.owner;
         let chunk = CreateTraceChunk {
-            relayd_id: self.relayd_id,
+            relayd_id: self.relay.map(|relay| relay.0),
             override_name: self.name.clone(),
             session_id: self.session.0,
             chunk_id: self.chunk,
             created,
-            credentials: folder.map(|_| (session.uid, session.gid)),
+            credentials: folders.map(|_| (owner.uid, owner.gid)),
         };
-        self.told = context.create_chunk(&chunk, folder);
-        Phase::Chunk
+        self.told = cx.create_chunk(&chunk, folders.map(Vec::as_slice));
+        Ok(Phase::Chunk)
     }
 
     /// Finds out what has to be written, and begins with the first channel.
-    fn begin_writing(&mut self, context: &mut Context<'_>) -> Phase {
-        let Some(session) = context.daemon.model.get(self.session) else { return Phase::Close };
-        let rooms: Vec<Room> =
-            self.readable(context).flat_map(|(_, buffers)| rooms(session, buffers)).collect();
+    fn begin_writing(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+        let session = cx.session(self.session)?;
+        let rooms: Vec<Room> = self.readable(cx).flat_map(|(_, buffers)| rooms(session, buffers)).collect();
         let Some(packets) = packets_per_stream(self.max_size, &rooms) else {
-            return self.close(context, ErrorCode::MaxSizeInvalid);
+            return Ok(self.close(cx, Some(Failure::SnapshotTooSmall)));
         };
-        let readable = self.readable(context);
+        let readable = self.readable(cx);
         self.channels =
-            readable.flat_map(|(key, buffers)| self.pieces(context, key, buffers, packets)).collect();
-        self.write_next(context)
+            readable.flat_map(|(key, buffers)| self.pieces(cx, session, key, buffers, packets)).collect();
+        Ok(self.write_next(cx))
     }
 
     /// The channels of one set of buffers.
-    fn pieces(&self, context: &Context<'_>, key: &BuffersKey, buffers: &Buffers, packets: u64) -> Vec<Piece> {
-        let path = &buffers.cause.path;
-        let session = context.daemon.model.get(self.session);
-        let folder = session.map_or_else(
-            || path.clone(),
-            |session| context.daemon.stream_folder(session, self.relayd_id, &self.name, path),
-        );
-        let (kind, may_be_gone) = (buffers.consumer, matches!(key.owner, Owner::Application(_)));
-        let piece = |metadata, key, packets_per_stream| Piece {
-            kind,
-            request: SnapshotChannel {
-                pathname: folder.clone(),
-                metadata,
-                relayd_id: self.relayd_id,
-                key,
-                packets_per_stream,
-            },
-            may_be_gone,
-        };
-        let data = buffers.data_keys().map(|(_, key)| piece(false, key, packets));
-        data.chain([piece(true, buffers.metadata_key, 0)]).collect()
+    fn pieces(
+        &self,
+        cx: &Cx<'_>,
+        session: &Session,
+        key: &BuffersKey,
+        buffers: &Buffers,
+        packets: u64,
+    ) -> Vec<Piece> {
+        let folder = cx.state.stream_folder(session, self.relay, &self.name, &buffers.cause.path);
+        let may_be_gone = matches!(key.owner, Owner::Application(_));
+        let piece = |channel, packets| Piece { channel, folder: folder.clone(), packets, may_be_gone };
+        let data = channels_in(buffers, Content::Data).into_iter().map(|channel| piece(channel, packets));
+        let metadata = channels_in(buffers, Content::Metadata).into_iter().map(|channel| piece(channel, 0));
+        data.chain(metadata).collect()
     }
 
     /// Has the next channel written, or ends the trace chunk after the last one.
-    fn write_next(&mut self, context: &mut Context<'_>) -> Phase {
-        let Some(Piece { kind, request, may_be_gone }) = self.channels.pop_front() else {
-            return self.close(context, ErrorCode::Ok);
+    fn write_next(&mut self, cx: &mut Cx<'_>) -> Phase {
+        let Some(Piece { channel, folder, packets, may_be_gone }) = self.channels.pop_front() else {
+            return self.close(cx, None);
         };
-        context.renew();
-        context.ask_consumer(kind, UstRequest::SnapshotChannel(request), Tail::None, 0);
+        cx.renew();
+        cx.ask(channel, Verb::Snapshot { folder, relay: self.relay, packets }, 0);
         Phase::Channel { may_be_gone }
     }
 
     /// Tells every consumer daemon that was told of the trace chunk that it ends.
-    fn close(&mut self, context: &mut Context<'_>, code: ErrorCode) -> Phase {
-        self.code = code;
+    fn close(&mut self, cx: &mut Cx<'_>, failure: Option<Failure>) -> Phase {
+        self.failure = failure;
         // What hangs is not waited for again.
-        if !context.expired() {
-            context.renew();
+        if !cx.expired() {
+            cx.renew();
         }
         let request = CloseTraceChunk {
-            relayd_id: self.relayd_id,
+            relayd_id: self.relay.map(|relay| relay.0),
             session_id: self.session.0,
             chunk_id: self.chunk,
-            closed: context.daemon.wall.max(0).cast_unsigned(),
+            closed: cx.state.turn.wall.max(0).cast_unsigned(),
             command: None,
         };
-        for &kind in &self.told {
-            context.ask_consumer(kind, UstRequest::CloseTraceChunk(request.clone()), Tail::None, 0);
+        for &consumer in &self.told {
+            cx.ask_consumer(consumer, SessionVerb::CloseChunk(request.clone()), Tail::None);
         }
         Phase::Close
     }
 
-    /// What the client is told, and what is remembered of it.
-    fn outcome(&self, context: &mut Context<'_>, closed: Option<Jobs>) -> ErrorCode {
-        match closed {
-            _ if self.code != ErrorCode::Ok => self.code,
-            Some(jobs) if !jobs.failed() => {
-                if let Some(session) = context.daemon.model.get_mut(self.session) {
-                    session.snapshots = session.snapshots.saturating_add(1);
-                }
-                ErrorCode::Ok
-            }
-            _ => ErrorCode::CloseTraceChunkFailConsumer,
+    /// What came of it, and what is remembered of it.
+    fn outcome(&self, cx: &mut Cx<'_>, closed: bool) -> Result<(), Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
         }
+        if !closed {
+            return Err(Failure::ChunkNotClosed);
+        }
+        cx.record(self.session)?.snapshot_recorded();
+        Ok(())
     }
 }
 
-/// What came of one channel.
-fn verdict(jobs: Option<Jobs>, may_be_gone: bool) -> ErrorCode {
-    let Some(jobs) = jobs.filter(|jobs| !jobs.lost) else { return ErrorCode::SnapshotFail };
-    match jobs.failures.first().copied().map(Status) {
-        None => ErrorCode::Ok,
-        Some(Status::CHANNEL_NOT_FOUND) if may_be_gone => ErrorCode::Ok,
-        Some(Status::CHANNEL_NOT_FOUND) => ErrorCode::ChanNotFound,
-        Some(_) => ErrorCode::SnapshotFail,
+/// What went wrong with one channel.
+fn what_failed(answers: &Answers, may_be_gone: bool) -> Option<Failure> {
+    if answers.late || answers.lost {
+        return Some(Failure::SnapshotFailed);
+    }
+    match answers.failures.first().copied().map(Status) {
+        None => None,
+        Some(Status::CHANNEL_NOT_FOUND) if may_be_gone => None,
+        Some(Status::CHANNEL_NOT_FOUND) => Some(Failure::ChannelUnknown),
+        Some(_) => Some(Failure::SnapshotFailed),
     }
 }
 

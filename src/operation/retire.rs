@@ -8,17 +8,16 @@
 //! consumer daemon is asked to write or to clear them: 2.13's goes through the streams of a channel without output
 //! while another of its threads frees them, and crashes (observed; the original lets go after the command, too).
 
-use std::collections::BTreeMap;
+use std::task::{Poll, ready};
 
-use lttng_protocol::client::ErrorCode;
-use lttng_protocol::consumer::UstRequest;
-
-use super::removal::Removal;
-use super::{Context, Progress, list_channels};
-use crate::consumer::Tail;
-use crate::daemon::shared_memory_folder;
-use crate::model::ChannelId;
-use crate::ust::buffers::BuffersKey;
+use super::answer::{Answer, Failure};
+use super::cx::Cx;
+use super::steps::losses::{self, Losses};
+use super::steps::removal::Removal;
+use super::task::Task;
+use crate::consumer::verb::{Content, Verb};
+use crate::state::{State, channels_in, shared_memory_folder};
+use crate::turn::ids::BuffersKey;
 
 /// Giving up one application's buffers.
 #[derive(Debug)]
@@ -42,104 +41,89 @@ enum Phase {
     Removal(Option<Removal>),
 }
 
-impl Retire {
-    /// Gives up these buffers. `in_findings` says that their losses are part of what is known of the session at rest.
-    pub fn new(key: BuffersKey, in_findings: bool) -> Self {
-        Retire { key, in_findings, phase: Phase::Begin }
-    }
-
-    /// The losses are now those of an application that is gone, and nobody else's.
-    fn move_losses(&self, context: &mut Context<'_>, lost: &BTreeMap<ChannelId, u64>) {
-        let daemon = &mut *context.daemon;
-        let gone = daemon.losses_of_the_gone.entry(self.key.session).or_default();
-        let mut at_rest = daemon.at_rest.get_mut(&self.key.session).filter(|_| self.in_findings);
-        for (&channel, &count) in lost {
-            let of_channel = gone.entry(channel).or_default();
-            *of_channel = of_channel.saturating_add(count);
-            if let Some(found) = at_rest.as_mut().and_then(|at_rest| at_rest.losses.get_mut(&channel)) {
-                *found = found.saturating_sub(count);
-            }
-        }
-        if let Some(buffers) = daemon.buffers.get_mut(&self.key) {
-            buffers.counted = true;
-        }
-    }
-
-    /// The buffers are given up: the consumer daemon frees them.
-    fn free(&self, context: &mut Context<'_>) -> Option<Removal> {
-        let buffers = context.daemon.buffers.remove(&self.key)?;
-        // Its application may be traced again.
-        context.daemon.touch_all_applications();
-        let session = context.daemon.model.get(self.key.session)?;
-        let folder = shared_memory_folder(session, &buffers.cause.path)?;
-        let root = session.shm_path.clone()?;
-        Some(Removal::new((session.uid, session.gid), root.into(), vec![folder.into()]))
-    }
-
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+impl Task for Retire {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
         loop {
             if let Phase::Removal(removal) = &mut self.phase {
-                if removal.as_mut().is_some_and(|removal| !removal.step(context)) {
-                    return Progress::Pending;
+                if let Some(removal) = removal {
+                    ready!(removal.step(cx));
                 }
-                return context.reply(ErrorCode::Ok);
+                return Poll::Ready(Ok(Answer::Done));
             }
             // The session may be destroyed meanwhile, and all its buffers with it.
-            let Some(buffers) = context.daemon.buffers.get(&self.key) else {
-                return context.reply(ErrorCode::Ok);
+            let Some(buffers) = cx.state.buffers.get(&self.key) else {
+                return Poll::Ready(Ok(Answer::Done));
             };
-            let (kind, metadata_key) = (buffers.consumer, buffers.metadata_key);
-            if matches!(self.phase, Phase::Metadata | Phase::Close)
-                && context.buffers_in_use(self.key.session)
-            {
-                context.renew();
-                return Progress::Pending;
+            let giving_up = matches!(self.phase, Phase::Metadata | Phase::Close);
+            if giving_up && cx.buffers_in_use(self.key.session) {
+                cx.renew();
+                return Poll::Pending;
             }
             self.phase = match &self.phase {
                 // Dealt with above, where the buffers need not exist.
-                Phase::Removal(_) => return Progress::Pending,
+                Phase::Removal(_) => return Poll::Pending,
                 Phase::Begin => {
-                    let keys: Vec<_> =
-                        buffers.data_keys().map(|(channel, key)| (kind, channel, key)).collect();
-                    for &(kind, _, key) in &keys {
-                        context.ask_consumer(kind, UstRequest::FlushChannel { key }, Tail::None, 0);
+                    for channel in channels_in(buffers, Content::Data) {
+                        cx.ask(channel, Verb::Flush, 0);
                     }
-                    list_channels::ask_losses(context, self.key.session, keys);
+                    losses::ask(cx, self.key.session, |key, _| *key == self.key);
                     Phase::Flush
                 }
-                Phase::Flush => match context.answered() {
-                    None if !context.expired() => return Progress::Pending,
-                    jobs => {
-                        let lost = jobs.map(list_channels::losses).unwrap_or_default();
-                        self.move_losses(context, &lost);
-                        if let Some(buffers) = context.daemon.buffers.get_mut(&self.key) {
-                            buffers.forget_refusal();
-                        }
-                        Phase::Metadata
-                    }
-                },
-                Phase::Metadata if !buffers.is_behind() || context.expired() => {
-                    if buffers.metadata_ready() {
-                        let request = UstRequest::CloseMetadata { key: metadata_key };
-                        context.ask_consumer(kind, request, Tail::None, 0);
+                Phase::Flush => {
+                    let lost = losses::of(&ready!(cx.answers()));
+                    self.move_losses(cx, &lost);
+                    Phase::Metadata
+                }
+                Phase::Metadata if !buffers.is_behind() || cx.expired() => {
+                    for channel in channels_in(buffers, Content::Metadata) {
+                        cx.ask(channel, Verb::Close, 0);
                     }
                     Phase::Close
                 }
                 Phase::Metadata => {
                     if buffers.can_push() {
                         // There may be hundreds before it.
-                        context.renew();
+                        cx.renew();
                     }
-                    context.daemon.push_when_quiet(self.key);
-                    return Progress::Pending;
+                    cx.state.push_when_quiet(self.key);
+                    return Poll::Pending;
                 }
                 Phase::Close => {
-                    if context.answered().is_none() && !context.expired() {
-                        return Progress::Pending;
-                    }
-                    Phase::Removal(self.free(context))
+                    ready!(cx.answers());
+                    Phase::Removal(self.free(cx))
                 }
             }
         }
+    }
+}
+
+impl Retire {
+    /// Gives up these buffers.
+    pub fn new(key: BuffersKey, state: &State) -> Self {
+        let session = state.sessions.get(key.session);
+        let in_findings = session.is_some_and(|session| session.recording.at_rest.is_some());
+        Retire { key, in_findings, phase: Phase::Begin }
+    }
+
+    /// The losses are now those of an application that has exited, and nobody else's.
+    fn move_losses(&self, cx: &mut Cx<'_>, lost: &Losses) {
+        if let Some(session) = cx.state.sessions.get_mut(self.key.session) {
+            session.recording.move_losses(lost, self.in_findings);
+        }
+        if let Some(buffers) = cx.state.buffers.get_mut(&self.key) {
+            buffers.counted = true;
+            buffers.forget_refusal();
+        }
+    }
+
+    /// The buffers are given up: the consumer daemon frees them.
+    fn free(&self, cx: &mut Cx<'_>) -> Option<Removal> {
+        let buffers = cx.state.buffers.remove(&self.key)?;
+        // Its application may be traced again.
+        cx.state.touch_all_applications();
+        let session = cx.session(self.key.session).ok()?;
+        let folder = shared_memory_folder(session, &buffers.cause.path)?;
+        let root = session.wanted.shm_path.clone()?;
+        Some(Removal::new(session.wanted.owner, root.into(), vec![folder.into()]))
     }
 }

@@ -2,13 +2,17 @@
 //! Rotate: a session goes on in a new trace chunk, and what it recorded so far is archived. And the question how
 //! that goes.
 
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use lttng_protocol::client::{ArchiveLocation, Destination, Output, RotationInfo, RotationState};
-
-use super::rotation::{Leave, Rotation};
-use super::{Context, Progress};
-use crate::model::{Session, SessionId};
+use super::answer::{Answer, Failure, Location};
+use super::archive::Leave;
+use super::cx::Cx;
+use super::steps::rotation::Rotation;
+use super::task::Task;
+use crate::model::{Output, RotationState, Session, SessionKind};
+use crate::state::State;
+use crate::turn::ids::SessionId;
 
 /// How long the answer that a rotation goes on is held back: clients ask again after 100 ms or more, and by then it
 /// is over for long.
@@ -21,28 +25,57 @@ pub struct Rotate {
     rotation: Option<Rotation>,
 }
 
+impl Task for Rotate {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let rotation = match &mut self.rotation {
+            Some(rotation) => rotation,
+            None => {
+                let active = cx.session(self.session)?.is_active();
+                self.rotation.insert(Rotation::new(self.session, Leave::Archive, active))
+            }
+        };
+        let result = ready!(rotation.step(cx));
+        // Also after a failure: a session that does not record has left its chunk in any case.
+        cx.record(self.session)?.rotated();
+        Poll::Ready(result.map(|left| Answer::RotationBegun(left.unwrap_or(0))))
+    }
+}
+
 impl Rotate {
     /// Rotates this session, which must have a chunk.
     pub fn new(session: SessionId) -> Self {
         Rotate { session, rotation: None }
     }
 
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let id = self.session;
-        let rotation = self.rotation.get_or_insert_with(|| {
-            let active = context.daemon.model.get(id).is_some_and(|session| session.active);
-            Rotation::new(id, Leave::Archive, active)
-        });
-        let Some(result) = rotation.step(context) else { return Progress::Pending };
-        if let Some(session) = context.daemon.model.get_mut(id) {
-            // Also after a failure: a session that does not record has left its chunk in any case.
-            session.rotations.rotated_after_stop |= !session.active;
-        }
-        match result {
-            Ok(left) => Progress::Done(context.success().with_rotation(left.unwrap_or(0))),
-            Err(code) => context.reply(code),
+    /// Whether a session can be rotated now. The order of the checks: lttng-tools 2.13,
+    /// `src/bin/lttng-sessiond/cmd.c`.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check(state: &State, id: SessionId) -> Result<(), Failure> {
+        let session = state.sessions.get(id).ok_or(Failure::SessionGone)?;
+        let recording = &session.recording;
+        if !session.was_started() {
+            Err(Failure::NeverStarted)
+        } else if !can_rotate(session) {
+            Err(Failure::CanNotRotate)
+        } else if state.relay_of(id).is_some_and(|(_, relay)| !relay.has_chunks()) {
+            Err(Failure::RelayCanNotRotate)
+        } else if recording.leaving().is_some() {
+            Err(Failure::RotationPending)
+        } else if !session.is_active() && recording.rotated_since_stop() {
+            Err(Failure::RotatedSinceStop)
+        } else if !session.is_active() && recording.cleared_since_stop() {
+            Err(Failure::ClearedSinceStop)
+        } else {
+            Ok(())
         }
     }
+}
+
+/// Whether sessions like this one rotate at all.
+pub fn can_rotate(session: &Session) -> bool {
+    session.has_output() && !matches!(session.wanted.kind, SessionKind::Live { .. })
 }
 
 /// Finding out how a rotation went.
@@ -53,46 +86,43 @@ pub struct RotationQuery {
     until: Option<Instant>,
 }
 
+impl Task for RotationQuery {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let until = *self.until.get_or_insert_with(|| cx.look_again_after(PATIENCE));
+        let session = cx.session(self.session)?;
+        if session.recording.leaving() == Some(self.chunk) && cx.now() < until {
+            return Poll::Pending;
+        }
+        let state = self.state(session);
+        let location = if state == RotationState::Completed { archive_location(session) } else { None };
+        Poll::Ready(Ok(Answer::Rotation(state, location)))
+    }
+}
+
 impl RotationQuery {
     /// Asks about the rotation that left this chunk.
     pub fn new(session: SessionId, chunk: u64) -> Self {
         RotationQuery { session, chunk, until: None }
     }
 
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let until = *self.until.get_or_insert_with(|| context.look_again_after(PATIENCE));
-        let now = context.daemon.now;
-        let Some(session) = context.daemon.model.get(self.session) else {
-            return Progress::Done(context.success());
-        };
-        if session.rotations.leaving == Some(self.chunk) && now < until {
-            return Progress::Pending;
-        }
-        let info = self.info(session).encode();
-        Progress::Done(context.success().with_payload(info))
-    }
-
-    fn info(&self, session: &Session) -> RotationInfo {
-        let rotations = &session.rotations;
-        let archived = rotations.archived.as_ref();
-        let state = match rotations.leaving {
+    fn state(&self, session: &Session) -> RotationState {
+        let archived = session.recording.archived();
+        match session.recording.leaving() {
             Some(chunk) if chunk == self.chunk => RotationState::Ongoing,
             Some(_) => RotationState::Expired,
             None if archived.is_some_and(|archived| archived.id != self.chunk) => RotationState::Expired,
-            None => rotations.state,
-        };
-        let location = Some(session).filter(|_| state == RotationState::Completed).and_then(archive_location);
-        RotationInfo { state, location }
+            None => session.recording.rotation(),
+        }
     }
 }
 
 /// Where the chunk is that was archived last.
-pub(super) fn archive_location(session: &Session) -> Option<ArchiveLocation> {
-    let path = session.rotations.archived.as_ref()?.path.clone();
-    let Output::Network { control: Some(control), data: Some(data) } = &session.output else {
-        return Some(ArchiveLocation::Local { path });
+pub(super) fn archive_location(session: &Session) -> Option<Location> {
+    let path = session.recording.archived()?.path.clone();
+    let Output::Network { control: Some(control), data: Some(data) } = &session.wanted.output else {
+        return Some(Location::Local { path });
     };
-    let (Destination::Ipv4(host) | Destination::Ipv6(host) | Destination::Path(host)) = &control.destination;
+    let host = control.address.as_str().to_owned();
     let (control_port, data_port) = (control.port, data.port);
-    Some(ArchiveLocation::Relay { host: host.clone(), control_port, data_port, path })
+    Some(Location::Relay { host, control_port, data_port, path })
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Start: a trace chunk to record to, the applications, and the reply once each of them records.
 
-use lttng_protocol::client::ErrorCode;
-use lttng_protocol::consumer::UstRequest;
+use std::task::{Poll, ready};
 
-use super::rotation::{Leave, Rotation};
-use super::{Context, Progress};
-use crate::consumer::Tail;
-use crate::daemon::{Purpose, Reached};
-use crate::model::SessionId;
-use crate::ust::app::AppId;
+use super::answer::{Answer, Failure};
+use super::archive::Leave;
+use super::cx::{Cx, Followers};
+use super::steps::recording::{open_packets, resume};
+use super::steps::rotation::Rotation;
+use super::task::Task;
+use crate::relayd::relay::Reached;
+use crate::turn::ids::SessionId;
 
 /// Starting a session.
 #[derive(Debug)]
@@ -28,7 +29,17 @@ enum Phase {
     /// The session has a chunk, or needs none.
     Ready,
     /// The applications get hold of the session.
-    Applications(Vec<AppId>),
+    Applications(Followers),
+}
+
+impl Task for Start {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let result = ready!(self.go(cx));
+        if result.is_err() {
+            self.fail(cx);
+        }
+        Poll::Ready(result.map(|()| Answer::Done))
+    }
 }
 
 impl Start {
@@ -37,94 +48,53 @@ impl Start {
         Start { session, phase: Phase::Begin }
     }
 
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
+    fn go(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Failure>> {
         loop {
-            let next = match &mut self.phase {
+            self.phase = match &mut self.phase {
                 Phase::Begin => {
-                    context.daemon.at_rest.remove(&self.session);
-                    let session = context.daemon.model.get(self.session);
-                    if session.is_some_and(|session| session.chunk.is_none() && session.has_output()) {
-                        Phase::Relay
-                    } else {
-                        Phase::Ready
-                    }
+                    cx.record(self.session)?.forget_findings();
+                    let session = cx.session(self.session)?;
+                    let needs_chunk = session.recording.chunk().is_none() && session.has_output();
+                    if needs_chunk { Phase::Relay } else { Phase::Ready }
                 }
                 Phase::Relay => {
-                    let relay = context.daemon.relay_of(self.session).map(|(id, _)| id);
-                    let reached = relay.map(|id| context.daemon.relay_reached(id));
-                    if reached == Some(Reached::Pending) && !context.expired() {
-                        return Progress::Pending;
+                    let relay = cx.state.relay_of(self.session).map(|(id, _)| id);
+                    let reached = relay.map(|id| cx.state.relay_reached(id));
+                    if reached == Some(Reached::Pending) && !cx.expired() {
+                        return Poll::Pending;
                     }
                     Phase::Chunk(Rotation::new(self.session, Leave::Keep, true))
                 }
-                Phase::Chunk(rotation) => match rotation.step(context) {
-                    None => return Progress::Pending,
-                    Some(Ok(_)) => Phase::Ready,
-                    Some(Err(code)) => return self.fail(context, code),
-                },
-                Phase::Ready if lost_what_it_had(context, self.session) => {
-                    return self.fail(context, ErrorCode::Unk);
+                Phase::Chunk(rotation) => {
+                    ready!(rotation.step(cx))?;
+                    Phase::Ready
                 }
-                Phase::Ready => Phase::Applications(resume(context, self.session)),
-                Phase::Applications(apps) => {
-                    if context.unsettled(apps, self.session) && !context.expired() {
-                        return Progress::Pending;
+                Phase::Ready => {
+                    let started = cx.session(self.session)?.was_started();
+                    if started && cx.state.lost_consumer() {
+                        // What it had is lost.
+                        return Poll::Ready(Err(Failure::ConsumerLost));
                     }
-                    if context.daemon.lost_consumer() {
-                        return self.fail(context, ErrorCode::Unk);
+                    Phase::Applications(resume(cx, self.session)?)
+                }
+                Phase::Applications(followers) => {
+                    ready!(cx.settled(followers, self.session));
+                    if cx.state.lost_consumer() {
+                        return Poll::Ready(Err(Failure::ConsumerLost));
                     }
-                    open_packets(context, self.session);
-                    self.started(context);
-                    return context.reply(ErrorCode::Ok);
+                    open_packets(cx, self.session);
+                    cx.record(self.session)?.begun();
+                    cx.state.begin_rotation_timer(self.session);
+                    return Poll::Ready(Ok(()));
                 }
             };
-            self.phase = next;
         }
     }
 
-    fn started(&self, context: &mut Context<'_>) {
-        if let Some(session) = context.daemon.model.get_mut(self.session) {
-            session.rotations.rotated_after_stop = false;
-            session.rotations.cleared_after_stop = false;
+    fn fail(&self, cx: &mut Cx<'_>) {
+        if let Ok(mut session) = cx.record(self.session) {
+            session.stop();
         }
-        context.daemon.begin_rotation_timer(self.session);
-    }
-
-    fn fail(&self, context: &mut Context<'_>, code: ErrorCode) -> Progress {
-        if let Some(session) = context.daemon.model.get_mut(self.session) {
-            session.active = false;
-        }
-        context.daemon.touch_all_applications();
-        context.reply(code)
-    }
-}
-
-fn lost_what_it_had(context: &Context<'_>, id: SessionId) -> bool {
-    let session = context.daemon.model.get(id);
-    session.is_some_and(|session| session.started) && context.daemon.lost_consumer()
-}
-
-/// From here on the session records, and applications get hold of it as they come. Returns those that are there.
-pub(super) fn resume(context: &mut Context<'_>, id: SessionId) -> Vec<AppId> {
-    // Flushed channels are made to hand over packets again. Nobody waits for it: whatever flushes them next is asked
-    // later.
-    tell_channels(context, id, |key| UstRequest::ClearQuiescentChannel { key });
-    if let Some(session) = context.daemon.model.get_mut(id) {
-        session.active = true;
-        session.started = true;
-    }
-    context.touch_all_applications()
-}
-
-/// Has the beginning of the trace known.
-pub(super) fn open_packets(context: &mut Context<'_>, id: SessionId) {
-    tell_channels(context, id, |key| UstRequest::OpenChannelPackets { key });
-}
-
-/// Has the consumer daemons do something about every data channel. What comes of it changes nothing here.
-fn tell_channels(context: &mut Context<'_>, id: SessionId, request: impl Fn(u64) -> UstRequest) {
-    for (kind, _, key) in context.daemon.data_keys(id) {
-        // One that is gone is noticed by other means.
-        let _ = context.daemon.ask_consumer(kind, request(key), Tail::None, Purpose::Nothing);
+        cx.state.touch_all_applications();
     }
 }

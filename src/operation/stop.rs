@@ -5,19 +5,21 @@
 //! starts again. Metadata comes last: taking it keeps the 2.13 consumer daemon from answering for 200 ms,
 //! although the text is on disk after one. That it is there is seen on the disk itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
-use lttng_protocol::client::ErrorCode;
-use lttng_protocol::consumer::UstRequest;
-
-use super::delivery::{forget_refusals, push_next};
-use super::{Context, list_channels};
-use crate::helper::Operation as PathOperation;
-use crate::model::{ChannelId, Session, SessionId};
-use crate::ust::app::AppId;
-use crate::ust::buffers::{Buffers, BuffersKey};
+use super::answer::{Answer, Failure};
+use super::cx::{Cx, Followers};
+use super::steps::delivery::{forget_refusals, push_next};
+use super::steps::losses;
+use super::task::Task;
+use crate::consumer::verb::{Content, SessionVerb, Verb};
+use crate::helper::PathJob;
+use crate::model::AtRest;
+use crate::turn::ids::{BuffersKey, SessionId};
+use crate::ust::buffers::Buffers;
 
 /// How long is waited for data to be written. What takes longer is left to the client's own question.
 const DRAIN_TIME: Duration = Duration::from_millis(100);
@@ -27,17 +29,6 @@ const DRAIN_PAUSE: Duration = Duration::from_millis(2);
 const METADATA_TIME: u64 = 250;
 /// How long is waited for all the metadata of a session. What takes longer is left to the client's own question.
 const DELIVERY_TIME: Duration = Duration::from_secs(1);
-
-/// What is known of a session that does not record, until it starts again.
-#[derive(Debug, Default)]
-pub struct AtRest {
-    /// All data is written.
-    pub drained: bool,
-    /// All metadata is written, too, or can't be.
-    pub described: bool,
-    /// What its channels lost: events, or packets of those that overwrite.
-    pub losses: BTreeMap<ChannelId, u64>,
-}
 
 /// Stopping a session.
 #[derive(Debug)]
@@ -51,7 +42,7 @@ pub struct Stop {
 enum Phase {
     Begin,
     /// The applications stop.
-    Applications(Vec<AppId>),
+    Applications(Followers),
     /// Unfinished packets are closed.
     Flush,
     /// The consumer daemons are asked whether they still write.
@@ -80,116 +71,114 @@ struct Sight {
     until: Instant,
 }
 
+impl Task for Stop {
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        self.go(cx).map_ok(|()| Answer::Done)
+    }
+}
+
 impl Stop {
     /// Stops this session, which must be active.
     pub fn new(session: SessionId) -> Self {
         Stop { session, phase: Phase::Begin, at_rest: AtRest::default() }
     }
 
-    /// The code for the client once the session is stopped. What goes wrong with its buffers is not the
-    /// client's business (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Option<ErrorCode> {
+    /// Ready once the session is stopped. What goes wrong with its buffers is not the client's business
+    /// (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).
+    pub fn go(&mut self, cx: &mut Cx<'_>) -> Poll<Result<(), Failure>> {
         loop {
             self.phase = match &mut self.phase {
                 Phase::Begin => {
-                    if let Some(session) = context.daemon.model.get_mut(self.session) {
-                        session.active = false;
-                    }
-                    Phase::Applications(context.touch_all_applications())
+                    cx.record(self.session)?.stop();
+                    Phase::Applications(cx.touch_followers())
                 }
-                Phase::Applications(apps) => {
-                    if context.unsettled(apps, self.session) && !context.expired() {
-                        return None;
-                    }
-                    context.ask_data_channels(self.session, |key| UstRequest::FlushChannel { key });
+                Phase::Applications(followers) => {
+                    ready!(cx.settled(followers, self.session));
+                    cx.each_channel(self.session, Content::Data, &Verb::Flush);
                     Phase::Flush
                 }
                 Phase::Flush => {
-                    if context.answered().is_none() && !context.expired() {
-                        return None;
-                    }
-                    self.ask_drained(context);
-                    Phase::Drain { until: context.daemon.after(DRAIN_TIME) }
+                    ready!(cx.answers());
+                    self.ask_drained(cx);
+                    Phase::Drain { until: cx.after(DRAIN_TIME) }
                 }
-                Phase::Drain { until } => match context.answered() {
-                    None if !context.expired() => return None,
-                    Some(jobs) if jobs.data_pending && context.daemon.now < *until => {
-                        Phase::Wait { until: *until, next: context.look_again_after(DRAIN_PAUSE) }
-                    }
-                    jobs => {
+                Phase::Drain { until } => {
+                    let answers = ready!(cx.answers());
+                    if answers.data_pending && !answers.late && cx.now() < *until {
+                        Phase::Wait { until: *until, next: cx.look_again_after(DRAIN_PAUSE) }
+                    } else {
                         // A relay daemon may still have metadata to write: it is asked when a client asks.
-                        let local = context.daemon.model.get(self.session).is_none_or(Session::is_local);
-                        self.at_rest.drained =
-                            local && jobs.is_some_and(|jobs| !jobs.data_pending && !jobs.lost);
+                        let local = cx.session(self.session)?.is_local();
+                        let drained = !answers.late && !answers.data_pending && !answers.lost;
+                        self.at_rest.drained = local && drained;
                         // Those being given up are counted when they are.
-                        let keys = context.daemon.data_keys_if(self.session, |buffers| !buffers.retired);
-                        list_channels::ask_losses(context, self.session, keys);
+                        losses::ask(cx, self.session, |_, buffers| !buffers.retired);
                         Phase::Count
                     }
-                },
-                Phase::Wait { next, .. } if context.daemon.now < *next => return None,
+                }
+                Phase::Wait { next, .. } if cx.now() < *next => return Poll::Pending,
                 Phase::Wait { until, .. } => {
                     let until = *until;
-                    self.ask_drained(context);
+                    self.ask_drained(cx);
                     Phase::Drain { until }
                 }
-                Phase::Count => match context.answered() {
-                    None if !context.expired() => return None,
-                    jobs => {
-                        self.at_rest.losses = jobs.map(list_channels::losses).unwrap_or_default();
-                        forget_refusals(context, self.session);
-                        let until = context.look_again_after(DELIVERY_TIME);
-                        Phase::Metadata(Sight { looked_for: BTreeSet::new(), missed: false, until })
-                    }
-                },
+                Phase::Count => {
+                    self.at_rest.losses = losses::of(&ready!(cx.answers()));
+                    forget_refusals(cx, self.session);
+                    let until = cx.look_again_after(DELIVERY_TIME);
+                    Phase::Metadata(Sight { looked_for: BTreeSet::new(), missed: false, until })
+                }
                 Phase::Metadata(sight) => {
-                    self.at_rest.described = deliver_metadata(context, self.session, sight)?;
+                    self.at_rest.described = ready!(deliver_metadata(cx, self.session, sight));
                     let at_rest = std::mem::take(&mut self.at_rest);
-                    context.daemon.at_rest.insert(self.session, at_rest);
-                    return Some(ErrorCode::Ok);
+                    cx.record(self.session)?.found(at_rest);
+                    return Poll::Ready(Ok(()));
                 }
             }
         }
     }
 
-    fn ask_drained(&self, context: &mut Context<'_>) {
-        context.ask_consumers(&UstRequest::DataPending { session_id: self.session.0 });
+    fn ask_drained(&self, cx: &mut Cx<'_>) {
+        cx.each_consumer(&SessionVerb::DataPending(self.session));
     }
 }
 
 /// Pushes what there is to push, and has the helper look whether it has arrived. When there is nothing left to wait for, or
 /// it takes too long: whether all is there.
-fn deliver_metadata(context: &mut Context<'_>, session: SessionId, sight: &mut Sight) -> Option<bool> {
-    let in_time = context.daemon.now < sight.until;
-    if push_next(context, session) > 0 && in_time {
-        look_for_metadata(context, session, sight);
+fn deliver_metadata(cx: &mut Cx<'_>, session: SessionId, sight: &mut Sight) -> Poll<bool> {
+    let in_time = cx.now() < sight.until;
+    if push_next(cx, session) > 0 && in_time {
+        look_for_metadata(cx, session, sight);
     }
-    let Some(jobs) = context.answered() else { return context.expired().then_some(false) };
-    sight.missed |= jobs.failed();
+    let answers = ready!(cx.answers());
+    if answers.late {
+        return Poll::Ready(false);
+    }
+    sight.missed |= !answers.all_well();
     let waiting =
         |(key, buffers): (&BuffersKey, &Buffers)| buffers.is_behind() && !sight.looked_for.contains(key);
-    match context.daemon.buffers_of(session).any(waiting) {
-        false => Some(!sight.missed),
-        true if in_time => None,
-        true => Some(false),
+    match cx.state.buffers_of(session).any(waiting) {
+        false => Poll::Ready(!sight.missed),
+        true if in_time && !cx.expired() => Poll::Pending,
+        true => Poll::Ready(false),
     }
 }
 
 /// Has the helper look for what is being pushed, unless it goes to another machine.
-fn look_for_metadata(context: &mut Context<'_>, id: SessionId, sight: &mut Sight) {
-    let Some(session) = context.daemon.model.get(id) else { return };
-    let Some(chunk) = session.chunk.as_ref().filter(|chunk| !chunk.folder.is_empty()) else { return };
-    let (owner, folder) = ((session.uid, session.gid), chunk.folder.clone());
-    let pushed: Vec<(BuffersKey, String, usize)> = context
-        .daemon
+fn look_for_metadata(cx: &mut Cx<'_>, id: SessionId, sight: &mut Sight) {
+    let Ok(session) = cx.session(id) else { return };
+    let Some(chunk) = session.recording.chunk().filter(|chunk| !chunk.folder.is_empty()) else { return };
+    let (owner, folder) = (session.wanted.owner, chunk.folder.clone());
+    let pushed: Vec<(BuffersKey, String, usize)> = cx
+        .state
         .buffers_of(id)
         .filter(|(key, _)| !sight.looked_for.contains(key))
-        .filter_map(|(&key, buffers)| Some((key, buffers.cause.path.clone(), buffers.being_pushed()?)))
+        .filter_map(|(&key, buffers)| Some((key, buffers.folder(), buffers.being_pushed()?)))
         .collect();
     for (key, path, length) in pushed {
-        let path = PathBuf::from(format!("{folder}/ust/{path}/metadata"));
+        let path = PathBuf::from(format!("{folder}/{path}/metadata"));
         let (length, limit) = (length as u64, METADATA_TIME);
-        context.path_operation(owner, PathOperation::AwaitMetadata { path, length, limit });
+        cx.ask_helper(owner, PathJob::AwaitMetadata { path, length, limit }, 0);
         sight.looked_for.insert(key);
     }
 }

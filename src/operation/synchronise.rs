@@ -1,34 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Waiting until the running applications have what a command changed in a recording session.
+//! Waiting until those who follow a session have what a command changed in it while it records.
 
-use lttng_protocol::client::ErrorCode;
+use std::task::{Poll, ready};
 
-use super::{Context, Progress};
-use crate::model::SessionId;
-use crate::ust::app::AppId;
+use super::answer::{Answer, Failure};
+use super::cx::{Cx, Followers};
+use super::task::Task;
+use crate::turn::ids::SessionId;
 
-/// Bringing a change to the applications.
+/// Bringing a change to those who follow a session.
 #[derive(Debug)]
 pub struct Synchronise {
     session: SessionId,
-    apps: Option<Vec<AppId>>,
+    followers: Option<Followers>,
 }
 
 impl Synchronise {
-    /// Waits for the applications as far as this session goes.
+    /// Waits as far as this session goes.
     pub fn new(session: SessionId) -> Self {
-        Synchronise { session, apps: None }
+        Synchronise { session, followers: None }
     }
+}
 
+impl Task for Synchronise {
     /// One application's failure is logged where it happens; it does not fail the command of a client.
-    pub(super) fn step(&mut self, context: &mut Context<'_>) -> Progress {
-        let apps = match &mut self.apps {
-            Some(apps) => apps,
-            None => self.apps.insert(context.touch_all_applications()),
+    fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
+        let followers = match &mut self.followers {
+            Some(followers) => followers,
+            None => self.followers.insert(cx.touch_followers()),
         };
-        if context.unsettled(apps, self.session) && !context.expired() {
-            return Progress::Pending;
-        }
-        context.reply(ErrorCode::Ok)
+        ready!(cx.settled(followers, self.session));
+        Poll::Ready(Ok(Answer::Done))
     }
 }

@@ -15,8 +15,8 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, soc
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, pipe2};
 
-use crate::output::SharedFd;
 use crate::sys::signal;
+use crate::turn::output::SharedFd;
 
 /// How a consumer daemon is started.
 #[derive(Debug, Clone)]

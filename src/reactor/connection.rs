@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::output::{ConnId, SharedFd, Supply};
 use crate::sys::socket;
+use crate::turn::ids::ConnId;
+use crate::turn::output::{SharedFd, Supply};
 
 /// Slices given to the kernel in one message.
 const MAX_SLICES: usize = 16;

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 
-use crate::output::ProcessState;
+use crate::turn::output::ProcessState;
 
 /// Where control groups are mounted, version 2 and the freezer of version 1.
 const CGROUP2: &str = "/sys/fs/cgroup";

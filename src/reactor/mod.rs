@@ -25,9 +25,10 @@ use nix::sys::signalfd::SignalFd;
 use self::children::{ConsumerConnections, ConsumerProgram};
 use self::connection::{Connection, Flushed, Kind};
 use crate::daemon::Daemon;
-use crate::output::{ConnId, ConsumerKind, Listener, Output};
 use crate::sys::clock;
 use crate::sys::socket::peer_credentials;
+use crate::turn::ids::{ConnId, ConsumerKind};
+use crate::turn::output::{Listener, Output};
 
 /// Bytes read at once.
 const BUFFER: usize = 64 << 10;
@@ -120,7 +121,7 @@ impl Reactor {
     /// What the system says.
     pub fn connect_helper(&mut self, socket: OwnedFd) -> io::Result<()> {
         let conn = self.add_connection(socket, Kind::Messages)?;
-        self.daemon.helper_connected(conn);
+        self.daemon.state().helper_connected(conn);
         Ok(())
     }
 
@@ -271,7 +272,7 @@ impl Reactor {
             match Signal::try_from(number) {
                 Ok(Signal::SIGCHLD) => {
                     for pid in children::ended() {
-                        self.daemon.child_ended(pid);
+                        self.daemon.state().child_ended(pid);
                     }
                 }
                 Ok(_) => self.daemon.end(),
@@ -384,7 +385,7 @@ impl Reactor {
             Output::SpawnConsumer(kind) => {
                 let program = self.programs.get(&kind);
                 let result = program.map_or(Err(ErrorKind::NotFound.into()), ConsumerProgram::start);
-                self.daemon.consumer_spawned(kind, result);
+                self.daemon.state().consumer_spawned(kind, result);
             }
             Output::ConnectConsumer { kind, path } => {
                 let result = ConsumerConnections::make(&path).and_then(|made| {
@@ -393,18 +394,18 @@ impl Reactor {
                     let samples = self.add_connection(made.samples, Kind::Pipe)?;
                     Ok(([command, metadata, samples], made.samples_in))
                 });
-                self.daemon.consumer_connected(kind, result);
+                self.daemon.state().consumer_connected(kind, result);
             }
             Output::ConnectRelay { end, address } => {
                 let result = relay::begin(address).and_then(|stream| self.add(Source::Connecting(stream)));
-                self.daemon.relay_connecting(end, result);
+                self.daemon.state().relay_connecting(end, result);
             }
             Output::HandOver { end, conns, timeout } => {
                 let result = self.hand_over(conns, timeout);
-                self.daemon.handed_over(end, result);
+                self.daemon.state().handed_over(end, result);
             }
             Output::Kill(pid) => children::kill(pid),
-            Output::Inspect { conn, pid } => self.daemon.inspected(conn, inspect::inspect(pid)),
+            Output::Inspect { conn, pid } => self.daemon.state().inspected(conn, inspect::inspect(pid)),
             Output::StopListening(listener) => {
                 let is_it = |source: &Source| matches!(source, Source::Listener(of, _) if *of == listener);
                 self.sources.retain(|_, source| !is_it(source));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Kind};
 use super::{Reactor, Source};
-use crate::output::ConnId;
+use crate::turn::ids::ConnId;
 
 /// Begins to connect.
 ///
@@ -56,7 +56,7 @@ impl Reactor {
                 }
                 // What came with it will not be announced again.
                 self.readable.insert(conn);
-                self.daemon.connected(conn);
+                self.daemon.state().connected(conn);
             }
             Err(error) => {
                 log::error!("Can't connect to a relay daemon: {error}");

@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use lttng_protocol::ust::Registration;
 use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointField, TracerVersion, code};
 
-use super::buffers::{BuffersKey, Owner};
-use super::listing::{self, Entries, Listing, ListingKind};
+use super::listing::{self, Entries, Listing, ListingKind, Nonsense};
 use super::mirror::{Request, SessionMirror};
-use crate::inbox::Inbox;
-use crate::model::{BufferingScheme, SessionId};
-use crate::output::{ConnId, Outputs, ProcessState, SharedFd};
+use crate::model::BufferingScheme;
 use crate::small_map::SmallMap;
 use crate::sys::clock::after;
 use crate::sys::socket::Credentials;
+use crate::turn::ids::{AppId, BuffersKey, ConnId, ListingId, Owner, SessionId};
+use crate::turn::inbox::Inbox;
+use crate::turn::output::{Outputs, ProcessState, SharedFd};
 
 /// Unanswered for this long, while no other application answers either, an application's process is looked at.
 const SUSPICION: Duration = Duration::from_millis(20);
@@ -30,14 +30,6 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
 /// How often one that is merely slow is looked at.
 const SLOW_CHECK: Duration = Duration::from_millis(100);
-
-/// An application, by its command connection: a process id may be registered twice for a while.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AppId(pub ConnId);
-
-/// Which listing of an application is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ListingId(pub u64);
 
 /// What an unanswered command was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,10 +81,6 @@ pub struct Answer {
     /// The field that follows an entry of a field list.
     pub field: Option<TracepointField>,
 }
-
-/// The application does not keep to the protocol, or is dying: it must be dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nonsense(pub &'static str);
 
 /// When the application is looked at, or given up.
 #[derive(Debug, Clone, Copy)]
@@ -302,7 +290,7 @@ impl App {
         outputs: &mut Outputs,
     ) -> Result<(), Nonsense> {
         let Some(listing) = self.listings.get_mut(&id) else { return Ok(()) };
-        let commands = listing.answered(step, answer)?;
+        let commands = listing.answered(step, &answer.reply, answer.field.as_ref())?;
         let kind = listing.kind;
         if listing.is_over() {
             self.listings.remove(&id);
@@ -322,6 +310,11 @@ impl App {
             self.listings.remove(&id);
         }
         Some(entries)
+    }
+
+    /// Whether it has all that sessions want of it.
+    pub fn has_everything(&self) -> bool {
+        self.mirrors.values().all(SessionMirror::is_settled)
     }
 
     /// Whether any command is unanswered.

@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::buffers::{Buffers, BuffersKey};
+use super::buffers::Buffers;
+use crate::turn::ids::BuffersKey;
 
 /// All sets of buffers.
 #[derive(Debug, Default)]

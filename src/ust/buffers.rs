@@ -10,40 +10,18 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::app::AppId;
 use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
 use crate::consumer::ChannelBuffers;
 use crate::helper::FileStart;
-use crate::model::{ChannelId, SessionId};
-use crate::output::ConsumerKind;
 use crate::sys::clock::after;
+use crate::turn::ids::{ChannelId, ConsumerKind};
 
 /// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
 const PUSH_DELAY: Duration = Duration::from_millis(700);
 /// How long a push that failed is left alone.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
-
-/// Whose buffers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BuffersKey {
-    /// The session.
-    pub session: SessionId,
-    /// Bits of a long in the applications: 32 or 64.
-    pub bits: u32,
-    /// Who uses them.
-    pub owner: Owner,
-}
-
-/// Who uses a set of buffers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Owner {
-    /// All applications of this user.
-    User(u32),
-    /// This application.
-    Application(AppId),
-}
 
 /// What is to be known of the application that causes a set of buffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +183,11 @@ impl Buffers {
     pub fn only_for_snapshots(mut self) -> Self {
         self.monitored = false;
         self
+    }
+
+    /// Folder of the files, relative to the trace chunk.
+    pub fn folder(&self) -> String {
+        format!("ust/{}", self.cause.path)
     }
 
     /// What can be asked now; each thing is named once. The metadata channel comes after all data channels, and

@@ -3,15 +3,17 @@
 //!
 //! The entries come one by one, so they are asked for in bursts; asking beyond the end costs nothing.
 
-use lttng_protocol::ust::command::{Command, Tracepoint, TracepointField, code};
-
-use super::app::{Answer, Nonsense};
+use lttng_protocol::ust::command::{Command, Reply, Tracepoint, TracepointField, code};
 
 /// Entries asked for in the first burst, and in each later one.
 const FIRST_BURST: usize = 8;
 const BURST: usize = 16;
 /// Most entries taken from one application.
 const MAX_ENTRIES: usize = 100_000;
+
+/// The application does not keep to the protocol, or is dying: it must be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonsense(pub &'static str);
 
 /// What is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,19 +112,24 @@ impl Listing {
     }
 
     /// Takes an answer; returns the handles and steps to send next.
-    pub(super) fn answered(&mut self, step: Step, answer: &Answer) -> Result<Vec<(u32, Step)>, Nonsense> {
-        let failed = answer.reply.code != code::OK;
+    pub(super) fn answered(
+        &mut self,
+        step: Step,
+        reply: &Reply,
+        field: Option<&TracepointField>,
+    ) -> Result<Vec<(u32, Step)>, Nonsense> {
+        let failed = reply.code != code::OK;
         match step {
             Step::Create if failed => (self.done, self.released) = (true, true),
             Step::Create => {
-                self.handle = answer.reply.value;
+                self.handle = reply.value;
                 return Ok(self.burst(FIRST_BURST));
             }
             Step::Entry => {
                 self.outstanding = self.outstanding.saturating_sub(1);
                 self.ended |= failed || self.entries.len() >= MAX_ENTRIES;
                 if !failed && !self.taken {
-                    self.take_entry(answer)?;
+                    self.take_entry(reply, field)?;
                 }
                 if self.outstanding == 0 && self.ended {
                     self.done = true;
@@ -142,11 +149,11 @@ impl Listing {
         vec![(self.handle, Step::Entry); count]
     }
 
-    fn take_entry(&mut self, answer: &Answer) -> Result<(), Nonsense> {
-        match &answer.field {
+    fn take_entry(&mut self, reply: &Reply, field: Option<&TracepointField>) -> Result<(), Nonsense> {
+        match field {
             Some(field) => self.entries.fields.push(field.clone()),
             None => {
-                let entry = answer.reply.tracepoint().map_err(|_| Nonsense("malformed tracepoint"))?;
+                let entry = reply.tracepoint().map_err(|_| Nonsense("malformed tracepoint"))?;
                 self.entries.tracepoints.push(entry.clone());
             }
         }

@@ -6,8 +6,8 @@
 //! carries out its commands in order, so a switch (enabled or not) counts as made once it is sent; an object
 //! counts as there only once the application has told its handle, because handles can't be guessed.
 
-use crate::model::{ChannelId, RuleId};
 use crate::small_map::SmallMap;
+use crate::turn::ids::{ChannelId, RuleId};
 
 /// One request to an application about one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

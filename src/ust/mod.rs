@@ -8,8 +8,10 @@
 pub mod app;
 pub mod buffer_table;
 pub mod buffers;
+pub mod introduction;
 pub mod listing;
 pub mod mirror;
 pub mod planner;
 pub mod registry;
 pub mod tsdl;
+pub mod words;

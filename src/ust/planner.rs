@@ -8,7 +8,8 @@
 //! channels; streams, contexts and rules; conditions, switches and the start).
 
 use super::mirror::{ChannelMirror, Request, SessionMirror, Slot};
-use crate::model::{Channel, ChannelId};
+use crate::model::Channel;
+use crate::turn::ids::ChannelId;
 
 /// The buffers of a channel for the applications of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,7 +17,8 @@ use lttng_protocol::ust::command::{
 use lttng_protocol::ust::field::{Encoding, Field, FieldKind, Integer};
 use lttng_protocol::ust::notify::{self, RegisterChannel, RegisterEvent};
 use lttng_protocol::ust::registration::{Alignments, ByteOrder, Registration, SocketKind};
-use lttng_sessiond::output::{ConnId, ProcessState};
+use lttng_sessiond::turn::ids::ConnId;
+use lttng_sessiond::turn::output::ProcessState;
 
 use crate::consumer::Handover;
 use crate::wire::{Effects, Inbox, Segment};

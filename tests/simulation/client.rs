@@ -6,9 +6,9 @@ use lttng_protocol::client::{
     Instrumentation, NetworkOutput, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind,
     SessionOutput, SnapshotOutput,
 };
-use lttng_sessiond::output::ConnId;
 
 use crate::wire::Segment;
+use lttng_sessiond::turn::ids::ConnId;
 
 #[derive(Debug)]
 pub struct Client {

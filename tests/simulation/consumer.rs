@@ -14,12 +14,12 @@ use lttng_protocol::consumer::{
     REQUEST_LEN, RelaySocketKind, SnapshotChannel, Status, StreamHead, UstRequest,
 };
 use lttng_protocol::{Reader, Writer};
-use lttng_sessiond::output::{ConnId, ConsumerKind};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use request::refusal;
 
 use crate::wire::{Effects, Inbox, Segment, Talk};
+use lttng_sessiond::turn::ids::{ConnId, ConsumerKind};
 
 /// Streams of each data channel.
 const STREAMS: u32 = 2;
@@ -79,6 +79,8 @@ pub enum Trouble {
     Report(usize),
     /// It never answers from this step on.
     Hang(usize),
+    /// Its answer to this step takes longer than any task waits, and comes all the same.
+    Late(usize),
     /// Each answer takes this long.
     Slow(Duration),
     /// It answers only so long after it got metadata text.
@@ -274,6 +276,7 @@ impl Consumer {
             | Trouble::Babble(at)
             | Trouble::Chatter(at)
             | Trouble::Report(at)
+            | Trouble::Late(at)
             | Trouble::Hang(at) => at == now,
             _ => false,
         })
@@ -306,6 +309,7 @@ impl Consumer {
                 self.hung = true;
                 return false;
             }
+            Some(Trouble::Late(_)) => effects.delay = Duration::from_secs(65),
             Some(Trouble::Babble(_)) => {
                 effects.send(command, vec![0xEE; 33]);
                 return true;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::consumer::UstRequest;
-use lttng_sessiond::output::ConsumerKind;
 
 use crate::client;
 use crate::consumer::Trouble;
 use crate::life;
 use crate::script;
 use crate::world::World;
+use lttng_sessiond::turn::ids::ConsumerKind;
 
 /// Statuses that a consumer daemon can answer, and one that it can't.
 const STATUSES: [i32; 5] = [118, 119, 59, 123, -1];
@@ -94,6 +94,13 @@ fn reporting_an_error() {
 #[test]
 fn hanging_at_any_request() {
     at_every_step(Trouble::Hang);
+}
+
+/// The answer comes when whoever asked has gone on, or has given up: it is an answer to nothing any more, and nothing
+/// that is asked later is taken for answered by it.
+#[test]
+fn answering_late_at_any_request() {
+    at_every_step(Trouble::Late);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn a_thousand_applications_that_come_and_go_leave_nothing() {
     let text = world.consumer().metadata_of(0);
     assert_eq!(text.matches("app:one").count(), 1, "equal events are described once");
     let state = format!("{:?}", world.daemon);
-    for map in ["apps: {}", "unregistered: {}", "watched: {}", "dirty: {}"] {
+    for map in ["applications: Applications { all: {}", "unregistered: {}", "watched: {}", "dirty: {}"] {
         assert!(state.contains(map), "{map}");
     }
     assert!(!state.contains("Notify("), "a notify connection is left");

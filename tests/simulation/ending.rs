@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lttng_sessiond::output::Listener;
+use lttng_sessiond::turn::output::Listener;
 
 use crate::application::{Fault, What};
 use crate::client;

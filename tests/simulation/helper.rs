@@ -3,8 +3,8 @@
 
 use std::fs::File;
 
-use lttng_sessiond::helper::{Operation, Request, Response};
-use lttng_sessiond::output::ConnId;
+use lttng_sessiond::helper::{PathJob, Request, Response};
+use lttng_sessiond::turn::ids::ConnId;
 
 use crate::wire::{Effects, Segment};
 
@@ -38,15 +38,15 @@ impl Helper {
     pub fn received(&mut self, segment: Segment, effects: &mut Effects) {
         assert!(segment.descriptors.is_empty());
         let request = Request::decode(&segment.bytes).expect("one request is one message");
-        let Request { id, ref operation, .. } = request;
-        let (known, address) = match operation {
-            Operation::LookUp { name, ipv6 } => {
+        let Request { id, ref job, .. } = request;
+        let (known, address) = match job {
+            PathJob::LookUp { name, ipv6 } => {
                 (name == KNOWN_HOST, Some(if *ipv6 { "::1" } else { "127.0.0.1" }.to_owned()))
             }
-            _ => (operation.path().is_absolute(), None),
+            _ => (job.path().is_absolute(), None),
         };
-        assert!(known || address.is_some(), "{operation:?}");
-        let opens = operation.opens();
+        assert!(known || address.is_some(), "{job:?}");
+        let opens = job.opens();
         self.requests.push(request);
         let number = self.requests.len();
         let error = match self.trouble {

@@ -132,7 +132,7 @@ fn continued_but_hung_it_is_given_up() {
     world.suspend(app);
     world.must(&client::start("s"));
     world.apps[app].hung = true;
-    world.apps[app].state = lttng_sessiond::output::ProcessState::Running;
+    world.apps[app].state = lttng_sessiond::turn::output::ProcessState::Running;
     world.pass(Duration::from_secs(7));
     assert!(!world.apps[app].alive);
     world.must(&client::destroy("s"));

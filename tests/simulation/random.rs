@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use lttng_protocol::client::{Channel, ErrorCode, Event, ScheduleKind, Session};
-use lttng_sessiond::output::{ConsumerKind, ProcessState};
+use lttng_sessiond::turn::ids::ConsumerKind;
+use lttng_sessiond::turn::output::ProcessState;
 use proptest::prelude::*;
 
 use crate::application::{Holding, RuleKey};

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use lttng_protocol::client::{self as wire, ErrorCode, Event};
-use lttng_sessiond::output::ConsumerKind;
 
 use crate::application::Holding;
 use crate::client;
 use crate::script;
 use crate::world::{USER, World};
+use lttng_sessiond::turn::ids::ConsumerKind;
 
 fn records_one_rule() -> Holding {
     let rules = [(("app:*".to_owned(), String::new(), Vec::new()), true)].into();

@@ -7,9 +7,9 @@ use std::net::SocketAddr;
 use lttng_protocol::relayd::{
     Code, Configuration, CreateSession, CreateSessionReply, Header, Request, SessionLayout, Version,
 };
-use lttng_sessiond::output::ConnId;
 
 use crate::wire::{Effects, Inbox, Segment};
+use lttng_sessiond::turn::ids::ConnId;
 
 /// What goes wrong. Steps are counted from 1: a connection or a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use lttng_protocol::client::{ErrorCode, NetworkOutput, SnapshotOutput};
+use lttng_protocol::client::{ErrorCode, SnapshotOutput};
 use lttng_protocol::consumer::{RelaySocketKind, UstRequest};
 use lttng_protocol::relayd::CreateSession;
-use lttng_sessiond::daemon::Reached;
-use lttng_sessiond::model::SessionId;
-use lttng_sessiond::output::ConsumerKind;
+use lttng_sessiond::model::NetworkOutput;
+use lttng_sessiond::relayd::conversation::Refusal;
+use lttng_sessiond::relayd::relay::Reached;
+use lttng_sessiond::turn::ids::{ConsumerKind, SessionId};
 
 use crate::client;
 use crate::consumer;
@@ -235,17 +236,17 @@ fn a_relay_daemon_for_one_snapshot() {
         world.create_session("s");
         world.relay.trouble = trouble;
         let session = SessionId(0);
-        let id = world.daemon.reach_relay(session, NetworkOutput::local());
-        assert_eq!(world.daemon.relay_reached(id), Reached::Pending);
+        let id = world.daemon.state().reach_relay(session, NetworkOutput::local());
+        assert_eq!(world.daemon.state().relay_reached(id), Reached::Pending);
         world.pass(Duration::from_secs(11));
         let wanted = match trouble {
             None => Reached::Yes,
-            Some(Trouble::Refuse(4)) => Reached::No(ErrorCode::EnableConsumerFail),
-            Some(_) => Reached::No(ErrorCode::RelaydConnectFail),
+            Some(Trouble::Refuse(4)) => Reached::No(Refusal::Session),
+            Some(_) => Reached::No(Refusal::Unreachable),
         };
-        assert_eq!(world.daemon.relay_reached(id), wanted);
+        assert_eq!(world.daemon.state().relay_reached(id), wanted);
         assert_eq!(world.consumer().relays.len(), usize::from(trouble.is_none()));
-        world.daemon.drop_relay(id);
+        world.daemon.state().drop_relay(id);
         world.must(&client::destroy("s"));
         world.end_of_everything();
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use lttng_protocol::client::{ErrorCode, RotationInfo, RotationState};
 use lttng_protocol::consumer::UstRequest;
-use lttng_sessiond::helper::Operation;
-use lttng_sessiond::output::ConsumerKind;
+use lttng_sessiond::helper::PathJob;
+use lttng_sessiond::turn::ids::ConsumerKind;
 
 use crate::client::{self, Request};
 use crate::consumer::{Channel, Kind, Trouble};
@@ -330,7 +330,7 @@ fn a_chunk_that_cant_be_moved_is_an_error_of_that_rotation() {
     world.helper.trouble = Some(helper::Trouble::Refuse(world.helper.requests.len() + 3, libc::EACCES));
     world.must(&client::rotate(SESSION));
     assert_eq!(wait_for_rotation(&mut world, 0).state, RotationState::Error);
-    assert!(matches!(world.helper.requests.last().unwrap().operation, Operation::MoveChunk { .. }));
+    assert!(matches!(world.helper.requests.last().unwrap().job, PathJob::MoveChunk { .. }));
     rotate(&mut world, 1);
     goes_on(world);
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use lttng_protocol::client::{ErrorCode, Reply, SnapshotOutput};
 use lttng_protocol::consumer::{ChannelKind, UstRequest};
-use lttng_sessiond::output::ConsumerKind;
 
 use crate::client::{self, Request, output};
 use crate::consumer::Trouble;
 use crate::helper;
 use crate::life;
 use crate::world::{USER, World};
+use lttng_sessiond::turn::ids::ConsumerKind;
 
 /// A session for snapshots that records `app:*` in two channels.
 fn commands(per_process: bool) -> Vec<(&'static str, Request)> {

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use lttng_sessiond::output::{ConnId, ConsumerKind, SharedFd};
+use lttng_sessiond::turn::ids::{ConnId, ConsumerKind};
+use lttng_sessiond::turn::output::SharedFd;
 
 /// What the daemon sent.
 #[derive(Debug)]

@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{ErrorCode, Reply};
 use lttng_protocol::ust::registration::SocketKind;
-use lttng_sessiond::daemon::{Daemon, Settings};
-use lttng_sessiond::output::{ConnId, ConsumerKind, Listener, Output, ProcessState, RelayEnd};
+use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::sys::socket::Credentials;
+use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
+use lttng_sessiond::turn::output::{Listener, Output, ProcessState};
 
 use crate::application::Application;
 use crate::client::{self, Client, Request};
@@ -89,6 +90,7 @@ impl World {
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
             application_quota: (10_000, 10_000),
+            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
         };
         let mut world = World {
@@ -116,7 +118,7 @@ impl World {
         };
         let conn = world.link(Peer::Helper);
         world.helper.conn = conn;
-        world.daemon.helper_connected(conn);
+        world.daemon.state().helper_connected(conn);
         world
     }
 
@@ -409,26 +411,20 @@ impl World {
     /// With all applications gone and all sessions destroyed, nothing is left in the daemon.
     pub fn check_empty(&self) {
         let state = format!("{:?}", self.daemon);
-        for map in [
-            "sessions",
-            "apps",
-            "relays",
-            "operations",
-            "held",
-            "clients",
-            "unregistered",
-            "dirty",
-            "watched",
-            "at_rest",
-            "losses_of_the_gone",
-            "rotation_timers",
-            "rotations_due",
-        ] {
-            assert!(state.contains(&format!("{map}: {{}}")), "{map} has something left: {state}");
-        }
-        let buffers = "buffers: BufferTable { all: {}, touched: {}, pushes: {} }";
-        for list in [buffers, "waiting: []", "under_way: {}", "stillborn: []"] {
-            assert!(state.contains(list), "not {list}: {state}");
+        let everything = [
+            "sessions: Sessions { all: {}",
+            "applications: Applications { all: {}, unregistered: {}, dirty: {}, watched: {}",
+            "buffers: BufferTable { all: {}, touched: {}, pushes: {} }",
+            "relays: {}",
+            "tasks: Tasks { under_way: {} }",
+            "clients: Clients { all: {}, waiting: [] }",
+            "under_way: {}, unsent: []",
+            "timers: Timers { set: {}, order: {} }",
+            "posts: []",
+            "facts: Facts { unread: [] }",
+        ];
+        for part in everything {
+            assert!(state.contains(part), "not {part}: {state}");
         }
         for role in ["Application(", "Notify("] {
             assert!(!state.contains(role), "an application's connection is left: {state}");

@@ -147,7 +147,11 @@ impl Header {
     /// Length of the variable part that the client sends after the header, as the header declares it. Compare
     /// with [`Header::payload_limit`] before room is made for it.
     pub fn payload_len(&self) -> u64 {
-        let Some(command) = self.command() else { return 0 };
+        self.command().map_or(0, |command| self.payload_len_of(command))
+    }
+
+    /// [`Header::payload_len`] for this command, whatever its number is in the client's dialect.
+    pub fn payload_len_of(&self, command: Command) -> u64 {
         // Offsets below are relative to the union.
         let length = match command {
             Command::AddContext | Command::DisableEvent | Command::EnableEvent => self.parameter_u32(256),
@@ -171,22 +175,7 @@ impl Header {
     /// The longest variable part worth reading. A request that declares more is refused with the code that
     /// [`decode_body`](super::decode_body) gives for it, without its bytes.
     pub fn payload_limit(&self) -> u64 {
-        const KIB: u64 = 1024;
-        match self.command() {
-            Some(Command::EnableChannel) => 83 + 255,
-            Some(Command::AddContext) => 64 * KIB,
-            Some(Command::CreateSessionExt) => (PATH_LIMIT - 1) + DESCRIPTOR_LIMIT,
-            Some(Command::SetConsumerUri) => 2 * Uri::LEN as u64,
-            Some(Command::TrackerAddValue | Command::TrackerRemoveValue) => 256,
-            Some(
-                Command::EnableEvent
-                | Command::DisableEvent
-                | Command::RegisterTrigger
-                | Command::UnregisterTrigger
-                | Command::ExecuteErrorQuery,
-            ) => KIB * KIB,
-            _ => 0,
-        }
+        self.command().map_or(0, Command::payload_limit)
     }
 
     /// Lengths of the home directory and of the session descriptor of a CREATE_SESSION_EXT.
@@ -204,6 +193,26 @@ impl Header {
         let mut reader = self.parameters();
         reader.seek(offset)?;
         reader.u32().map(u64::from)
+    }
+}
+
+impl Command {
+    /// The longest variable part worth reading, see [`Header::payload_limit`].
+    pub fn payload_limit(self) -> u64 {
+        const KIB: u64 = 1024;
+        match self {
+            Command::EnableChannel => 83 + 255,
+            Command::AddContext => 64 * KIB,
+            Command::CreateSessionExt => (PATH_LIMIT - 1) + DESCRIPTOR_LIMIT,
+            Command::SetConsumerUri => 2 * Uri::LEN as u64,
+            Command::TrackerAddValue | Command::TrackerRemoveValue => 256,
+            Command::EnableEvent
+            | Command::DisableEvent
+            | Command::RegisterTrigger
+            | Command::UnregisterTrigger
+            | Command::ExecuteErrorQuery => KIB * KIB,
+            _ => 0,
+        }
     }
 }
 

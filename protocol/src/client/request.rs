@@ -175,16 +175,20 @@ pub enum Body {
 /// | CREATE_SESSION_EXT | 18 when bytes are missing, else 97 |
 /// | SET_CONSUMER_URI | 18 when bytes are missing, else 97: no URI, more than two, an unknown kind of one |
 pub fn decode_body(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
-    let command = header.command().ok_or(ErrorCode::Und)?;
-    if header.payload_len() > header.payload_limit() {
+    decode_body_of(header.command().ok_or(ErrorCode::Und)?, header, payload)
+}
+
+/// [`decode_body`] for this command, whatever its number is in the client's dialect.
+pub fn decode_body_of(command: Command, header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    let declared = header.payload_len_of(command);
+    if declared > command.payload_limit() {
         return Err(malformed(command));
     }
+    let complete = payload.len() as u64 == declared;
     match command {
-        Command::CreateSessionExt => return decode_create(header, payload),
-        Command::SetConsumerUri if payload.len() as u64 != header.payload_len() => {
-            return Err(ErrorCode::SessionFail);
-        }
-        _ if payload.len() as u64 != header.payload_len() => return Err(malformed(command)),
+        Command::CreateSessionExt => return decode_create(header, payload, complete),
+        Command::SetConsumerUri if !complete => return Err(ErrorCode::SessionFail),
+        _ if !complete => return Err(malformed(command)),
         _ => {}
     }
     match command {
@@ -293,12 +297,12 @@ fn decode_uris(reader: &mut Reader<'_>) -> codec::Result<Vec<Uri>> {
     Ok(uris)
 }
 
-fn decode_create(header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+fn decode_create(header: &Header, payload: &[u8], complete: bool) -> Result<Body, ErrorCode> {
     let (home_len, descriptor_len) = header.create_lengths().map_err(|_| ErrorCode::Invalid)?;
     if u64::from(home_len) >= PATH_LIMIT || descriptor_len > DESCRIPTOR_LIMIT {
         return Err(ErrorCode::Invalid);
     }
-    if payload.len() as u64 != header.payload_len() {
+    if !complete {
         return Err(ErrorCode::SessionFail);
     }
     let mut reader = Reader::new("session descriptor", payload);

@@ -4,12 +4,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use lttng_protocol::client::EventType;
-use lttng_protocol::ust::command::{Context, LogLevel};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Attributes, BufferingScheme, EventRule, Filter, RuleId};
+use crate::model::{Attributes, BufferingScheme, Context, EventRule, Filter, LogLevels, RuleKind};
+use crate::turn::ids::RuleId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wish {
@@ -122,13 +121,13 @@ impl World {
                     });
                     let exclusions = if exclusions { vec!["y".into()] } else { Vec::new() };
                     let name = format!("rule{}", id.0);
-                    let loglevel = LogLevel::All;
-                    let kind = EventType::Tracepoint;
+                    let levels = LogLevels::All;
+                    let kind = RuleKind::Tracepoint;
                     channel.rules.push(EventRule {
                         id,
                         name,
                         kind,
-                        loglevel,
+                        levels,
                         filter,
                         exclusions,
                         enabled: true,

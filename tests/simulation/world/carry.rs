@@ -45,7 +45,7 @@ impl World {
                 } else {
                     Err(io::ErrorKind::NotConnected.into())
                 };
-                self.daemon.handed_over(end, result);
+                self.daemon.state().handed_over(end, result);
             }
             Output::Kill(pid) => {
                 self.killed.push(pid);
@@ -60,7 +60,7 @@ impl World {
                 self.inspections.push((self.age(), pid));
                 let app = self.apps.iter().find(|app| app.command == conn && app.pid == pid).unwrap();
                 let state = if app.alive { app.state } else { ProcessState::Gone };
-                self.daemon.inspected(conn, state);
+                self.daemon.state().inspected(conn, state);
             }
             Output::StopListening(listener) => self.stopped.push(listener),
             Output::Exit => self.exited = true,
@@ -71,10 +71,10 @@ impl World {
         let consumer = self.consumers.get_mut(&kind).unwrap();
         let (pid, trouble) = (consumer.pid, consumer.trouble);
         if trouble == Some(Trouble::NoProgram) {
-            return self.daemon.consumer_spawned(kind, Err(io::ErrorKind::NotFound.into()));
+            return self.daemon.state().consumer_spawned(kind, Err(io::ErrorKind::NotFound.into()));
         }
         consumer.running = true;
-        self.daemon.consumer_spawned(kind, Ok(pid));
+        self.daemon.state().consumer_spawned(kind, Ok(pid));
         let mut effects = Effects::default();
         match trouble {
             Some(Trouble::Silent) => {}
@@ -94,27 +94,30 @@ impl World {
 
     fn connect_consumer(&mut self, kind: ConsumerKind) {
         if self.consumers[&kind].trouble == Some(Trouble::Unreachable) {
-            return self.daemon.consumer_connected(kind, Err(io::ErrorKind::ConnectionRefused.into()));
+            return self
+                .daemon
+                .state()
+                .consumer_connected(kind, Err(io::ErrorKind::ConnectionRefused.into()));
         }
         let conns = [Talk::Command, Talk::Metadata, Talk::Samples];
         let conns = conns.map(|talk| self.link(Peer::Consumer(kind, talk)));
         let consumer = self.consumers.get_mut(&kind).unwrap();
         [consumer.command, consumer.metadata, consumer.samples] = conns.map(Some);
         let samples = Rc::new(File::open("/dev/null").unwrap().into());
-        self.daemon.consumer_connected(kind, Ok((conns, samples)));
+        self.daemon.state().consumer_connected(kind, Ok((conns, samples)));
     }
 
     fn connect_relay(&mut self, end: RelayEnd, address: SocketAddr) {
         let index = self.relay.next();
         let outcome = self.relay.connect(address);
         if outcome == Connecting::Impossible {
-            return self.daemon.relay_connecting(end, Err(io::ErrorKind::NetworkUnreachable.into()));
+            return self.daemon.state().relay_connecting(end, Err(io::ErrorKind::NetworkUnreachable.into()));
         }
         let conn = self.link(Peer::Relay(index));
         self.relay.conns.push(conn);
-        self.daemon.relay_connecting(end, Ok(conn));
+        self.daemon.state().relay_connecting(end, Ok(conn));
         match outcome {
-            Connecting::Done => self.daemon.connected(conn),
+            Connecting::Done => self.daemon.state().connected(conn),
             Connecting::Refused => self.hang_up(conn),
             Connecting::Never | Connecting::Impossible => {}
         }
@@ -252,7 +255,7 @@ impl World {
             self.hang_up(conn);
         }
         if let Some(pid) = effects.ended {
-            self.daemon.child_ended(pid);
+            self.daemon.state().child_ended(pid);
         }
     }
 

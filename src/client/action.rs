@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What clients ask for, free of how they say it. A field is `None` where the client named something that there is not:
+//! when that matters, and with which code, is for the command to say.
+
+use crate::model::tracker::{Policy, Value};
+use crate::model::{
+    Attributes, BufferingScheme, Context, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind, Target,
+};
+
+/// Nothing but the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nothing;
+
+/// A channel by its name; the empty name means the default one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelName(pub String);
+
+/// A context for a channel, or for all of them if none is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddContext {
+    /// The channel's name.
+    pub channel: String,
+    /// The context, if it is one that user space has.
+    pub context: Option<Context>,
+}
+
+/// A channel to be made or enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnableChannel {
+    /// Its name.
+    pub name: String,
+    /// Who shares its buffers.
+    pub scheme: Option<BufferingScheme>,
+    /// Whether the newest data is kept; without, as it is usual in the session.
+    pub overwrite: Option<bool>,
+    /// Its data is to be spliced.
+    pub spliced: bool,
+    /// All else; `overwrite` has no meaning in it.
+    pub attributes: Attributes,
+}
+
+/// An event rule to be made or enabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnableEvent {
+    /// The channel's name.
+    pub channel: String,
+    /// Who shares the channel's buffers, if it has to be made.
+    pub scheme: Option<BufferingScheme>,
+    /// Name or star pattern.
+    pub name: String,
+    /// What kind of rule it is, if channels of user space can have one of the kind.
+    pub kind: Option<RuleKind>,
+    /// Log level condition.
+    pub levels: Option<LogLevels>,
+    /// The filter, not validated.
+    pub filter: Option<Filter>,
+    /// Patterns of names that are left out.
+    pub exclusions: Vec<String>,
+}
+
+/// Event rules to be disabled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DisableEvent {
+    /// The channel's name.
+    pub channel: String,
+    /// Name or star pattern; empty means all.
+    pub name: String,
+    /// Rules of any kind are meant.
+    pub any_kind: bool,
+}
+
+/// A session to be created.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateSession {
+    /// The client's home directory, if the daemon must choose the output directory.
+    pub home: Option<String>,
+    /// What it is for.
+    pub kind: SessionKind,
+    /// Its name; without, the daemon makes one.
+    pub name: Option<String>,
+    /// Where it records to.
+    pub output: RequestedOutput,
+}
+
+/// Where a session that is created is to record to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RequestedOutput {
+    /// Nowhere.
+    None,
+    /// A directory of this machine; without path, the daemon chooses.
+    Local(Option<String>),
+    /// A relay daemon; without addresses, the default one of this machine.
+    Network(Option<Box<NetworkOutput>>),
+}
+
+/// Parts of a session's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetOutput(pub Vec<Target>);
+
+/// Folder of the buffers; empty for none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetShmPath(pub String);
+
+/// The rotation that left the chunk of this number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RotationInfo(pub u64);
+
+/// What makes a session rotate by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScheduleKind {
+    /// The bytes recorded.
+    Size,
+    /// The time.
+    Periodic,
+}
+
+/// A rotation schedule to be set or removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetSchedule {
+    /// What kind.
+    pub kind: Option<ScheduleKind>,
+    /// Whether it is set, not removed.
+    pub set: bool,
+    /// Bytes or microseconds. To remove a schedule, it must be the schedule's.
+    pub value: u64,
+}
+
+/// An output for snapshots, as users name one. URLs are as they were typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotTarget {
+    /// Number in its session, from 1; 0 when it is meant by name, or has no number yet.
+    pub id: u32,
+    /// Bytes that one snapshot may have, 0 for any number; without, whatever the output has.
+    pub max_size: Option<u64>,
+    /// The name; empty for the default one, or when the output is meant by number.
+    pub name: String,
+    /// Path or URL; empty when none is given.
+    pub control_url: String,
+    /// URL of the data connection; empty unless `control_url` is for the control connection only.
+    pub data_url: String,
+}
+
+/// A process attribute that user space has a tracker for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    /// Virtual process id.
+    Pid,
+    /// Virtual user id.
+    Uid,
+    /// Virtual group id.
+    Gid,
+}
+
+/// A tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrackerOf(pub Option<Attribute>);
+
+/// A policy for a tracker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetPolicy {
+    /// Which tracker.
+    pub attribute: Option<Attribute>,
+    /// The policy.
+    pub policy: Option<Policy>,
+}
+
+/// A value to be added to a tracker, or removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackerValue {
+    /// Which tracker.
+    pub attribute: Option<Attribute>,
+    /// The value.
+    pub value: Value,
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The clients: each sends one request and gets exactly one reply.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use lttng_protocol::client::ErrorCode;
+
+use super::connection::{ClientConnection, Nonsense, Request};
+use super::desk::{Served, Unserved, serve};
+use super::dialect::{Dialect, V2_13};
+use crate::operation::answer::{Answer, Failure};
+use crate::operation::tasks::Tasks;
+use crate::state::State;
+use crate::sys::socket::Credentials;
+use crate::turn::ids::ConnId;
+use crate::turn::output::Output;
+use crate::turn::timers::Timer;
+
+/// How long a client may take to send its request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// All clients.
+#[derive(Debug, Default)]
+pub struct Clients {
+    all: BTreeMap<ConnId, ClientConnection>,
+    /// Those whose request is complete but has to wait, oldest first.
+    waiting: VecDeque<ConnId>,
+}
+
+impl Clients {
+    /// Whether a connection is a client's.
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.all.contains_key(&conn)
+    }
+
+    /// Input: a client connected. All clients speak the dialect of 2.13: none says which one it speaks.
+    pub fn accepted(&mut self, state: &mut State, conn: ConnId, credentials: Credentials) {
+        self.accepted_as(&V2_13, state, conn, credentials);
+    }
+
+    /// Input: a client connected that speaks this dialect.
+    pub fn accepted_as(
+        &mut self,
+        dialect: &'static dyn Dialect,
+        state: &mut State,
+        conn: ConnId,
+        credentials: Credentials,
+    ) {
+        let deadline = state.turn.after(REQUEST_TIMEOUT);
+        state.turn.timers.set(Timer::Connection(conn), deadline);
+        self.all.insert(conn, ClientConnection::new(credentials, dialect));
+    }
+
+    /// Input: bytes and descriptors from a client.
+    pub fn received(
+        &mut self,
+        state: &mut State,
+        tasks: &mut Tasks,
+        conn: ConnId,
+        bytes: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        let Some(client) = self.all.get_mut(&conn) else { return };
+        match client.receive(bytes, descriptors) {
+            Ok(None) => {}
+            Ok(Some(request)) => {
+                state.turn.timers.clear(Timer::Connection(conn));
+                self.handle(state, tasks, conn, request);
+            }
+            Err(Nonsense) => {
+                log::warn!("Process {} sent a request that can't be one", client.credentials.pid);
+                self.drop_client(state, conn);
+            }
+        }
+    }
+
+    /// Input: a client is gone. What it asked for completely is done all the same.
+    pub fn closed(&mut self, state: &mut State, conn: ConnId) {
+        match self.all.get_mut(&conn) {
+            Some(client) if client.is_waiting() => client.gone = true,
+            _ => drop(self.forget(state, conn)),
+        }
+    }
+
+    /// A client has said too little for too long.
+    pub fn expired(&mut self, state: &mut State, conn: ConnId) {
+        log::debug!("A connection said too little for too long");
+        self.drop_client(state, conn);
+    }
+
+    fn drop_client(&mut self, state: &mut State, conn: ConnId) {
+        if self.forget(state, conn).is_some_and(|client| !client.gone) {
+            state.turn.outputs.push(Output::Close(conn));
+        }
+    }
+
+    fn forget(&mut self, state: &mut State, conn: ConnId) -> Option<ClientConnection> {
+        let client = self.all.remove(&conn)?;
+        state.turn.timers.clear(Timer::Connection(conn));
+        state.forget_asker(conn);
+        Some(client)
+    }
+
+    /// Closes all connections. What waits is not served any more.
+    pub fn close_all(&mut self, state: &mut State) {
+        let connections: Vec<ConnId> = self.all.keys().copied().collect();
+        connections.into_iter().for_each(|conn| self.drop_client(state, conn));
+    }
+
+    /// Deals with a complete request, now or when it can be.
+    fn handle(&mut self, state: &mut State, tasks: &mut Tasks, conn: ConnId, request: Box<Request>) {
+        match serve(state, conn, &request) {
+            Ok(Served::Answer(answer)) => self.reply(state, conn, Ok(answer)),
+            Ok(Served::Task(task, session)) => tasks.begin(state, task, Some(conn), session),
+            Err(Unserved::Refused(code)) => self.reply(state, conn, Err(code)),
+            Err(Unserved::Wait) => {
+                if let Some(client) = self.all.get_mut(&conn) {
+                    client.wait(request);
+                    self.waiting.push_back(conn);
+                }
+            }
+        }
+    }
+
+    /// Tries the requests that had to wait once more, oldest first.
+    pub fn retry_waiting(&mut self, state: &mut State, tasks: &mut Tasks) {
+        for conn in std::mem::take(&mut self.waiting) {
+            if let Some(request) = self.all.get_mut(&conn).and_then(ClientConnection::take_waiting) {
+                self.handle(state, tasks, conn, request);
+            }
+        }
+    }
+
+    /// Tells a client what came of the task that it waited for.
+    pub fn tell(&mut self, state: &mut State, conn: ConnId, result: Result<Answer, Failure>) {
+        self.reply(state, conn, result.map_err(ErrorCode::from));
+    }
+
+    /// Replies and ends the connection. A client that is gone by now gets nothing.
+    fn reply(&mut self, state: &mut State, conn: ConnId, result: Result<Answer, ErrorCode>) {
+        let Some(client) = self.forget(state, conn) else { return };
+        let Some(tag) = client.tag().filter(|_| !client.gone) else { return };
+        if let Err(code) = result {
+            log::debug!("Command {} failed with {code:?}", tag.command);
+        }
+        let reply = client.dialect.encode(tag, result);
+        state.turn.outputs.send(conn, reply.begin);
+        if let Some(supply) = reply.rest {
+            state.turn.outputs.push(Output::Supply { to: conn, supply });
+        }
+        state.turn.outputs.push(Output::CloseWhenSent(conn));
+    }
+}

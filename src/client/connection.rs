@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! One client connection, until its request is complete.
+//!
+//! The request is taken whole before anything is answered, also when it is refused: a stock client that is cut off
+//! while it sends dies of SIGPIPE. What is too long is counted and dropped as it comes.
+
+use std::os::fd::OwnedFd;
+
+use lttng_protocol::client::{Header, MAX_FDS};
+
+use super::dialect::{Dialect, Tag};
+use crate::sys::socket::Credentials;
+use crate::turn::inbox::Inbox;
+
+/// Most bytes of a variable part that are read, if only to be thrown away.
+const MAX_DRAINED: u64 = 4 << 20;
+
+/// A complete request.
+#[derive(Debug)]
+pub struct Request {
+    /// How it is said.
+    pub dialect: &'static dyn Dialect,
+    /// Who sent it.
+    pub credentials: Credentials,
+    /// Its fixed part.
+    pub header: Box<Header>,
+    /// Its variable part.
+    pub payload: Vec<u8>,
+    /// Its descriptors.
+    pub descriptors: Vec<OwnedFd>,
+}
+
+/// The bytes are no request at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nonsense;
+
+/// What a client has sent so far.
+#[derive(Debug)]
+enum Stage {
+    Header,
+    /// The variable part. What is more than `kept` bytes of it is dropped as it comes.
+    Payload {
+        header: Box<Header>,
+        missing: u64,
+        kept: usize,
+    },
+    /// Descriptors, on a byte of their own.
+    Descriptors {
+        header: Box<Header>,
+        payload: Vec<u8>,
+    },
+    /// Complete; it waits for its turn.
+    Waiting(Box<Request>),
+    /// It is being served, and is answered under this name.
+    Served(Tag),
+}
+
+/// One client connection.
+#[derive(Debug)]
+pub struct ClientConnection {
+    /// Who it is, as the kernel says.
+    pub credentials: Credentials,
+    /// How it speaks.
+    pub dialect: &'static dyn Dialect,
+    stage: Stage,
+    input: Inbox,
+    descriptors: Vec<OwnedFd>,
+    /// It has closed the connection: nobody is there to be told.
+    pub gone: bool,
+}
+
+impl ClientConnection {
+    /// A client that has sent nothing yet.
+    pub fn new(credentials: Credentials, dialect: &'static dyn Dialect) -> Self {
+        let (input, descriptors) = (Inbox::default(), Vec::new());
+        ClientConnection { credentials, dialect, stage: Stage::Header, input, descriptors, gone: false }
+    }
+
+    /// Whether its request is complete and waits for its turn.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(_))
+    }
+
+    /// The request waits for its turn.
+    pub fn wait(&mut self, request: Box<Request>) {
+        self.stage = Stage::Waiting(request);
+    }
+
+    /// The request that waits for its turn, which comes now.
+    pub fn take_waiting(&mut self) -> Option<Box<Request>> {
+        let Stage::Waiting(request) = &self.stage else { return None };
+        let tag = Tag::of(&request.header);
+        match std::mem::replace(&mut self.stage, Stage::Served(tag)) {
+            Stage::Waiting(request) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// The name under which its request is answered, once it is being served.
+    pub fn tag(&self) -> Option<Tag> {
+        match self.stage {
+            Stage::Served(tag) => Some(tag),
+            _ => None,
+        }
+    }
+
+    /// Takes input; the request once it is complete. `None` for more input.
+    ///
+    /// # Errors
+    /// [`Nonsense`] for a request that makes no sense at all.
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<Option<Box<Request>>, Nonsense> {
+        if matches!(self.stage, Stage::Waiting(_) | Stage::Served(_)) {
+            // Nothing more is expected; it is not kept.
+            return Ok(None);
+        }
+        self.input.push(bytes);
+        self.descriptors.extend(descriptors);
+        loop {
+            match self.advance()? {
+                Advance::More => return Ok(None),
+                Advance::Further => {}
+                Advance::Complete(request) => return Ok(Some(request)),
+            }
+        }
+    }
+
+    fn advance(&mut self) -> Result<Advance, Nonsense> {
+        match std::mem::replace(&mut self.stage, Stage::Header) {
+            Stage::Header => {
+                let Some(header) = self.input.take(Header::LEN, Header::decode) else {
+                    return Ok(Advance::More);
+                };
+                let header = header.map_err(|_| Nonsense)?;
+                let (missing, limit) = self.dialect.payload_lengths(&header);
+                if missing > MAX_DRAINED || header.fd_count > MAX_FDS {
+                    return Err(Nonsense);
+                }
+                let kept = usize::try_from(missing.min(limit)).map_err(|_| Nonsense)?;
+                self.stage = Stage::Payload { header: Box::new(header), missing, kept };
+            }
+            Stage::Payload { header, missing, kept } => {
+                let arrived = self.input.bytes().len();
+                // The descriptors' byte, if there is one, must stay for the next stage.
+                if (arrived as u64) < missing {
+                    let mut missing = missing;
+                    if missing > kept as u64 {
+                        // Too long to be taken: count it and let it go.
+                        missing = missing.saturating_sub(arrived as u64);
+                        self.input = Inbox::default();
+                    }
+                    self.stage = Stage::Payload { header, missing, kept };
+                    return Ok(Advance::More);
+                }
+                let length = usize::try_from(missing).map_err(|_| Nonsense)?;
+                let payload = self.input.take(length, <[u8]>::to_vec).unwrap_or_default();
+                if header.fd_count == 0 {
+                    return Ok(self.complete(header, payload));
+                }
+                self.stage = Stage::Descriptors { header, payload };
+            }
+            Stage::Descriptors { header, payload } => {
+                if !self.input.bytes().is_empty() {
+                    return Ok(self.complete(header, payload));
+                }
+                self.stage = Stage::Descriptors { header, payload };
+                return Ok(Advance::More);
+            }
+            stage @ (Stage::Waiting(_) | Stage::Served(_)) => {
+                self.stage = stage;
+                return Ok(Advance::More);
+            }
+        }
+        Ok(Advance::Further)
+    }
+
+    fn complete(&mut self, header: Box<Header>, payload: Vec<u8>) -> Advance {
+        self.input = Inbox::default();
+        self.stage = Stage::Served(Tag::of(&header));
+        let descriptors = std::mem::take(&mut self.descriptors);
+        let (dialect, credentials) = (self.dialect, self.credentials);
+        Advance::Complete(Box::new(Request { dialect, credentials, header, payload, descriptors }))
+    }
+}
+
+/// What some input came to.
+#[derive(Debug)]
+enum Advance {
+    More,
+    Further,
+    Complete(Box<Request>),
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From what 2.13 carries on the wire to what is asked for.
+//!
+//! Nothing is refused here that the command's own function refuses: the order of refusals is part of the interface. A
+//! number without a meaning becomes `None`.
+
+use lttng_protocol::client::{
+    self, Body, BufferType, ChannelOutput, Command, Destination, ErrorCode, Event, EventType, Header,
+    LogLevelType, Overwrite, SessionDescriptor, SessionOutput, StreamType, Uri,
+};
+
+use crate::client::action::{
+    AddContext, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing,
+    RequestedOutput, RotationInfo, ScheduleKind, SetOutput, SetPolicy, SetSchedule, SetShmPath,
+    SnapshotTarget, TrackerOf, TrackerValue,
+};
+use crate::client::table::Action;
+use crate::model::tracker::{Policy, Value};
+use crate::model::{
+    Address, Attributes, BufferingScheme, Context, Domain, Endpoint, Filter, LogLevels, NetworkOutput,
+    RuleKind, SessionKind, Stream, Target,
+};
+
+/// What a request asks for.
+pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
+    let scheme = scheme(header.buffers());
+    Ok(match body {
+        Body::AddContext { channel, context } => {
+            Action::AddContext(AddContext { channel, context: self::context(context) })
+        }
+        Body::ClearSession => Action::ClearSession(Nothing),
+        Body::CreateSession { home, descriptor } => Action::CreateSessionExt(create(home, descriptor)),
+        Body::DataPending => Action::DataPending(Nothing),
+        Body::DestroySession => Action::DestroySession(Nothing),
+        Body::DisableChannel { channel } => Action::DisableChannel(ChannelName(channel)),
+        Body::DisableEvent { channel, event } => {
+            let any_kind = event.event_type() == EventType::All;
+            Action::DisableEvent(DisableEvent { channel, name: event.name, any_kind })
+        }
+        Body::EnableChannel(channel) => Action::EnableChannel(enable_channel(channel, scheme)),
+        Body::EnableEvent { channel, event } => Action::EnableEvent(enable_event(channel, scheme, event)),
+        Body::ListChannels => Action::ListChannels(Nothing),
+        Body::ListDomains => Action::ListDomains(Nothing),
+        Body::ListEvents { channel } => Action::ListEvents(ChannelName(channel)),
+        Body::ListSessions => Action::ListSessions(Nothing),
+        Body::ListTracepointFields => Action::ListTracepointFields(Nothing),
+        Body::ListTracepoints => Action::ListTracepoints(Nothing),
+        Body::ListRotationSchedules => Action::SessionListRotationSchedules(Nothing),
+        Body::RotateSession => Action::RotateSession(Nothing),
+        Body::RotationInfo { id } => Action::RotationGetInfo(RotationInfo(id)),
+        Body::SetRotationSchedule { kind, set, value } => {
+            let kind = client::ScheduleKind::from_number(kind).map(schedule_kind);
+            Action::RotationSetSchedule(SetSchedule { kind, set, value })
+        }
+        Body::SetConsumerUri { uris } => {
+            Action::SetConsumerUri(SetOutput(uris.into_iter().map(target).collect()))
+        }
+        Body::SnapshotAddOutput(output) => Action::SnapshotAddOutput(snapshot(*output)),
+        Body::SnapshotDelOutput(output) => Action::SnapshotDelOutput(snapshot(*output)),
+        Body::SnapshotListOutput => Action::SnapshotListOutput(Nothing),
+        Body::SnapshotRecord(output) => Action::SnapshotRecord(snapshot(*output)),
+        Body::SetShmPath { path } => Action::SetShmPath(SetShmPath(path)),
+        Body::StartTrace => Action::StartTrace(Nothing),
+        Body::StopTrace => Action::StopTrace(Nothing),
+        Body::RegenerateMetadata => Action::RegenerateMetadata(Nothing),
+        Body::RegenerateStatedump => Action::RegenerateStatedump(Nothing),
+        Body::TrackerAdd { attribute, value } => Action::TrackerAddValue(tracked(attribute, value)),
+        Body::TrackerRemove { attribute, value } => Action::TrackerRemoveValue(tracked(attribute, value)),
+        Body::TrackerSet { attribute } => {
+            Action::TrackerGetInclusionSet(TrackerOf(self::attribute(attribute)))
+        }
+        Body::TrackerPolicy { attribute } => Action::TrackerGetPolicy(TrackerOf(self::attribute(attribute))),
+        Body::TrackerSetPolicy { attribute, policy } => {
+            let attribute = self::attribute(attribute);
+            Action::TrackerSetPolicy(SetPolicy { attribute, policy: self::policy(policy) })
+        }
+        Body::Other(command) => return without_body(command),
+    })
+}
+
+/// Commands whose bytes are not looked at, because nothing serves them.
+fn without_body(command: Command) -> Result<Action, ErrorCode> {
+    Ok(match command {
+        Command::DisableConsumer => Action::DisableConsumer(Nothing),
+        Command::EnableConsumer => Action::EnableConsumer(Nothing),
+        Command::ExecuteErrorQuery => Action::ExecuteErrorQuery(Nothing),
+        Command::ListSyscalls => Action::ListSyscalls(Nothing),
+        Command::ListTriggers => Action::ListTriggers(Nothing),
+        Command::RegisterConsumer => Action::RegisterConsumer(Nothing),
+        Command::RegisterTrigger => Action::RegisterTrigger(Nothing),
+        Command::SaveSession => Action::SaveSession(Nothing),
+        Command::UnregisterTrigger => Action::UnregisterTrigger(Nothing),
+        // The protocol decodes all others.
+        _ => return Err(ErrorCode::Und),
+    })
+}
+
+/// The domain.
+pub(super) fn domain(domain: client::Domain) -> Option<Domain> {
+    Some(match domain {
+        client::Domain::Kernel => Domain::Kernel,
+        client::Domain::Ust => Domain::UserSpace,
+        client::Domain::Jul => Domain::Jul,
+        client::Domain::Log4j => Domain::Log4j,
+        client::Domain::Python => Domain::Python,
+    })
+}
+
+fn scheme(buffers: Option<BufferType>) -> Option<BufferingScheme> {
+    match buffers? {
+        BufferType::PerUid => Some(BufferingScheme::PerUser),
+        BufferType::PerPid => Some(BufferingScheme::PerProcess),
+        BufferType::Global => None,
+    }
+}
+
+/// A part of an output.
+pub fn target(uri: Uri) -> Target {
+    let Uri { destination, stream, port, subdir } = uri;
+    let address = match destination {
+        Destination::Path(path) => return Target::Path(path),
+        Destination::Ipv4(address) => Address::Ipv4(address),
+        Destination::Ipv6(address) => Address::Ipv6(address),
+    };
+    let stream = match stream {
+        StreamType::Control => Stream::Control,
+        StreamType::Data => Stream::Data,
+    };
+    Target::Connection(stream, Endpoint { address, port, subdir })
+}
+
+/// The end of a connection to a relay daemon; a path is none.
+fn endpoint(uri: Uri) -> Option<Endpoint> {
+    match target(uri) {
+        Target::Connection(_, endpoint) => Some(endpoint),
+        Target::Path(_) => None,
+    }
+}
+
+fn create(home: Option<String>, descriptor: SessionDescriptor) -> CreateSession {
+    let SessionDescriptor { kind, name, output } = descriptor;
+    let kind = match kind {
+        client::SessionKind::Regular => SessionKind::Regular,
+        client::SessionKind::Snapshot => SessionKind::Snapshot,
+        client::SessionKind::Live { timer } => SessionKind::Live { timer },
+    };
+    let output = match output {
+        SessionOutput::None => RequestedOutput::None,
+        SessionOutput::Local(path) => RequestedOutput::Local(path),
+        SessionOutput::Network(None) => RequestedOutput::Network(None),
+        SessionOutput::Network(Some(network)) => {
+            let ends = endpoint(network.control).zip(endpoint(network.data));
+            RequestedOutput::Network(ends.map(|(control, data)| Box::new(NetworkOutput { control, data })))
+        }
+    };
+    CreateSession { home, kind, name, output }
+}
+
+fn enable_channel(channel: client::Channel, scheme: Option<BufferingScheme>) -> EnableChannel {
+    EnableChannel {
+        name: channel.name,
+        scheme,
+        overwrite: match channel.overwrite {
+            Overwrite::SessionDefault => None,
+            Overwrite::Discard => Some(false),
+            Overwrite::Overwrite => Some(true),
+        },
+        spliced: channel.output != ChannelOutput::Mmap,
+        attributes: Attributes {
+            overwrite: false,
+            subbuf_size: channel.subbuf_size,
+            num_subbuf: channel.num_subbuf,
+            switch_timer: channel.switch_timer,
+            read_timer: channel.read_timer,
+            monitor_timer: channel.monitor_timer,
+            tracefile_size: channel.tracefile_size,
+            tracefile_count: channel.tracefile_count,
+            blocking_timeout: channel.blocking_timeout,
+        },
+    }
+}
+
+fn enable_event(channel: String, scheme: Option<BufferingScheme>, event: Event) -> EnableEvent {
+    let kind = match event.event_type() {
+        EventType::Tracepoint => Some(RuleKind::Tracepoint),
+        EventType::Probe => Some(RuleKind::Probe),
+        EventType::Function => Some(RuleKind::Function),
+        EventType::FunctionEntry => Some(RuleKind::FunctionEntry),
+        EventType::All | EventType::Noop | EventType::Syscall | EventType::UserspaceProbe => None,
+    };
+    let levels = LogLevelType::from_number(event.loglevel_type).map(|comparison| match comparison {
+        LogLevelType::All => LogLevels::All,
+        LogLevelType::Range => LogLevels::AtLeast(event.loglevel),
+        LogLevelType::Single => LogLevels::Exactly(event.loglevel),
+    });
+    let filter = event.filter.zip(event.bytecode).map(|(expression, bytecode)| Filter {
+        expression,
+        bytecode: bytecode.data,
+        reloc_offset: bytecode.reloc_offset,
+        seqnum: bytecode.seqnum,
+    });
+    EnableEvent { channel, scheme, name: event.name, kind, levels, filter, exclusions: event.exclusions }
+}
+
+fn schedule_kind(kind: client::ScheduleKind) -> ScheduleKind {
+    match kind {
+        client::ScheduleKind::Size => ScheduleKind::Size,
+        client::ScheduleKind::Periodic => ScheduleKind::Periodic,
+    }
+}
+
+fn snapshot(output: client::SnapshotOutput) -> SnapshotTarget {
+    let client::SnapshotOutput { id, max_size, name, control_url, data_url } = output;
+    SnapshotTarget { id, max_size, name, control_url, data_url }
+}
+
+/// The trackers of user space (`enum lttng_process_attr`).
+fn attribute(number: i32) -> Option<Attribute> {
+    match number {
+        1 => Some(Attribute::Pid),
+        3 => Some(Attribute::Uid),
+        5 => Some(Attribute::Gid),
+        _ => None,
+    }
+}
+
+fn policy(number: i32) -> Option<Policy> {
+    match number {
+        0 => Some(Policy::IncludeAll),
+        1 => Some(Policy::ExcludeAll),
+        2 => Some(Policy::IncludeSet),
+        _ => None,
+    }
+}
+
+fn tracked(attribute: i32, value: client::TrackerValue) -> TrackerValue {
+    let value = match value {
+        client::TrackerValue::Pid(pid) => Value::Pid(pid),
+        client::TrackerValue::Uid(uid) => Value::Uid(uid),
+        client::TrackerValue::UserName(name) => Value::UserName(name),
+        client::TrackerValue::Gid(gid) => Value::Gid(gid),
+        client::TrackerValue::GroupName(name) => Value::GroupName(name),
+    };
+    TrackerValue { attribute: self::attribute(attribute), value }
+}
+
+fn context(wanted: client::Context) -> Option<Context> {
+    use client::Context as Wire;
+    match wanted {
+        Wire::Perf { context_type: Wire::PERF_THREAD_COUNTER, perf_type, config, name } => {
+            Some(Context::Perf { kind: perf_type, config, name })
+        }
+        Wire::Application { provider, name } => Some(Context::App { provider, name }),
+        Wire::Plain(number) => plain_context(number),
+        Wire::Perf { .. } => None,
+    }
+}
+
+/// The contexts of `enum lttng_event_context_type` that user space has.
+fn plain_context(number: u32) -> Option<Context> {
+    Some(match number {
+        2 => Context::Procname,
+        5 => Context::Vpid,
+        7 => Context::Vtid,
+        10 => Context::PthreadId,
+        12 => Context::Ip,
+        22 => Context::CgroupNs,
+        23 => Context::IpcNs,
+        24 => Context::MntNs,
+        25 => Context::NetNs,
+        26 => Context::PidNs,
+        27 => Context::UserNs,
+        28 => Context::UtsNs,
+        35 => Context::Vuid,
+        36 => Context::Veuid,
+        37 => Context::Vsuid,
+        38 => Context::Vgid,
+        39 => Context::Vegid,
+        40 => Context::Vsgid,
+        41 => Context::TimeNs,
+        _ => return None,
+    })
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From what came of a command to what 2.13 says of it.
+
+use std::rc::Rc;
+
+use lttng_protocol::Writer;
+use lttng_protocol::client::{
+    self, ArchiveLocation, BufferType, ChannelOutput, Destination, DomainEntry, ErrorCode, Event, EventField,
+    FieldType, Instrumentation, KernelProbe, NetworkOutput, Overwrite, Reply, RotationInfo,
+    RotationSchedules, SessionDescriptor, SessionOutput, StreamType, Uri,
+};
+
+use super::Tag;
+use crate::model::tracker::{Policy, Value};
+use crate::model::{
+    Address, BufferingScheme, Domain, Endpoint, EventRule, LogLevels, Output, RotationState, RuleKind,
+    SessionKind, SnapshotOutput,
+};
+use crate::operation::answer::{Answer, CreatedOutput, ListedChannel, ListedSession, Location};
+use crate::turn::output::Supply;
+use crate::ust::listing::Entries;
+
+/// Bytes of a long reply that are made at once.
+const PIECE: usize = 32 << 10;
+
+/// What follows the first bytes of a reply.
+#[derive(Debug)]
+pub struct Rest {
+    /// Bytes that it makes in all.
+    pub length: usize,
+    /// Where they come from.
+    pub supply: Box<dyn Supply>,
+}
+
+/// A reply, and what follows it.
+pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Option<Rest>) {
+    let with_code = |code| {
+        let (header, payload) = (None, Vec::new());
+        Reply { command: tag.command, code, pid: tag.word, header, payload, fd_count: 0 }
+    };
+    let ok = with_code(ErrorCode::Ok);
+    let reply = match result {
+        Err(code) => with_code(code),
+        Ok(Answer::Done) => ok,
+        Ok(Answer::DataPending(pending)) => ok.with_payload(vec![pending.into()]),
+        Ok(Answer::Entries(entries)) => return long_listing(ok, entries),
+        Ok(Answer::Channels(channels)) => {
+            let channels: Vec<_> = channels.into_iter().map(channel).collect();
+            ok.with_list(&channels, client::Channel::encode)
+        }
+        Ok(Answer::RotationBegun(chunk)) => ok.with_rotation(chunk),
+        Ok(Answer::Rotation(state, place)) => {
+            let info = RotationInfo { state: rotation_state(state), location: place.map(location) };
+            ok.with_payload(info.encode())
+        }
+        Ok(Answer::Cleared) => Reply { pid: Reply::DEFERRED_PID, ..ok },
+        Ok(Answer::Destroyed { trouble, rotation, location: place }) => {
+            let code = trouble.map_or(ErrorCode::Ok, ErrorCode::from);
+            let reply = Reply { pid: Reply::DEFERRED_PID, ..with_code(code) };
+            let place = place.map(|place| location(place).encode()).unwrap_or_default();
+            reply.with_rotation_state(rotation_state(rotation)).with_payload(place)
+        }
+        Ok(Answer::Sessions(sessions)) => {
+            let sessions: Vec<_> = sessions.into_iter().map(session).collect();
+            ok.with_payload(client::Session::encode_list(&sessions))
+        }
+        Ok(Answer::Domains(domains)) => {
+            let domains: Vec<_> = domains.into_iter().map(domain_entry).collect();
+            ok.with_payload(DomainEntry::encode_list(&domains))
+        }
+        Ok(Answer::EventRules(rules)) => {
+            let rules: Vec<_> = rules.iter().map(rule).collect();
+            ok.with_list(&rules, Event::encode)
+        }
+        Ok(Answer::Created { kind, name, output }) => {
+            let mut writer = Writer::default();
+            descriptor(kind, name, output).encode(&mut writer);
+            ok.with_payload(writer.into_bytes())
+        }
+        Ok(Answer::Schedules(schedules)) => {
+            let (periodic, size) = (schedules.periodic, schedules.size);
+            ok.with_payload(RotationSchedules { periodic, size }.encode())
+        }
+        Ok(Answer::SnapshotOutput(number)) => ok.with_snapshot_output(number),
+        Ok(Answer::SnapshotOutputs(outputs)) => {
+            let outputs: Vec<_> = outputs.into_iter().map(snapshot).collect();
+            ok.with_payload(client::SnapshotOutput::encode_list(&outputs))
+        }
+        Ok(Answer::TrackerPolicy(policy)) => {
+            let number: u32 = match policy {
+                Policy::IncludeAll => 0,
+                Policy::ExcludeAll => 1,
+                Policy::IncludeSet => 2,
+            };
+            ok.with_payload(number.to_ne_bytes().to_vec())
+        }
+        Ok(Answer::TrackerValues(values)) => {
+            let values: Vec<_> = values.into_iter().map(value).collect();
+            ok.with_payload(client::TrackerValue::encode_list(&values))
+        }
+    };
+    (reply, None)
+}
+
+fn session(session: ListedSession) -> client::Session {
+    client::Session {
+        name: session.name,
+        path: session.output,
+        active: session.active,
+        snapshot_mode: session.snapshot,
+        live_timer: session.live_timer,
+        created: session.created.max(0).cast_unsigned(),
+    }
+}
+
+fn domain_entry((domain, scheme): (Domain, BufferingScheme)) -> DomainEntry {
+    let domain = match domain {
+        Domain::Kernel => client::Domain::Kernel,
+        Domain::UserSpace => client::Domain::Ust,
+        Domain::Jul => client::Domain::Jul,
+        Domain::Log4j => client::Domain::Log4j,
+        Domain::Python => client::Domain::Python,
+    };
+    let buffer_type = match (domain, scheme) {
+        (client::Domain::Kernel, _) => BufferType::Global,
+        (_, BufferingScheme::PerUser) => BufferType::PerUid,
+        (_, BufferingScheme::PerProcess) => BufferType::PerPid,
+    };
+    DomainEntry { domain, buffer_type }
+}
+
+fn channel(ListedChannel { channel, losses }: ListedChannel) -> client::Channel {
+    let attributes = channel.attributes;
+    let (discarded_events, lost_packets) = if attributes.overwrite { (0, losses) } else { (losses, 0) };
+    client::Channel {
+        name: channel.name,
+        enabled: channel.enabled,
+        overwrite: if attributes.overwrite { Overwrite::Overwrite } else { Overwrite::Discard },
+        subbuf_size: attributes.subbuf_size,
+        num_subbuf: attributes.num_subbuf,
+        switch_timer: attributes.switch_timer,
+        read_timer: attributes.read_timer,
+        output: ChannelOutput::Mmap,
+        tracefile_size: attributes.tracefile_size,
+        tracefile_count: attributes.tracefile_count,
+        live_timer: 0,
+        discarded_events,
+        lost_packets,
+        monitor_timer: attributes.monitor_timer,
+        blocking_timeout: attributes.blocking_timeout,
+    }
+}
+
+fn rule(rule: &EventRule) -> Event {
+    let (loglevel_type, loglevel) = match rule.levels {
+        LogLevels::All => (0, -1),
+        LogLevels::AtLeast(level) => (1, level),
+        LogLevels::Exactly(level) => (2, level),
+    };
+    // Where it would be in a kernel was not kept.
+    let nowhere = || KernelProbe { address: 0, offset: 0, symbol: String::new() };
+    let instrumentation = match rule.kind {
+        RuleKind::Tracepoint => Instrumentation::Tracepoint,
+        RuleKind::Probe => Instrumentation::Probe(nowhere()),
+        RuleKind::Function | RuleKind::FunctionEntry => Instrumentation::Function(nowhere()),
+    };
+    Event {
+        instrumentation,
+        loglevel_type,
+        loglevel,
+        enabled: rule.enabled.into(),
+        exclusions: rule.exclusions.clone(),
+        filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
+        ..Event::tracepoint(&rule.name)
+    }
+}
+
+fn descriptor(kind: SessionKind, name: String, output: CreatedOutput) -> SessionDescriptor {
+    let kind = match kind {
+        SessionKind::Regular => client::SessionKind::Regular,
+        SessionKind::Snapshot => client::SessionKind::Snapshot,
+        SessionKind::Live { timer } => client::SessionKind::Live { timer },
+    };
+    let output = match output {
+        CreatedOutput::None => SessionOutput::None,
+        CreatedOutput::Local(path) => SessionOutput::Local(Some(path)),
+        CreatedOutput::Network(network) => SessionOutput::Network(Some(Box::new(NetworkOutput {
+            control: uri(network.control, StreamType::Control),
+            data: uri(network.data, StreamType::Data),
+        }))),
+    };
+    SessionDescriptor { kind, name: Some(name), output }
+}
+
+fn uri(endpoint: Endpoint, stream: StreamType) -> Uri {
+    let Endpoint { address, port, subdir } = endpoint;
+    let destination = match address {
+        Address::Ipv4(address) => Destination::Ipv4(address),
+        Address::Ipv6(address) => Destination::Ipv6(address),
+    };
+    Uri { destination, stream, port, subdir }
+}
+
+fn snapshot(output: SnapshotOutput) -> client::SnapshotOutput {
+    let url = |end: &Option<Endpoint>| end.as_ref().map(Endpoint::to_url).unwrap_or_default();
+    let (control_url, data_url) = match &output.output {
+        Output::None => (String::new(), String::new()),
+        Output::Local(path) => (path.clone(), String::new()),
+        Output::Network { control, data } => (url(control), url(data)),
+    };
+    let (id, name, max_size) = (output.id, output.name, Some(output.max_size));
+    client::SnapshotOutput { id, max_size, name, control_url, data_url }
+}
+
+fn value(value: Value) -> client::TrackerValue {
+    match value {
+        Value::Pid(pid) => client::TrackerValue::Pid(pid),
+        Value::Uid(uid) => client::TrackerValue::Uid(uid),
+        Value::UserName(name) => client::TrackerValue::UserName(name),
+        Value::Gid(gid) => client::TrackerValue::Gid(gid),
+        Value::GroupName(name) => client::TrackerValue::GroupName(name),
+    }
+}
+
+fn rotation_state(state: RotationState) -> client::RotationState {
+    match state {
+        RotationState::Error => client::RotationState::Error,
+        RotationState::NoRotation => client::RotationState::NoRotation,
+        RotationState::Ongoing => client::RotationState::Ongoing,
+        RotationState::Completed => client::RotationState::Completed,
+        RotationState::Expired => client::RotationState::Expired,
+    }
+}
+
+fn location(location: Location) -> ArchiveLocation {
+    match location {
+        Location::Local { path } => ArchiveLocation::Local { path },
+        Location::Relay { host, control_port, data_port, path } => {
+            ArchiveLocation::Relay { host, control_port, data_port, path }
+        }
+    }
+}
+
+/// The tracepoints of many applications, or their fields, are a long list: it is never there as a whole.
+fn long_listing(ok: Reply, listed: Vec<(i32, Rc<Entries>)>) -> (Reply, Option<Rest>) {
+    let (mut count, mut length) = (0u32, 0usize);
+    for (pid, entries) in &listed {
+        let number = entries.tracepoints.len().max(entries.fields.len());
+        count = count.saturating_add(u32::try_from(number).unwrap_or(u32::MAX));
+        let mut writer = Writer::default();
+        encode_entries(entries, *pid, &mut writer);
+        length = length.saturating_add(writer.len());
+    }
+    let supply = Box::new(ListSupply { listed: listed.into_iter() });
+    (ok.with_count(count), Some(Rest { length, supply }))
+}
+
+/// A long list, made while it is sent.
+#[derive(Debug)]
+struct ListSupply {
+    listed: std::vec::IntoIter<(i32, Rc<Entries>)>,
+}
+
+impl Supply for ListSupply {
+    fn next_piece(&mut self) -> Option<Vec<u8>> {
+        let mut writer = Writer::default();
+        while writer.len() < PIECE
+            && let Some((pid, entries)) = self.listed.next()
+        {
+            encode_entries(&entries, pid, &mut writer);
+        }
+        Some(writer.into_bytes()).filter(|bytes| !bytes.is_empty())
+    }
+}
+
+fn encode_entries(entries: &Entries, pid: i32, writer: &mut Writer) {
+    let event = |name: &str, loglevel| Event { loglevel, pid, ..Event::tracepoint(name) };
+    for entry in &entries.tracepoints {
+        event(&entry.name, entry.loglevel).encode(writer);
+    }
+    for entry in &entries.fields {
+        let number = u8::try_from(entry.field_type).ok();
+        let field = EventField {
+            field_type: number.and_then(FieldType::from_number).unwrap_or(FieldType::Other),
+            nowrite: entry.nowrite,
+            name: entry.field_name.clone(),
+            event: event(&entry.event_name, entry.loglevel),
+        };
+        field.encode(writer);
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! How clients speak. Each version of liblttng-ctl has numbers and layouts of its own, and says nothing of its version:
+//! which one a client speaks is a property of its connection.
+//!
+//! A dialect is a column of numbers and a codec: it turns a request into an [`Action`], and an [`Answer`] into bytes.
+//! Nothing here decides anything. What a dialect has in common with 2.13 it takes from there: all of them have the
+//! request header of 2.13, and most requests and replies.
+
+mod decode;
+mod encode;
+#[cfg(test)]
+mod outputs;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
+
+use lttng_protocol::client::{self, Command, ErrorCode, Header, Reply};
+
+pub use decode::target;
+
+use super::table::Action;
+use crate::model::Domain;
+use crate::operation::answer::Answer;
+use crate::turn::output::Supply;
+
+/// What of a request is needed to answer it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag {
+    /// The command's number, which may be unknown.
+    pub command: u32,
+    /// First word of the domain's attributes, which replies echo up to 2.14.
+    pub word: u32,
+}
+
+impl Tag {
+    /// The tag of a request.
+    pub fn of(header: &Header) -> Self {
+        Tag { command: header.command, word: header.domain_word }
+    }
+}
+
+/// A reply on its way.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Its first bytes.
+    pub begin: Vec<u8>,
+    /// What follows them is made while it is sent.
+    pub rest: Option<Box<dyn Supply>>,
+}
+
+/// How some clients speak.
+pub trait Dialect: Debug + Sync {
+    /// The command with this number.
+    fn command(&self, number: u32) -> Option<Command>;
+
+    /// The domain that a request names.
+    fn domain(&self, header: &Header) -> Option<Domain> {
+        decode::domain(header.domain()?)
+    }
+
+    /// Bytes of a request's variable part, and how many of them are worth keeping.
+    fn payload_lengths(&self, header: &Header) -> (u64, u64) {
+        let command = self.command(header.command);
+        command.map_or((0, 0), |command| (header.payload_len_of(command), command.payload_limit()))
+    }
+
+    /// What a request asks for.
+    ///
+    /// # Errors
+    /// What its sender is told when it makes no sense.
+    fn decode(&self, command: Command, header: &Header, payload: &[u8]) -> Result<Action, ErrorCode> {
+        decode::action(header, client::decode_body_of(command, header, payload)?)
+    }
+
+    /// What a client is told.
+    fn encode(&self, tag: Tag, result: Result<Answer, ErrorCode>) -> Encoded {
+        let (reply, rest) = encode::reply(tag, result);
+        self.encode_reply(&reply, rest)
+    }
+
+    /// The bytes of a reply.
+    fn encode_reply(&self, reply: &Reply, rest: Option<encode::Rest>) -> Encoded {
+        let more = rest.as_ref().map_or(0, |rest| rest.length);
+        Encoded { begin: reply.encode_begin(more), rest: rest.map(|rest| rest.supply) }
+    }
+}
+
+/// What stock clients of LTTng 2.13.5 and later speak.
+#[derive(Debug, Clone, Copy)]
+pub struct V2_13;
+
+impl Dialect for V2_13 {
+    fn command(&self, number: u32) -> Option<Command> {
+        Command::from_number(number)
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The table of commands: one row for each.
+//!
+//! A row says whether the command is about a session, whether it acts in a domain, what it carries, and which function
+//! serves it. A command without a row does not compile, nor does a row without a function. Numbers and layouts are not
+//! here: each [`Dialect`](super::dialect::Dialect) has its own.
+
+use lttng_protocol::client::{Command, ErrorCode};
+
+use super::action::{
+    AddContext, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing, RotationInfo,
+    SetOutput, SetPolicy, SetSchedule, SetShmPath, SnapshotTarget, TrackerOf, TrackerValue,
+};
+use super::desk::{Desk, Serving};
+use super::{channel, context, event_rule, listing, recording, rotation, session, snapshot, tracker};
+use crate::turn::ids::SessionId;
+
+/// What is to be so before a command is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// The request must name a session that exists and that the client may control.
+    pub session: bool,
+    /// The command acts in the domain that the request names, so that a missing tracer or consumer daemon of that domain
+    /// refuses it.
+    pub domain: bool,
+}
+
+macro_rules! is {
+    (session) => {
+        true
+    };
+    (domain) => {
+        true
+    };
+    (_) => {
+        false
+    };
+}
+
+macro_rules! serve {
+    (session, $serve:path, $desk:ident, $session:ident, $action:ident) => {
+        $serve($desk, $session.ok_or(ErrorCode::SessNotFound)?, $action)
+    };
+    (_, $serve:path, $desk:ident, $session:ident, $action:ident) => {
+        $serve($desk, $action)
+    };
+}
+
+macro_rules! commands {
+    ($($command:ident: $session:tt, $domain:tt, $carries:ty => $serve:path;)*) => {
+        /// What a client asks for: a command with what it carries.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is documented where it is named: at Command")]
+        pub enum Action {
+            $($command($carries),)*
+        }
+
+        impl Action {
+            /// The command.
+            pub fn command(&self) -> Command {
+                match self {
+                    $(Action::$command(_) => Command::$command,)*
+                }
+            }
+
+            /// Has the action served. `session` is the one that the request names, if its row says that it names one.
+            pub fn serve(self, desk: &mut Desk<'_>, session: Option<SessionId>) -> Serving {
+                match self {
+                    $(Action::$command(action) => serve!($session, $serve, desk, session, action),)*
+                }
+            }
+        }
+
+        /// The row of a command.
+        pub fn row(command: Command) -> Row {
+            match command {
+                $(Command::$command => Row { session: is!($session), domain: is!($domain) },)*
+            }
+        }
+    };
+}
+
+commands! {
+    // Command                    session  domain   carries           served by
+    AddContext:                   session, domain,  AddContext     => context::add;
+    ClearSession:                 session, _,       Nothing        => recording::clear;
+    CreateSessionExt:             _,       _,       CreateSession  => session::create;
+    DataPending:                  session, _,       Nothing        => recording::data_pending;
+    DestroySession:               session, _,       Nothing        => recording::destroy;
+    DisableChannel:               session, domain,  ChannelName    => channel::disable;
+    DisableEvent:                 session, domain,  DisableEvent   => event_rule::disable;
+    EnableChannel:                session, domain,  EnableChannel  => channel::enable;
+    EnableEvent:                  session, domain,  EnableEvent    => event_rule::enable;
+    ListChannels:                 session, domain,  Nothing        => listing::channels;
+    ListDomains:                  session, _,       Nothing        => listing::domains;
+    ListEvents:                   session, domain,  ChannelName    => listing::event_rules;
+    ListSessions:                 _,       _,       Nothing        => listing::sessions;
+    ListTracepointFields:         _,       domain,  Nothing        => listing::tracepoint_fields;
+    ListTracepoints:              _,       domain,  Nothing        => listing::tracepoints;
+    RegenerateMetadata:           session, _,       Nothing        => recording::regenerate_metadata;
+    RegenerateStatedump:          session, _,       Nothing        => recording::regenerate_statedump;
+    RotateSession:                session, _,       Nothing        => rotation::rotate;
+    RotationGetInfo:              session, _,       RotationInfo   => rotation::info;
+    RotationSetSchedule:          session, _,       SetSchedule    => rotation::set_schedule;
+    SessionListRotationSchedules: session, _,       Nothing        => rotation::list_schedules;
+    SetConsumerUri:               session, domain,  SetOutput      => session::set_output;
+    SetShmPath:                   session, _,       SetShmPath     => session::set_shm_path;
+    SnapshotAddOutput:            session, _,       SnapshotTarget => snapshot::add_output;
+    SnapshotDelOutput:            session, _,       SnapshotTarget => snapshot::remove_output;
+    SnapshotListOutput:           session, _,       Nothing        => snapshot::list_outputs;
+    SnapshotRecord:               session, _,       SnapshotTarget => snapshot::record;
+    StartTrace:                   session, _,       Nothing        => recording::start;
+    StopTrace:                    session, _,       Nothing        => recording::stop;
+    TrackerAddValue:              session, domain,  TrackerValue   => tracker::add;
+    TrackerGetInclusionSet:       session, domain,  TrackerOf      => tracker::values;
+    TrackerGetPolicy:             session, domain,  TrackerOf      => tracker::policy;
+    TrackerRemoveValue:           session, domain,  TrackerValue   => tracker::remove;
+    TrackerSetPolicy:             session, domain,  SetPolicy      => tracker::set_policy;
+
+    // Not there yet, or not any more. Clients are told so.
+    DisableConsumer:              session, domain,  Nothing        => not_here_about_a_session;
+    EnableConsumer:               session, domain,  Nothing        => not_here_about_a_session;
+    ExecuteErrorQuery:            _,       _,       Nothing        => not_here;
+    ListSyscalls:                 _,       domain,  Nothing        => not_here;
+    ListTriggers:                 _,       _,       Nothing        => not_here;
+    RegisterConsumer:             session, domain,  Nothing        => not_here_about_a_session;
+    RegisterTrigger:              _,       domain,  Nothing        => not_here;
+    SaveSession:                  _,       _,       Nothing        => not_here;
+    UnregisterTrigger:            _,       domain,  Nothing        => not_here;
+}
+
+fn not_here(_: &mut Desk<'_>, _: Nothing) -> Serving {
+    Err(ErrorCode::Und.into())
+}
+
+fn not_here_about_a_session(_: &mut Desk<'_>, _: SessionId, _: Nothing) -> Serving {
+    Err(ErrorCode::Und.into())
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What tasks ask of channels and of consumer daemons, whichever tracer fills them, and the table that turns it into
+//! the request at hand.
+//!
+//! A new kind of consumer daemon, or a tracer that does some of it itself, is another column of this table; tasks do not
+//! notice. Nothing here sends anything.
+
+use crate::turn::ids::{ConsumerKind, RelayId, SessionId};
+use lttng_protocol::consumer::{
+    CloseTraceChunk, CreateTraceChunk, SnapshotChannel, TraceChunkExists, UstRequest,
+};
+
+/// What a channel holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// Events.
+    Data,
+    /// The description of events.
+    Metadata,
+}
+
+/// One channel of a session at its consumer daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelRef {
+    /// Which consumer daemon has it.
+    pub consumer: ConsumerKind,
+    /// The number by which that one knows it.
+    pub key: u64,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What may be asked of one channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verb {
+    /// Close its packets.
+    Flush,
+    /// Drop what its buffers hold.
+    Clear,
+    /// Leave the trace chunk for the one made last.
+    Rotate {
+        /// The relay daemon that has the chunk; else it is on this machine.
+        relay: Option<RelayId>,
+    },
+    /// Open packets, so that the beginning of the trace is known.
+    OpenPackets,
+    /// Hand over packets again after it was flushed.
+    ClearQuiescent,
+    /// End it: nothing more will come.
+    Close,
+    /// Count the events that found no room.
+    CountDiscarded(SessionId),
+    /// Count the packets that were overwritten before they were read.
+    CountOverwritten(SessionId),
+    /// Write what its buffers hold.
+    Snapshot {
+        /// Folder of the streams, relative to the trace chunk.
+        folder: String,
+        /// The relay daemon that has the chunk; else it is on this machine.
+        relay: Option<RelayId>,
+        /// Packets of each stream at most; 0 is all.
+        packets: u64,
+    },
+}
+
+/// What may be asked of a consumer daemon about a session as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SessionVerb {
+    /// Is data still to be written?
+    DataPending(SessionId),
+    /// A trace chunk is recorded to from now on.
+    CreateChunk(CreateTraceChunk),
+    /// A trace chunk is left: nothing more will be recorded to it.
+    CloseChunk(CloseTraceChunk),
+    /// Does anything still use a trace chunk?
+    ChunkExists(TraceChunkExists),
+}
+
+/// Which tracer's data a consumer daemon moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tracer {
+    /// LTTng-UST.
+    UserSpace,
+}
+
+impl Tracer {
+    /// The tracer whose data this consumer daemon moves.
+    pub fn of(consumer: ConsumerKind) -> Self {
+        match consumer {
+            ConsumerKind::Ust64 | ConsumerKind::Ust32 => Tracer::UserSpace,
+        }
+    }
+
+    /// The folder of its files in a trace chunk.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Tracer::UserSpace => "ust",
+        }
+    }
+}
+
+impl Verb {
+    /// The request that asks this of a channel.
+    pub fn request(self, channel: ChannelRef) -> UstRequest {
+        match Tracer::of(channel.consumer) {
+            Tracer::UserSpace => self.of_user_space(channel),
+        }
+    }
+
+    fn of_user_space(self, ChannelRef { key, content, .. }: ChannelRef) -> UstRequest {
+        let metadata = content == Content::Metadata;
+        match self {
+            Verb::Flush => UstRequest::FlushChannel { key },
+            Verb::Clear => UstRequest::ClearChannel { key },
+            Verb::Rotate { relay } => {
+                UstRequest::RotateChannel { metadata, relayd_id: relay.map(|relay| relay.0), key }
+            }
+            Verb::OpenPackets => UstRequest::OpenChannelPackets { key },
+            Verb::ClearQuiescent => UstRequest::ClearQuiescentChannel { key },
+            // A data channel ends with the last descriptor that is held of it; until then it may be taken back.
+            Verb::Close if metadata => UstRequest::CloseMetadata { key },
+            Verb::Close => UstRequest::DestroyChannel { key },
+            Verb::CountDiscarded(session) => UstRequest::DiscardedEvents { session_id: session.0, key },
+            Verb::CountOverwritten(session) => UstRequest::LostPackets { session_id: session.0, key },
+            Verb::Snapshot { folder, relay, packets } => UstRequest::SnapshotChannel(SnapshotChannel {
+                pathname: folder,
+                metadata,
+                relayd_id: relay.map(|relay| relay.0),
+                key,
+                packets_per_stream: packets,
+            }),
+        }
+    }
+}
+
+impl SessionVerb {
+    /// The request that asks this of a consumer daemon.
+    pub fn request(self, consumer: ConsumerKind) -> UstRequest {
+        match Tracer::of(consumer) {
+            Tracer::UserSpace => match self {
+                SessionVerb::DataPending(session) => UstRequest::DataPending { session_id: session.0 },
+                SessionVerb::CreateChunk(chunk) => UstRequest::CreateTraceChunk(chunk),
+                SessionVerb::CloseChunk(chunk) => UstRequest::CloseTraceChunk(chunk),
+                SessionVerb::ChunkExists(chunk) => UstRequest::TraceChunkExists(chunk),
+            },
+        }
+    }
+}

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The daemon as a whole: the state of sessions and peers, the tasks under way, the clients.
+//!
+//! Inputs come in here and go to whom they concern; what the state hands up is passed on; what happened is read. After
+//! each batch of inputs the caller runs [`Daemon::settle`], which lets everything act until nothing has anything to
+//! do. Nothing here does I/O or waits, and nothing here knows what a message means.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use crate::client::Clients;
+use crate::operation::destroy::Destroy;
+use crate::operation::tasks::Tasks;
+use crate::state::State;
+pub use crate::state::{Settings, Sources};
+use crate::sys::socket::Credentials;
+use crate::turn::Post;
+use crate::turn::facts::Fact;
+use crate::turn::ids::{ConnId, SessionId};
+use crate::turn::output::{Listener, Output};
+use crate::turn::timers::Timer;
+
+/// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
+const MAX_ROUNDS: usize = 10_000;
+/// How long a health query may take.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of a health query, whatever they are.
+const HEALTH_QUERY_LEN: usize = 4;
+/// Bit of the consumer daemons in the answer to a health query.
+const HEALTH_CONSUMER: u64 = 1 << 4;
+/// How long the end may take once the daemon was asked to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How far the end of the daemon is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Serving,
+    /// Sessions are being destroyed.
+    Ending {
+        deadline: Instant,
+    },
+    /// Consumer daemons are ending.
+    Leaving {
+        deadline: Instant,
+    },
+    Over,
+}
+
+/// The daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    state: State,
+    tasks: Tasks,
+    clients: Clients,
+    /// What a health query is answered.
+    health: u64,
+    /// Health queries that are not complete, and the bytes that came.
+    health_queries: BTreeMap<ConnId, usize>,
+    life: Life,
+}
+
+impl Daemon {
+    /// A daemon without sessions or peers.
+    pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
+        Daemon {
+            state: State::new(settings, now, wall),
+            tasks: Tasks::default(),
+            clients: Clients::default(),
+            health: 0,
+            health_queries: BTreeMap::new(),
+            life: Life::Serving,
+        }
+    }
+
+    /// Sessions and peers, for inputs that concern only them.
+    pub fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// Input: time goes on. To be called before the inputs of a turn.
+    pub fn time(&mut self, now: Instant, wall: i64) {
+        self.state.turn.now = now.max(self.state.turn.now);
+        self.state.turn.wall = wall;
+    }
+
+    /// Input: a peer connected to one of the daemon's sockets.
+    pub fn accepted(&mut self, listener: Listener, conn: ConnId, credentials: Credentials) {
+        match listener {
+            Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
+            Listener::Applications => self.state.application_connected(conn, credentials),
+            Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
+            Listener::Health => {
+                let deadline = self.state.turn.after(HEALTH_TIMEOUT);
+                self.state.turn.timers.set(Timer::Connection(conn), deadline);
+                self.health_queries.insert(conn, 0);
+            }
+        }
+    }
+
+    /// Input: bytes and descriptors from a peer.
+    pub fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+        if self.clients.has(conn) {
+            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, descriptors);
+        } else if self.health_queries.contains_key(&conn) {
+            self.health_received(conn, bytes);
+        } else {
+            self.state.received(conn, bytes, descriptors);
+        }
+    }
+
+    /// Input: a peer is gone, or can't be talked to. The reactor has closed the connection.
+    pub fn closed(&mut self, conn: ConnId) {
+        if self.clients.has(conn) {
+            self.clients.closed(&mut self.state, conn);
+        } else if self.health_queries.remove(&conn).is_some() {
+            self.state.turn.timers.clear(Timer::Connection(conn));
+        } else {
+            self.state.closed(conn);
+        }
+    }
+
+    /// Input: the daemon is asked to end. A second time, it ends at once.
+    pub fn end(&mut self) {
+        if self.life != Life::Serving {
+            log::warn!("Asked to end again: leaving at once");
+            return self.leave_at_once();
+        }
+        self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
+        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
+        self.life = Life::Ending { deadline };
+        self.state.turn.timers.set(Timer::End, deadline);
+        self.state.turn.changed = true;
+    }
+
+    /// When [`Daemon::settle`] must be called again even if nothing happens.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.state.turn.timers.next()
+    }
+
+    /// Takes what is to be done.
+    pub fn take_outputs(&mut self) -> Vec<Output> {
+        self.state.turn.outputs.take()
+    }
+
+    /// Lets everything act that has something to do, until nothing has, or until there is much to be sent: then it
+    /// must be called again once the outputs were taken, as always after outputs.
+    pub fn settle(&mut self) {
+        for timer in self.state.turn.timers.take_due(self.state.turn.now) {
+            self.expired(timer);
+        }
+        self.act();
+        self.state.arrange_timers();
+    }
+
+    fn act(&mut self) {
+        for _ in 0..MAX_ROUNDS {
+            self.state.turn.changed = false;
+            self.state.settle();
+            self.deal_with_posts();
+            let clients = &mut self.clients;
+            self.tasks.run(&mut self.state, |state, conn, result| clients.tell(state, conn, result));
+            self.clients.retry_waiting(&mut self.state, &mut self.tasks);
+            self.state.names.forget();
+            self.go_on_ending();
+            self.read_facts();
+            if self.state.turn.outputs.are_large() || self.is_at_rest() {
+                return;
+            }
+        }
+        log::error!("Internal error: the daemon does not come to rest");
+    }
+
+    fn is_at_rest(&mut self) -> bool {
+        self.state.turn.posts.is_empty() && self.state.is_at_rest()
+    }
+
+    fn expired(&mut self, timer: Timer) {
+        match timer {
+            Timer::Connection(conn) if self.clients.has(conn) => self.clients.expired(&mut self.state, conn),
+            Timer::Connection(conn) if self.health_queries.remove(&conn).is_some() => {
+                log::debug!("A connection said too little for too long");
+                self.state.turn.outputs.push(Output::Close(conn));
+            }
+            timer => self.state.expired(timer),
+        }
+    }
+
+    /// Passes on what the state has to say to tasks.
+    fn deal_with_posts(&mut self) {
+        for post in std::mem::take(&mut self.state.turn.posts) {
+            match post {
+                Post::Begin(wanted) => self.tasks.begin_wanted(&mut self.state, wanted),
+                Post::Answered(ticket, answered) => self.tasks.answered(ticket, answered),
+            }
+        }
+    }
+
+    /// Reads what happened. This is the only place that does.
+    fn read_facts(&mut self) {
+        for fact in self.state.turn.facts.take() {
+            log::trace!("{fact:?}");
+            match fact {
+                Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
+                    log::error!("Lost the {}: {why}", kind.name());
+                    self.health |= HEALTH_CONSUMER;
+                }
+                Fact::Consumed(session, ..) => self.state.rotate_if_outgrown(session),
+                Fact::Created(_)
+                | Fact::Started(_)
+                | Fact::Stopped(_)
+                | Fact::ChunkMade(..)
+                | Fact::ChunkLeft(..)
+                | Fact::Archived(..)
+                | Fact::RotationFailed(_)
+                | Fact::Cleared(_)
+                | Fact::SnapshotRecorded(_)
+                | Fact::Destroyed(_)
+                | Fact::ApplicationCame(_)
+                | Fact::ApplicationConverged(_)
+                | Fact::ApplicationLeft(_)
+                | Fact::ConsumerReady(_)
+                | Fact::ConsumerLost(..)
+                | Fact::HelperLost => {}
+            }
+        }
+    }
+
+    fn health_received(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(received) = self.health_queries.get_mut(&conn) else { return };
+        *received = received.saturating_add(bytes.len());
+        if *received >= HEALTH_QUERY_LEN {
+            self.health_queries.remove(&conn);
+            self.state.turn.timers.clear(Timer::Connection(conn));
+            self.state.turn.outputs.send(conn, self.health.to_ne_bytes().to_vec());
+            self.state.turn.outputs.push(Output::CloseWhenSent(conn));
+        }
+    }
+
+    /// Ends step by step: sessions first, so that nothing is lost, then applications and consumer daemons.
+    fn go_on_ending(&mut self) {
+        match self.life {
+            Life::Ending { deadline } => {
+                let over = self.state.sessions.is_empty() && self.tasks.is_empty();
+                if !over && self.state.turn.now < deadline {
+                    self.destroy_all_sessions();
+                } else {
+                    self.leave();
+                }
+            }
+            Life::Leaving { deadline } => {
+                if self.state.running_consumers().is_empty() || self.state.turn.now >= deadline {
+                    self.leave_at_once();
+                }
+            }
+            Life::Serving | Life::Over => {}
+        }
+    }
+
+    /// Begins the end of every session that is free.
+    fn destroy_all_sessions(&mut self) {
+        let sessions: Vec<SessionId> = self.state.sessions.iter().map(|session| session.id).collect();
+        for id in sessions {
+            if !self.state.is_held(id) {
+                self.tasks.begin(&mut self.state, Box::new(Destroy::new(id)), None, Some(id));
+            }
+        }
+    }
+
+    /// Sessions are gone, or have had their time: everybody is let go.
+    fn leave(&mut self) {
+        self.state.turn.outputs.push(Output::StopListening(Listener::Applications));
+        self.clients.close_all(&mut self.state);
+        for conn in std::mem::take(&mut self.health_queries).into_keys() {
+            self.state.turn.timers.clear(Timer::Connection(conn));
+            self.state.turn.outputs.push(Output::Close(conn));
+        }
+        self.state.close_all();
+        self.state.lose_all_consumers();
+        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
+        self.life = Life::Leaving { deadline };
+        self.state.turn.timers.set(Timer::End, deadline);
+        self.state.turn.changed = true;
+    }
+
+    /// Nobody is waited for any more.
+    fn leave_at_once(&mut self) {
+        for pid in self.state.running_consumers() {
+            self.state.turn.outputs.push(Output::Kill(pid));
+        }
+        self.life = Life::Over;
+        self.state.turn.outputs.push(Output::Exit);
+    }
+}

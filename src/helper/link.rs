@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The daemon's side of a helper process: requests under way, and who asked for what.
+//!
+//! It is the same for every helper, whatever it is asked for ([`Protocol`]). A request is answered exactly once, also
+//! when it can't be sent and when the helper dies. What a helper answers wrongly or too late concerns that request
+//! alone. Nothing here waits, and nothing here knows what the requests are about.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::os::fd::OwnedFd;
+
+use super::request::{MAX_MESSAGE, Malformed, Request, Response};
+use crate::turn::ids::ConnId;
+use crate::turn::output::{Output, Outputs};
+
+/// What a helper is asked, and what it answers.
+pub trait Protocol {
+    /// What it is to do.
+    type Job: Debug;
+    /// What comes of it when it succeeds.
+    type Success: Debug;
+    /// Bytes of the longest message that it takes.
+    const MAX_MESSAGE: usize;
+
+    /// The message that asks for a job.
+    fn encode(id: u64, job: Self::Job) -> Vec<u8>;
+
+    /// The number that begins a message, if there is one.
+    fn decode_id(message: &[u8]) -> Option<u64>;
+
+    /// What a message and its descriptors answer.
+    ///
+    /// # Errors
+    /// [`Malformed`] for a message that is none.
+    fn decode(message: &[u8], descriptors: Vec<OwnedFd>) -> Result<Reply<Self::Success>, Malformed>;
+}
+
+/// An answer: the number of the request, and what came of it, or an errno value.
+pub type Reply<S> = (u64, Result<S, i32>);
+
+/// The connection to a helper process. `T` is what the asking part wants back with each answer.
+#[derive(Debug)]
+pub struct Link<P, T> {
+    conn: Option<ConnId>,
+    next: u64,
+    under_way: BTreeMap<u64, T>,
+    /// Requests that were never sent, and why.
+    unsent: Vec<(u64, i32)>,
+    protocol: std::marker::PhantomData<P>,
+}
+
+impl<P, T> Default for Link<P, T> {
+    fn default() -> Self {
+        Link {
+            conn: None,
+            next: 0,
+            under_way: BTreeMap::new(),
+            unsent: Vec::new(),
+            protocol: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<P: Protocol, T> Link<P, T> {
+    /// The helper is there.
+    pub fn connect(&mut self, conn: ConnId) {
+        self.conn = Some(conn);
+    }
+
+    /// Asks. The answer comes later, in any case; what can't be sent is answered by [`Link::take_unsent`].
+    pub fn ask(&mut self, job: P::Job, tag: T, outputs: &mut Outputs) {
+        self.next = self.next.saturating_add(1);
+        let id = self.next;
+        self.under_way.insert(id, tag);
+        let bytes = P::encode(id, job);
+        match self.conn {
+            // One message each: the connection keeps them apart.
+            Some(to) if bytes.len() <= P::MAX_MESSAGE => {
+                outputs.push(Output::Send { to, bytes, descriptors: Vec::new() });
+            }
+            Some(_) => self.unsent.push((id, libc::ENAMETOOLONG)),
+            None => self.unsent.push((id, libc::EIO)),
+        }
+    }
+
+    /// The requests that could not be sent, and why. Not answered on the spot, where who asks is not ready yet.
+    pub fn take_unsent(&mut self) -> Vec<(T, i32)> {
+        let unsent = std::mem::take(&mut self.unsent);
+        unsent.into_iter().filter_map(|(id, errno)| Some((self.under_way.remove(&id)?, errno))).collect()
+    }
+
+    /// Input: a message. Who asked, and what came of it; `None` if nobody waits for that.
+    pub fn received(
+        &mut self,
+        message: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> Option<(T, Result<P::Success, i32>)> {
+        let (id, result) = match P::decode(message, descriptors) {
+            Ok(reply) => reply,
+            Err(Malformed) => {
+                log::error!("Malformed answer from a helper process");
+                (P::decode_id(message)?, Err(libc::EIO))
+            }
+        };
+        self.under_way.remove(&id).map(|tag| (tag, result))
+    }
+
+    /// The helper is gone: who asked it for something that it has not answered.
+    pub fn lost(&mut self) -> Vec<T> {
+        self.conn = None;
+        self.unsent.clear();
+        std::mem::take(&mut self.under_way).into_values().collect()
+    }
+}
+
+/// The helper that works on paths.
+#[derive(Debug)]
+pub struct Paths;
+
+/// What came of work on a path.
+#[derive(Debug)]
+pub struct Found {
+    /// The folder that was opened.
+    pub folder: Option<OwnedFd>,
+    /// The address that was looked up.
+    pub address: Option<String>,
+}
+
+impl Protocol for Paths {
+    type Job = Request;
+    type Success = Found;
+    const MAX_MESSAGE: usize = MAX_MESSAGE;
+
+    fn encode(id: u64, job: Request) -> Vec<u8> {
+        Request { id, ..job }.encode()
+    }
+
+    fn decode_id(message: &[u8]) -> Option<u64> {
+        Request::decode_id(message).ok()
+    }
+
+    fn decode(message: &[u8], descriptors: Vec<OwnedFd>) -> Result<Reply<Found>, Malformed> {
+        let Response { id, error, address } = Response::decode(message)?;
+        let found = Found { folder: descriptors.into_iter().next(), address };
+        Ok((id, error.map_or(Ok(found), Err)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A helper that is asked for a number and answers with another one: eight bytes of the request's number, and
+    /// perhaps one more byte.
+    #[derive(Debug)]
+    struct Numbers;
+
+    impl Protocol for Numbers {
+        type Job = u8;
+        type Success = u8;
+        const MAX_MESSAGE: usize = 9;
+
+        fn encode(id: u64, job: u8) -> Vec<u8> {
+            [&id.to_ne_bytes()[..], &vec![job; usize::from(job)]].concat()
+        }
+
+        fn decode_id(message: &[u8]) -> Option<u64> {
+            message.first_chunk().copied().map(u64::from_ne_bytes)
+        }
+
+        fn decode(message: &[u8], _: Vec<OwnedFd>) -> Result<Reply<u8>, Malformed> {
+            let id = Self::decode_id(message).ok_or(Malformed)?;
+            match message[8..] {
+                [answer] => Ok((id, Ok(answer))),
+                _ => Err(Malformed),
+            }
+        }
+    }
+
+    fn asked(link: &mut Link<Numbers, char>, job: u8, tag: char) -> usize {
+        let mut outputs = Outputs::default();
+        link.ask(job, tag, &mut outputs);
+        outputs.take().len()
+    }
+
+    fn answer(id: u64, rest: &[u8]) -> Vec<u8> {
+        [&id.to_ne_bytes()[..], rest].concat()
+    }
+
+    #[test]
+    fn each_request_is_answered_once_and_by_its_own_answer() {
+        let mut link = Link::<Numbers, char>::default();
+        link.connect(ConnId(5));
+        assert_eq!((asked(&mut link, 1, 'a'), asked(&mut link, 1, 'b'), asked(&mut link, 1, 'c')), (1, 1, 1));
+        assert_eq!(link.received(&answer(2, &[9]), Vec::new()), Some(('b', Ok(9))));
+        // Late, unknown, and too short to say whose it is: nobody's business.
+        for late in [&answer(2, &[9])[..], &answer(77, &[9]), &[1, 2, 3]] {
+            assert_eq!(link.received(late, Vec::new()), None);
+        }
+        // A wrong answer fails the request that it answers.
+        assert_eq!(link.received(&answer(1, &[9, 9]), Vec::new()), Some(('a', Err(libc::EIO))));
+        assert_eq!(link.lost(), ['c']);
+        assert_eq!(link.lost(), []);
+    }
+
+    #[test]
+    fn what_can_not_be_sent_is_answered_all_the_same() {
+        let mut link = Link::<Numbers, char>::default();
+        assert_eq!(asked(&mut link, 1, 'a'), 0);
+        link.connect(ConnId(5));
+        assert_eq!(asked(&mut link, 200, 'b'), 0);
+        assert_eq!(link.take_unsent(), [('a', libc::EIO), ('b', libc::ENAMETOOLONG)]);
+        assert_eq!((link.take_unsent(), link.lost()), (Vec::new(), Vec::new()));
+    }
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! A task's view of the daemon during one look: what it may ask, and what was answered.
+//!
+//! Requests are asked in batches. [`Cx::answers`] ends a batch: with all its answers, or without those that are still
+//! owed when the task has had its time. An answer that comes later belongs to no batch and is dropped, so that it can't
+//! be taken for one to the next step's questions.
+
+use std::os::fd::OwnedFd;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use lttng_protocol::consumer::{CreateTraceChunk, Status};
+
+use super::answer::Failure;
+use super::task::Task;
+use crate::consumer::Tail;
+use crate::consumer::purpose::Purpose;
+use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Tracer, Verb};
+use crate::helper::PathJob;
+use crate::model::{Recorder, Session};
+use crate::state::{PathPurpose, State};
+use crate::turn::ids::{AppId, ConsumerKind, Identity, SessionId, TaskId};
+use crate::turn::output::SharedFd;
+use crate::turn::{Answered, Ticket};
+
+/// How long a task may take. Consumer daemons have no deadline of their own.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The answers to what was asked together.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Some were still owed when the task had had its time.
+    pub late: bool,
+    /// Who was asked is gone, or was not there.
+    pub lost: bool,
+    /// A consumer daemon says that data is pending.
+    pub data_pending: bool,
+    /// The statuses and errors that were not 0.
+    pub failures: Vec<i32>,
+    /// Counts, each with the item that it was asked for.
+    pub counts: Vec<(usize, u64)>,
+    /// Open folders, each with the item that it was asked for.
+    pub folders: Vec<(usize, OwnedFd)>,
+    /// Where a closed trace chunk is for those who read it.
+    pub closed_path: String,
+}
+
+impl Answers {
+    /// Whether everything was answered, and with success.
+    pub fn all_well(&self) -> bool {
+        self.failures.is_empty() && !self.lost && !self.late
+    }
+
+    /// Whether everything was answered, with success or with this status.
+    pub fn all_well_but_for(&self, tolerated: Status) -> bool {
+        self.failures.iter().all(|&status| status == tolerated.0) && !self.lost && !self.late
+    }
+
+    /// Whether somebody answered with this status.
+    pub fn contains(&self, status: Status) -> bool {
+        self.failures.contains(&status.0)
+    }
+
+    fn take(&mut self, item: usize, answered: Answered) {
+        let mut note = |status| self.failures.extend(Some(status).filter(|&status| status != 0));
+        match answered {
+            Answered::Status(status) => note(status),
+            Answered::Closed(status, path) => {
+                note(status);
+                self.closed_path = path;
+            }
+            Answered::DataPending(pending) => self.data_pending |= pending,
+            Answered::Count(count) => self.counts.push((item, count)),
+            Answered::Path(Ok(folder)) => self.folders.extend(folder.map(|folder| (item, folder))),
+            Answered::Path(Err(errno)) => note(errno),
+            Answered::Lost => self.lost = true,
+        }
+    }
+}
+
+/// What a task asked and has not looked at yet.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    batch: u32,
+    owed: usize,
+    answers: Answers,
+}
+
+impl Jobs {
+    /// A request was answered. Nobody is interested if it was asked in an earlier batch.
+    pub fn answered(&mut self, ticket: Ticket, answered: Answered) {
+        if ticket.batch == self.batch {
+            self.owed = self.owed.saturating_sub(1);
+            self.answers.take(ticket.item, answered);
+        }
+    }
+
+    /// Ends the batch.
+    fn end(&mut self) -> Answers {
+        self.batch = self.batch.wrapping_add(1);
+        self.owed = 0;
+        std::mem::take(&mut self.answers)
+    }
+}
+
+/// When a task is looked at although nothing changed.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// When it has had its time.
+    pub deadline: Instant,
+    /// When it wants to be looked at before that.
+    pub look: Option<Instant>,
+}
+
+impl Clock {
+    /// For a task that begins now.
+    pub fn begin(state: &State) -> Self {
+        Clock { deadline: state.turn.after(TIMEOUT), look: None }
+    }
+
+    /// When it is looked at next.
+    pub fn next(&self) -> Instant {
+        self.look.map_or(self.deadline, |look| look.min(self.deadline))
+    }
+}
+
+/// A task's view of the daemon.
+#[derive(Debug)]
+pub struct Cx<'a> {
+    /// Sessions and peers.
+    pub state: &'a mut State,
+    jobs: &'a mut Jobs,
+    clock: &'a mut Clock,
+    id: TaskId,
+    expired: bool,
+    begun: Vec<Box<dyn Task>>,
+}
+
+impl<'a> Cx<'a> {
+    /// What this task may see and do now.
+    pub fn new(state: &'a mut State, jobs: &'a mut Jobs, clock: &'a mut Clock, id: TaskId) -> Self {
+        let now = state.turn.now;
+        if clock.look.is_some_and(|look| now >= look) {
+            clock.look = None;
+        }
+        let expired = now >= clock.deadline;
+        Cx { state, jobs, clock, id, expired, begun: Vec::new() }
+    }
+
+    /// The tasks that this one began, who go on by themselves.
+    pub fn into_begun(self) -> Vec<Box<dyn Task>> {
+        self.begun
+    }
+
+    /// Begins a task that goes on by itself.
+    pub fn begin(&mut self, task: impl Task + 'static) {
+        self.begun.push(Box::new(task));
+        self.state.turn.changed = true;
+    }
+
+    // Time.
+
+    /// The time.
+    pub fn now(&self) -> Instant {
+        self.state.turn.now
+    }
+
+    /// The point in time `duration` from now.
+    pub fn after(&self, duration: Duration) -> Instant {
+        self.state.turn.after(duration)
+    }
+
+    /// Whether the task has had all its time.
+    pub fn expired(&self) -> bool {
+        self.expired
+    }
+
+    /// Gives the task its time anew: it gets on, but has much to do, or asks again and again.
+    pub fn renew(&mut self) {
+        self.clock.deadline = self.after(TIMEOUT);
+        self.expired = false;
+    }
+
+    /// Has the task looked at again after `delay`; returns when that is.
+    pub fn look_again_after(&mut self, delay: Duration) -> Instant {
+        *self.clock.look.insert(self.state.turn.after(delay))
+    }
+
+    // Sessions.
+
+    /// A session that must be there.
+    pub fn session(&self, id: SessionId) -> Result<&Session, Failure> {
+        self.state.sessions.get(id).ok_or(Failure::SessionGone)
+    }
+
+    /// A session that must be there, to which something happens.
+    pub fn record(&mut self, id: SessionId) -> Result<Recorder<'_>, Failure> {
+        self.state.record(id).ok_or(Failure::SessionGone)
+    }
+
+    /// Whether a task has consumer daemons go through the buffers of a session.
+    pub fn buffers_in_use(&self, session: SessionId) -> bool {
+        let holder = self.state.sessions.get(session).and_then(|session| session.recording.holder);
+        holder.is_some_and(|holder| holder.uses_buffers)
+    }
+
+    /// Whether some of a session's buffers are still being made.
+    pub fn is_making_buffers(&self, session: SessionId) -> bool {
+        self.state.buffers_of(session).any(|(_, buffers)| !buffers.is_complete())
+    }
+
+    // Questions.
+
+    fn ticket(&mut self, item: usize) -> Ticket {
+        self.jobs.owed = self.jobs.owed.saturating_add(1);
+        Ticket { task: self.id, batch: self.jobs.batch, item }
+    }
+
+    /// Takes back what [`Cx::ticket`] counted: there was nobody to ask.
+    fn nobody_there(&mut self) {
+        self.jobs.owed = self.jobs.owed.saturating_sub(1);
+        self.jobs.answers.lost = true;
+    }
+
+    /// The task can't be done: somebody whom it needs is not there.
+    pub fn count_as_lost(&mut self) {
+        self.jobs.answers.lost = true;
+    }
+
+    /// Asks something of one channel; `item` comes back with a count.
+    pub fn ask(&mut self, channel: ChannelRef, verb: Verb, item: usize) {
+        let purpose = Purpose::Task(self.ticket(item));
+        if !self.state.ask_channel(channel, verb, purpose) {
+            self.nobody_there();
+        }
+    }
+
+    /// Asks the same of each of a session's channels of this content.
+    pub fn each_channel(&mut self, session: SessionId, content: Content, verb: &Verb) {
+        for channel in self.state.channels_of(session, content) {
+            self.ask(channel, verb.clone(), 0);
+        }
+    }
+
+    /// Has the same done with each of a session's data channels. What comes of it changes nothing here.
+    pub fn tell_each_channel(&mut self, session: SessionId, verb: &Verb) {
+        for channel in self.state.channels_of(session, Content::Data) {
+            // A consumer daemon that is gone is noticed by other means.
+            let _ = self.state.ask_channel(channel, verb.clone(), Purpose::Nothing);
+        }
+    }
+
+    /// Asks one consumer daemon.
+    pub fn ask_consumer(&mut self, consumer: ConsumerKind, verb: SessionVerb, tail: Tail) {
+        let purpose = Purpose::Task(self.ticket(0));
+        if !self.state.ask_consumer(consumer, verb.request(consumer), tail, purpose) {
+            self.nobody_there();
+        }
+    }
+
+    /// Asks each consumer daemon in service.
+    pub fn each_consumer(&mut self, verb: &SessionVerb) {
+        for consumer in self.state.ready_consumers() {
+            self.ask_consumer(consumer, verb.clone(), Tail::None);
+        }
+    }
+
+    /// Asks each consumer daemon in service. With none left, it has failed.
+    pub fn demand_of_consumers(&mut self, verb: &SessionVerb) {
+        self.jobs.answers.lost |= self.state.ready_consumers().is_empty();
+        self.each_consumer(verb);
+    }
+
+    /// Tells each consumer daemon in service something; what comes of it changes nothing here.
+    pub fn tell_each_consumer(&mut self, verb: &SessionVerb) {
+        for consumer in self.state.ready_consumers() {
+            let request = verb.clone().request(consumer);
+            let _ = self.state.ask_consumer(consumer, request, Tail::None, Purpose::Nothing);
+        }
+    }
+
+    /// Tells the consumer daemons in service, which are returned, of a trace chunk. Each gets the folder of its tracer;
+    /// without folders, the chunk is known to a relay daemon.
+    pub fn create_chunk(
+        &mut self,
+        chunk: &CreateTraceChunk,
+        folders: Option<&[(Tracer, SharedFd)]>,
+    ) -> Vec<ConsumerKind> {
+        let consumers = self.state.ready_consumers();
+        self.jobs.answers.lost |= consumers.is_empty();
+        for &consumer in &consumers {
+            let tracer = Tracer::of(consumer);
+            let folder = folders.map(|folders| folders.iter().find(|(of, _)| *of == tracer));
+            let tail = match folder {
+                None => Tail::None,
+                Some(Some((_, folder))) => Tail::Descriptor(folder.clone()),
+                // The session has nothing of this tracer.
+                Some(None) => continue,
+            };
+            self.ask_consumer(consumer, SessionVerb::CreateChunk(chunk.clone()), tail);
+        }
+        consumers
+    }
+
+    /// Asks the helper, in the name of a session's owner; `item` comes back with an open folder.
+    pub fn ask_helper(&mut self, owner: Identity, job: PathJob, item: usize) {
+        let purpose = PathPurpose::Task(self.ticket(item));
+        self.state.ask_helper(owner, job, purpose);
+    }
+
+    // Answers.
+
+    /// What all requests since the last call came to, once all are answered, or once the task has had its time.
+    pub fn answers(&mut self) -> Poll<Answers> {
+        let late = self.jobs.owed > 0;
+        if late && !self.expired {
+            return Poll::Pending;
+        }
+        Poll::Ready(Answers { late, ..self.jobs.end() })
+    }
+
+    /// What is still owed is of no interest any more.
+    pub fn forget_answers(&mut self) {
+        self.jobs.end();
+    }
+
+    // Followers.
+
+    /// Has all who follow sessions looked at, and names them: those that [`Cx::settled`] is to wait for.
+    pub fn touch_followers(&mut self) -> Followers {
+        self.state.touch_all_applications();
+        Followers { apps: self.state.applications.all.keys().copied().collect() }
+    }
+
+    /// Whether `followers` have got hold of a session, as far as they are able to, or the task has had its time.
+    pub fn settled(&self, followers: &mut Followers, session: SessionId) -> Poll<()> {
+        // Those that have it are taken off the end, so that looking again costs nothing as long as the last one has not.
+        while followers.apps.pop_if(|app| self.state.is_settled(*app, session)).is_some() {}
+        if followers.apps.is_empty() || self.expired { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+/// Who follows a session and has not got hold of it yet.
+#[derive(Debug)]
+pub struct Followers {
+    apps: Vec<AppId>,
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Applications come, get what they are to have, and go.
+//!
+//! An application makes two connections and introduces itself on both; they belong together by the process id
+//! that the kernel vouches for. From then on everything that it is asked follows from the planner.
+
+use std::time::Duration;
+
+use lttng_protocol::ust::command::{Bytecode, Command, EventRule, TracerVersion, exclusion_payload};
+use lttng_protocol::ust::registration::Registration;
+
+use super::{Role, State};
+use crate::model::Session;
+use crate::sys::socket::Credentials;
+use crate::turn::facts::Fact;
+use crate::turn::ids::{
+    AppId, BuffersKey, ChannelId, ConnId, ConsumerKind, ListingId, Owner, RuleId, SessionId,
+};
+use crate::turn::output::Output;
+use crate::turn::timers::Timer;
+use crate::ust::app::{Answer, App, Cause, Outgoing};
+use crate::ust::introduction::{Introduced, Introduction};
+use crate::ust::listing::{ListingKind, Nonsense};
+use crate::ust::mirror::{Request, SessionMirror};
+use crate::ust::planner::{BufferState, Desired, plan};
+use crate::ust::words;
+
+/// How long an application's `main` is held back while sessions get hold of it. It starts by itself after 3 s
+/// (`LTTNG_UST_REGISTER_TIMEOUT`), so this must be less.
+const RELEASE_TIMEOUT: Duration = Duration::from_millis(2500);
+/// How long a connection may take to introduce itself, and to find its counterpart, when the time that
+/// applications are given has no limit.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl State {
+    /// Input: somebody connected to the applications' socket.
+    pub fn application_connected(&mut self, conn: ConnId, credentials: Credentials) {
+        if !self.has_room_for(&credentials) {
+            self.turn.outputs.push(Output::Close(conn));
+            return;
+        }
+        let limit = self.settings.application_timeout.unwrap_or(INTRODUCTION_TIMEOUT);
+        let deadline = self.turn.after(limit);
+        self.turn.timers.set(Timer::Connection(conn), deadline);
+        self.applications.unregistered.insert(conn, Introduction::new(credentials));
+        self.roles.insert(conn, Role::Unregistered);
+    }
+
+    /// Whether there is room for another application of this user.
+    fn has_room_for(&self, credentials: &Credentials) -> bool {
+        if credentials.pid == 0 {
+            log::warn!("Refused an application whose process is not visible from here");
+            return false;
+        }
+        let (all, one) = self.settings.application_quota;
+        let of_user = |other: &Credentials| other.uid == credentials.uid;
+        let registered = self.applications.all.values().map(|app| &app.credentials);
+        let pending = self.applications.unregistered.values().map(|pending| &pending.credentials);
+        let known = self
+            .applications
+            .all
+            .len()
+            .saturating_mul(2)
+            .saturating_add(self.applications.unregistered.len());
+        // Below the smaller limit there is nothing to count.
+        let over = known >= all.saturating_mul(2)
+            || (known >= one
+                && registered.filter(|other| of_user(other)).count().saturating_mul(2)
+                    + pending.filter(|other| of_user(other)).count()
+                    >= one.saturating_mul(2));
+        if over {
+            log::error!("Exhausted file descriptors allowed for applications of user {}.", credentials.uid);
+        }
+        !over
+    }
+
+    pub(super) fn introduction_received(&mut self, conn: ConnId, bytes: &[u8]) {
+        let Some(introduction) = self.applications.unregistered.get_mut(&conn) else { return };
+        match introduction.received(bytes) {
+            Introduced::Partly | Introduced::Command => {}
+            Introduced::Notify => self.notify_introduced(conn),
+            Introduced::Nonsense => {
+                let pid = introduction.credentials.pid;
+                log::warn!("Process {pid} did not register as an application does");
+                self.forget_introduction(conn);
+                self.close(conn);
+            }
+        }
+    }
+
+    pub(super) fn forget_introduction(&mut self, conn: ConnId) {
+        self.take_introduction(conn);
+    }
+
+    fn take_introduction(&mut self, conn: ConnId) -> Option<Introduction> {
+        self.turn.timers.clear(Timer::Connection(conn));
+        self.applications.unregistered.remove(&conn)
+    }
+
+    /// A connection has said too little for too long.
+    pub(super) fn expire_introduction(&mut self, conn: ConnId) {
+        if self.take_introduction(conn).is_some() {
+            log::debug!("A connection said too little for too long");
+            self.close(conn);
+        }
+    }
+
+    /// The second connection of a process is there; the first one must have come before.
+    fn notify_introduced(&mut self, conn: ConnId) {
+        let Some(introduction) = self.take_introduction(conn) else { return };
+        let pid = introduction.credentials.pid;
+        let mut candidates = self.applications.unregistered.iter().rev();
+        let partner = candidates
+            .find(|(_, other)| other.credentials.pid == pid && other.registration.is_some())
+            .map(|(&partner, _)| partner);
+        let Some((command, known)) =
+            partner.and_then(|partner| Some((partner, self.take_introduction(partner)?)))
+        else {
+            log::warn!("Notify connection of process {pid} without a command connection");
+            self.close(conn);
+            return;
+        };
+        if let Some(registration) = known.registration {
+            self.registered([command, conn], known.credentials, registration);
+        }
+    }
+
+    fn registered(&mut self, conns: [ConnId; 2], credentials: Credentials, registration: Registration) {
+        let [command, notify] = conns;
+        let id = AppId(command);
+        log::debug!(
+            "Application {} ({}, user {}, {} bits) registered",
+            credentials.pid,
+            registration.name,
+            credentials.uid,
+            registration.bits_per_long
+        );
+        // It can be listed. Whoever wonders why it is not recorded finds the reason here.
+        let kind = ConsumerKind::for_bits(registration.bits_per_long);
+        if !self.consumers.all.contains_key(&kind) {
+            log::warn!("Application {} can't be recorded: there is no {}", credentials.pid, kind.name());
+        }
+        let release_by = self.turn.after(RELEASE_TIMEOUT);
+        let mut app = App::new(conns, credentials, registration, self.turn.wall, release_by);
+        app.send_root(Command::TracerVersion, Cause::TracerVersion, self.turn.now, &mut self.turn.outputs);
+        self.applications.all.insert(id, Box::new(app));
+        self.watch(id);
+        self.turn.timers.set(Timer::Release(id), release_by);
+        self.roles.insert(command, Role::Application(id));
+        self.roles.insert(notify, Role::Notify(id));
+        self.turn.outputs.push(Output::ReadFirst { conn: notify, first: command });
+        self.turn.facts.push(Fact::ApplicationCame(id));
+        self.touch(id);
+    }
+
+    pub(super) fn application_received(&mut self, id: AppId, bytes: &[u8]) {
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        app.received(bytes);
+        loop {
+            let Some(app) = self.applications.all.get_mut(&id) else { return };
+            let step = app.next_answer(self.turn.now).and_then(|answer| match answer {
+                Some(answer) => self.application_answered(id, &answer).map(|()| true),
+                None => Ok(false),
+            });
+            match step {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(Nonsense(what)) => {
+                    self.drop_application(id, what);
+                    return;
+                }
+            }
+        }
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        if app.lagging {
+            log::info!("Application {} answers again", app.credentials.pid);
+            app.lagging = false;
+        }
+        if !app.owes_answers() {
+            if app.has_everything() {
+                self.turn.facts.push(Fact::ApplicationConverged(id));
+            }
+            self.unwatch(id);
+        }
+        self.touch(id);
+    }
+
+    fn application_answered(&mut self, id: AppId, answer: &Answer) -> Result<(), Nonsense> {
+        self.applications.attention.answered(self.turn.now);
+        let Some(app) = self.applications.all.get_mut(&id) else { return Ok(()) };
+        let (now, pid) = (self.turn.now, app.credentials.pid);
+        match answer.cause {
+            Cause::TracerVersion => {
+                // It can be traced without; only the metadata says less.
+                let unknown = TracerVersion { major: 0, minor: 0, patchlevel: 0 };
+                app.tracer = Some(answer.reply.tracer_version().unwrap_or(unknown));
+            }
+            Cause::RegisterDone => {}
+            Cause::Session(session, request) => {
+                let code = answer.reply.code;
+                let value = if code == 0 { Ok(answer.reply.value) } else { Err(code) };
+                if code != 0 {
+                    log::warn!("Application {pid} answered {request:?} with error {code}");
+                }
+                if let Some(mirror) = app.mirrors.get_mut(&session) {
+                    mirror.answered(request, value);
+                }
+            }
+            Cause::Listing(listing, _, step) => {
+                app.list_further(listing, step, answer, now, &mut self.turn.outputs)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes both connections of an application. It may come back at once as a new one.
+    pub(super) fn drop_application(&mut self, id: AppId, why: &str) {
+        self.remove_application(id, why);
+        self.close(id.0);
+    }
+
+    /// Forgets an application whose command connection is gone.
+    pub(super) fn remove_application(&mut self, id: AppId, why: &str) {
+        let Some(app) = self.applications.all.remove(&id) else { return };
+        log::debug!("Application {} is gone: {why}", app.credentials.pid);
+        self.turn.facts.push(Fact::ApplicationLeft(id));
+        self.close(app.notify);
+        self.unwatch(id);
+        self.turn.timers.clear(Timer::Release(id));
+        self.applications.dirty.remove(&id);
+        self.turn.changed = true;
+        let private = self.buffers.keys().filter(|key| key.owner == Owner::Application(id));
+        for key in private.copied().collect::<Vec<_>>() {
+            self.retire_buffers(key);
+        }
+    }
+
+    /// Starts a listing in an application. Returns whether it is there and can answer.
+    pub fn list_application(&mut self, id: AppId, listing: ListingId, kind: ListingKind) -> bool {
+        let Some(app) = self.applications.all.get_mut(&id).filter(|app| !app.lagging) else { return false };
+        app.list(listing, kind, self.turn.now, &mut self.turn.outputs);
+        self.watch(id);
+        true
+    }
+
+    /// Asks an application for all that the planner finds missing, and lets its `main` run once it has
+    /// everything, or has had time enough.
+    pub(super) fn synchronise(&mut self, id: AppId) {
+        let Some(app) = self.applications.all.get(&id) else { return };
+        if app.lagging {
+            return;
+        }
+        let mut sessions: Vec<SessionId> = self.sessions.iter().map(|session| session.id).collect();
+        sessions.extend(app.mirrors.keys().filter(|&&id| self.sessions.get(id).is_none()));
+        let mut waiting = false;
+        for session in sessions {
+            waiting |= self.synchronise_session(id, session);
+        }
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        if !app.released && (!waiting || self.turn.now >= app.release_by) {
+            app.released = true;
+            self.turn.timers.clear(Timer::Release(id));
+            app.send_root(Command::RegisterDone, Cause::RegisterDone, self.turn.now, &mut self.turn.outputs);
+            self.watch(id);
+        }
+    }
+
+    /// Returns whether something is still to come that a new application should have first.
+    fn synchronise_session(&mut self, id: AppId, session: SessionId) -> bool {
+        self.make_buffers(id, session);
+        let scheme = self.sessions.get(session).map(Session::scheme).unwrap_or_default();
+        let Some(app) = self.applications.all.get_mut(&id) else { return false };
+        let key = app.buffers_key(session, scheme);
+        let buffers = self.buffers.get(&key);
+        let changing =
+            self.sessions.get(session).is_some_and(|session| session.recording.is_changing_chunk());
+        let state = |channel: ChannelId| match buffers {
+            // It had buffers of its own before, and will have new ones when those are given up.
+            Some(buffers) if buffers.retired => BufferState::Pending,
+            Some(buffers) => buffers.state(channel),
+            // Its tracer's version is needed first, or it can't be served.
+            None if app.tracer.is_none() => BufferState::Pending,
+            // They are made once the session has its new trace chunk.
+            None if changing => BufferState::Pending,
+            None => BufferState::Failed,
+        };
+        let Credentials { pid, uid, gid } = app.credentials;
+        let follows = |session: &&Session| !session.is_destroyed() && session.follows(pid, uid, gid);
+        let wanted = self.sessions.get(session).filter(follows);
+        let desired = match wanted {
+            None => Desired::Nothing,
+            Some(session) if session.is_active() => {
+                Desired::Recording { channels: session.channels(), buffers: &state }
+            }
+            Some(_) => Desired::Stopped,
+        };
+        let none = SessionMirror::default();
+        let plan = plan(desired, app.mirrors.get(&session).unwrap_or(&none));
+        if plan.requests.is_empty() && !plan.waiting && !app.mirrors.contains_key(&session) {
+            return false;
+        }
+        let waiting = plan.waiting;
+        for request in plan.requests {
+            self.ask_application(id, key, request);
+        }
+        let Some(app) = self.applications.all.get_mut(&id) else { return false };
+        let mirror = app.mirrors.or_default(session);
+        mirror.waiting = waiting;
+        if *mirror == none {
+            app.mirrors.remove(&session);
+            self.untraced(id, key);
+        }
+        waiting
+    }
+
+    /// Has every application that records a session record its state again.
+    pub fn regenerate_statedump(&mut self, session: SessionId) {
+        let scheme = self.sessions.get(session).map(Session::scheme).unwrap_or_default();
+        let records = |app: &App| app.mirrors.get(&session).is_some_and(|mirror| mirror.enabled);
+        let recording = self.applications.all.iter().filter(|(_, app)| !app.lagging && records(app));
+        let keys: Vec<_> = recording.map(|(&id, app)| (id, app.buffers_key(session, scheme))).collect();
+        for (id, key) in keys {
+            self.ask_application(id, key, Request::RecordState);
+        }
+    }
+
+    /// Marks every application for a look.
+    pub fn touch_all_applications(&mut self) {
+        self.applications.dirty.extend(self.applications.all.keys().copied());
+        self.turn.changed = true;
+    }
+
+    pub(super) fn touch(&mut self, app: AppId) {
+        self.applications.dirty.insert(app);
+        self.turn.changed = true;
+    }
+
+    /// Whether an application has all it is to have of a session, or can't be waited for.
+    pub fn is_settled(&self, id: AppId, session: SessionId) -> bool {
+        let Some(app) = self.applications.all.get(&id) else { return true };
+        if app.lagging {
+            return true;
+        }
+        let settled = app.mirrors.get(&session).is_none_or(|mirror| mirror.is_settled());
+        settled && !self.applications.dirty.contains(&id)
+    }
+
+    /// An application has nothing of a session any more: buffers that only it had are given up.
+    fn untraced(&mut self, id: AppId, key: BuffersKey) {
+        let live = self.buffers.get(&key).is_some_and(|buffers| !buffers.retired);
+        if live && key.owner == Owner::Application(id) && self.sessions.get(key.session).is_some() {
+            self.retire_buffers(key);
+        }
+    }
+
+    fn ask_application(&mut self, id: AppId, key: BuffersKey, request: Request) {
+        let Some(outgoing) = self.translate(id, key, request) else {
+            log::error!("Internal error: {request:?} can't be sent");
+            return;
+        };
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        app.mirrors.or_default(key.session).sent(request);
+        app.send(outgoing, Cause::Session(key.session, request), self.turn.now, &mut self.turn.outputs);
+        if let (Request::AddStream(channel, number), Owner::Application(_)) = (request, key.owner)
+            && let Some(buffers) = self.buffers.get_mut(&key)
+        {
+            buffers.stream_given_away(channel, number);
+        }
+        self.watch(id);
+    }
+
+    /// A request about a session as an application takes it.
+    fn translate(&self, id: AppId, key: BuffersKey, request: Request) -> Option<Outgoing> {
+        let none = SessionMirror::default();
+        let mirror = self.applications.all.get(&id)?.mirrors.get(&key.session).unwrap_or(&none);
+        let channel = |id: ChannelId| mirror.channels.get(&id);
+        let channel_handle = |id| channel(id)?.slot.handle();
+        let rule_handle = |id, rule: RuleId| channel(id)?.rules.get(&rule)?.slot.handle();
+        let handed_over = |channel| self.buffers.get(&key)?.handed_over(channel);
+        let switch = |on: bool| if on { Command::Enable } else { Command::Disable };
+        let mut payload = Vec::new();
+        let mut descriptors = Vec::new();
+        let (handle, command) = match request {
+            Request::CreateSession => (0, Command::Session),
+            Request::WaitQuiescent => (0, Command::WaitQuiescent),
+            Request::RecordState => (mirror.slot.handle()?, Command::SessionStatedump),
+            Request::CreateChannel(id) => {
+                let buffers = handed_over(id)?;
+                payload.clone_from(&buffers.object);
+                descriptors.push(buffers.wake_up.clone());
+                (mirror.slot.handle()?, Command::Channel { len: buffers.object.len() as u64 })
+            }
+            Request::AddStream(id, number) => {
+                let stream = handed_over(id)?.streams.get(number as usize)?;
+                descriptors.extend(stream.descriptors.iter().cloned());
+                (channel_handle(id)?, Command::Stream { len: stream.size, nr: stream.number })
+            }
+            Request::AddContext(id, at) => {
+                let context = self.sessions.get(key.session)?.channel(id)?.contexts.get(at)?;
+                (channel_handle(id)?, Command::Context(words::context(context)))
+            }
+            Request::CreateRule(id, rule) => {
+                let rule = rule_of(self.sessions.get(key.session)?, id, rule)?;
+                let description =
+                    EventRule { name: rule.name.clone(), loglevel: words::log_level(rule.levels), token: 0 };
+                (channel_handle(id)?, Command::Event(description))
+            }
+            Request::SetFilter(id, number) => {
+                let filter = rule_of(self.sessions.get(key.session)?, id, number)?.filter.as_ref()?;
+                payload.clone_from(&filter.bytecode);
+                let data_size = u32::try_from(filter.bytecode.len()).ok()?;
+                let (reloc_offset, seqnum) = (filter.reloc_offset, filter.seqnum);
+                (rule_handle(id, number)?, Command::Filter(Bytecode { data_size, reloc_offset, seqnum }))
+            }
+            Request::SetExclusions(id, number) => {
+                let names = &rule_of(self.sessions.get(key.session)?, id, number)?.exclusions;
+                payload = exclusion_payload(names);
+                (rule_handle(id, number)?, Command::Exclusion { count: u32::try_from(names.len()).ok()? })
+            }
+            Request::SwitchRule(id, rule, on) => (rule_handle(id, rule)?, switch(on)),
+            Request::SwitchChannel(id, on) => (channel_handle(id)?, switch(on)),
+            Request::SwitchSession(on) => (mirror.slot.handle()?, switch(on)),
+            Request::ReleaseRule(id, rule) => (rule_handle(id, rule)?, Command::Release),
+            Request::ReleaseChannel(id) => (channel_handle(id)?, Command::Release),
+            Request::ReleaseSession => (mirror.slot.handle()?, Command::Release),
+        };
+        Some(Outgoing { handle, command, payload, descriptors })
+    }
+}
+
+fn rule_of(session: &Session, channel: ChannelId, rule: RuleId) -> Option<&crate::model::EventRule> {
+    session.channel(channel)?.rules.iter().find(|candidate| candidate.id == rule)
+}

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The consumer daemons as the rest of the daemon sees them: started when first needed, asked, and missed when
+//! they die.
+
+use std::os::fd::OwnedFd;
+
+use lttng_protocol::consumer::UstRequest;
+
+use super::{Role, State};
+use crate::consumer::metadata::{Asked, Piece};
+use crate::consumer::purpose::Purpose;
+use crate::consumer::{Broken, Consumer, Event, Outcome, State as ConsumerState, Tail};
+use crate::sys::socket::Credentials;
+use crate::turn::Answered;
+use crate::turn::facts::Fact;
+use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind, Owner};
+use crate::turn::output::{Listener, Output, SharedFd};
+use crate::turn::timers::Timer;
+
+/// Whether user space can be traced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    Ready,
+    /// A consumer daemon is on its way.
+    Pending,
+    /// One is dead, or can't be started.
+    Lost,
+}
+
+impl State {
+    /// Whether every configured consumer daemon is in service; starts those that are not started.
+    pub fn want_consumers(&mut self) -> Readiness {
+        let mut readiness = Readiness::Ready;
+        for (&kind, consumer) in &mut self.consumers.all {
+            match consumer.state() {
+                ConsumerState::Lost => return Readiness::Lost,
+                ConsumerState::Ready => {}
+                ConsumerState::Idle => {
+                    consumer.start(self.turn.now, &mut self.turn.outputs);
+                    self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+                    readiness = Readiness::Pending;
+                }
+                ConsumerState::Starting { .. } | ConsumerState::Greeting { .. } => {
+                    readiness = Readiness::Pending
+                }
+            }
+        }
+        readiness
+    }
+
+    /// The consumer daemon that could not be started, for the first command that has to do without it.
+    pub fn take_failed_start(&mut self) -> Option<ConsumerKind> {
+        self.consumers.failed_start.take()
+    }
+
+    /// Whether a consumer daemon died: from then on nothing new can be recorded.
+    pub fn lost_consumer(&self) -> bool {
+        self.consumers.all.values().any(|consumer| consumer.state() == ConsumerState::Lost)
+    }
+
+    /// The consumer daemons in service.
+    pub fn ready_consumers(&self) -> Vec<ConsumerKind> {
+        let ready =
+            self.consumers.all.iter().filter(|(_, consumer)| consumer.state() == ConsumerState::Ready);
+        ready.map(|(&kind, _)| kind).collect()
+    }
+
+    /// Asks a consumer daemon. False if there is none; otherwise the outcome comes later, in any case.
+    #[must_use]
+    pub fn ask_consumer(
+        &mut self,
+        kind: ConsumerKind,
+        request: UstRequest,
+        tail: Tail,
+        purpose: Purpose,
+    ) -> bool {
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return false };
+        consumer.ask(request, tail, purpose, &mut self.turn.outputs).is_ok()
+    }
+
+    /// Input: a consumer daemon was started as this process, or could not be.
+    pub fn consumer_spawned(&mut self, kind: ConsumerKind, result: std::io::Result<i32>) {
+        match (result, self.consumers.all.get_mut(&kind)) {
+            (Ok(pid), Some(consumer)) => consumer.spawned(pid),
+            (Ok(_), None) => {}
+            (Err(error), _) => {
+                log::error!("Can't start the {}: {error}", kind.name());
+                self.consumer_lost(kind, "it can't be started");
+            }
+        }
+    }
+
+    /// Input: command and metadata connection and the pipe for samples were made, or could not be. `samples` is
+    /// the end of the pipe that the consumer daemon gets.
+    pub fn consumer_connected(
+        &mut self,
+        kind: ConsumerKind,
+        result: std::io::Result<([ConnId; 3], SharedFd)>,
+    ) {
+        match result {
+            Ok((conns, samples)) => {
+                let [command, metadata, monitor] = conns;
+                self.roles.insert(command, Role::ConsumerCommand(kind));
+                self.roles.insert(metadata, Role::ConsumerMetadata(kind));
+                self.roles.insert(monitor, Role::ConsumerMonitor(kind));
+                let uuid = self.settings.uuid;
+                if let Some(consumer) = self.consumers.all.get_mut(&kind) {
+                    consumer.connected(conns, samples, uuid, self.turn.now, &mut self.turn.outputs);
+                    self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+                }
+            }
+            Err(error) => {
+                log::error!("Can't connect to the {}: {error}", kind.name());
+                self.consumer_lost(kind, "it can't be connected to");
+            }
+        }
+    }
+
+    /// Input: a child process has ended.
+    pub fn child_ended(&mut self, pid: i32) {
+        let mut consumers = self.consumers.all.iter_mut();
+        let Some((&kind, consumer)) = consumers.find(|(_, consumer)| consumer.pid() == Some(pid)) else {
+            return;
+        };
+        consumer.reaped();
+        self.turn.changed = true;
+        self.consumer_lost(kind, "its process ended");
+    }
+
+    /// Input: somebody connected to the error socket of a consumer daemon.
+    pub fn consumer_error_connected(&mut self, kind: ConsumerKind, conn: ConnId, credentials: Credentials) {
+        let consumer = self.consumers.all.get_mut(&kind).filter(|_| credentials.uid == self.settings.uid);
+        if consumer.is_some_and(|consumer| consumer.error_connected(conn)) {
+            self.roles.insert(conn, Role::ConsumerError(kind));
+        } else {
+            self.turn.outputs.push(Output::Close(conn));
+        }
+    }
+
+    /// A consumer daemon did not start in time.
+    pub(super) fn expire_consumer(&mut self, kind: ConsumerKind) {
+        let pid = self.consumers.all.get(&kind).and_then(Consumer::pid);
+        self.consumer_lost(kind, "it did not start in time");
+        pid.into_iter().for_each(|pid| self.turn.outputs.push(Output::Kill(pid)));
+    }
+
+    /// The processes of consumer daemons that run.
+    pub fn running_consumers(&self) -> Vec<i32> {
+        self.consumers.all.values().filter_map(Consumer::pid).collect()
+    }
+
+    pub(super) fn consumer_error_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        if let Err(Broken(why)) = consumer.error_received(bytes, &mut self.turn.outputs) {
+            self.consumer_lost(kind, why);
+        }
+    }
+
+    pub(super) fn consumer_command_received(
+        &mut self,
+        kind: ConsumerKind,
+        bytes: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        match consumer.command_received(bytes, descriptors, &mut self.turn.outputs) {
+            Ok(events) => {
+                for event in events {
+                    match event {
+                        Event::Ready => {
+                            log::debug!("The {} is in service", kind.name());
+                            self.turn.timers.clear(Timer::Consumer(kind));
+                            self.turn.facts.push(Fact::ConsumerReady(kind));
+                        }
+                        Event::Done(purpose, outcome) => self.consumer_answered(purpose, outcome),
+                    }
+                }
+                self.turn.changed = true;
+            }
+            Err(Broken(why)) => self.consumer_lost(kind, why),
+        }
+    }
+
+    pub(super) fn consumer_metadata_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
+        let mut bytes = bytes;
+        loop {
+            let talk = self.consumers.all.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
+            let Some(talk) = talk else { return };
+            let asked = talk.received(bytes, &mut self.turn.outputs);
+            bytes = &[];
+            match asked {
+                Ok(None) => return,
+                Ok(Some(Asked::Request(request))) => {
+                    let piece = self.metadata_wanted(request.key);
+                    let talk =
+                        self.consumers.all.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
+                    if let Some(talk) = talk {
+                        talk.answer(piece, &mut self.turn.outputs);
+                    }
+                }
+                Ok(Some(Asked::Delivered { key, end, version })) => {
+                    let key = self.buffers.with_metadata_key(key);
+                    if let Some(buffers) = key.and_then(|key| self.buffers.get_mut(&key)) {
+                        buffers.delivered_up_to(end, version);
+                    }
+                }
+                Err(Broken(why)) => {
+                    self.consumer_lost(kind, why);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A consumer daemon is gone: whoever waits for it gets told, what it held is given up.
+    pub(super) fn consumer_lost(&mut self, kind: ConsumerKind, why: &'static str) {
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        if consumer.state() == ConsumerState::Lost {
+            return;
+        }
+        if matches!(consumer.state(), ConsumerState::Starting { .. } | ConsumerState::Greeting { .. }) {
+            self.consumers.failed_start = Some(kind);
+        }
+        let orphans = consumer.lose(&mut self.turn.outputs);
+        self.turn.timers.clear(Timer::Consumer(kind));
+        self.turn.facts.push(Fact::ConsumerLost(kind, why));
+        let gone = |role: &Role| matches!(role, Role::ConsumerError(of) | Role::ConsumerCommand(of) | Role::ConsumerMetadata(of) if *of == kind);
+        self.roles.retain(|_, role| !gone(role));
+        for purpose in orphans {
+            self.consumer_answered(purpose, Outcome::Lost);
+        }
+        for key in self.buffers.keys().copied().collect::<Vec<_>>() {
+            if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == kind) {
+                buffers.fail();
+            }
+        }
+        self.touch_all_applications();
+    }
+
+    /// Ends all consumer daemons: they leave when their connections close.
+    pub fn lose_all_consumers(&mut self) {
+        let kinds: Vec<ConsumerKind> = self.consumers.all.keys().copied().collect();
+        for kind in kinds {
+            self.consumer_lost(kind, "the session daemon ends");
+            self.turn.outputs.push(Output::StopListening(Listener::ConsumerError(kind)));
+        }
+    }
+
+    fn metadata_wanted(&self, key: u64) -> Option<Piece> {
+        // No two metadata channels have the same key, whichever consumer daemon has them.
+        let buffers = self.buffers.get(&self.buffers.with_metadata_key(key)?)?;
+        let (offset, text) = buffers.undelivered();
+        Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
+    }
+
+    fn consumer_answered(&mut self, purpose: Purpose, outcome: Outcome) {
+        self.turn.changed = true;
+        let now = self.turn.now;
+        let succeeded = matches!(outcome, Outcome::Status(0));
+        match purpose {
+            Purpose::Nothing => {}
+            Purpose::Relay(end) => self.relay_taken(end, succeeded),
+            Purpose::Task(ticket) => self.turn.answered(ticket, answered(outcome)),
+            Purpose::Channel(key, channel) => {
+                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.channel_made(channel, made);
+                } else if let Outcome::Channel(status) = outcome
+                    && made
+                {
+                    self.forget_channel(key, status.key);
+                }
+                self.touch_applications_of(key);
+            }
+            Purpose::Handover(key, channel) => {
+                let buffers = match outcome {
+                    Outcome::Buffers(Ok(buffers)) => Some(buffers),
+                    _ => {
+                        let made = self.buffers.get(&key).and_then(|buffers| buffers.channel(channel));
+                        if let Some(made) = made.map(|made| made.key) {
+                            self.forget_channel(key, made);
+                        }
+                        None
+                    }
+                };
+                if let Some(of) = self.buffers.get_mut(&key) {
+                    of.channel_handed_over(channel, buffers);
+                }
+                self.touch_applications_of(key);
+            }
+            Purpose::Push(key) => {
+                if let Some(buffers) = self.buffers.get_mut(&key) {
+                    buffers.pushed(succeeded, now);
+                }
+            }
+            Purpose::Metadata(key) => {
+                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
+                match (self.buffers.get_mut(&key), outcome) {
+                    (Some(buffers), _) => buffers.metadata_made(made),
+                    (None, Outcome::Channel(status)) if made => self.forget_channel(key, status.key),
+                    (None, _) => {}
+                }
+            }
+            Purpose::SetUpMetadata(key, channel) => match self.buffers.get_mut(&key) {
+                Some(buffers) => buffers.metadata_set_up(succeeded),
+                None if succeeded => self.end_metadata(key, channel),
+                None => {}
+            },
+        }
+    }
+
+    /// A channel was made that nobody will take: its session is gone by now, or it could not be handed over.
+    fn forget_channel(&mut self, key: BuffersKey, channel: u64) {
+        let kind = ConsumerKind::for_bits(key.bits);
+        // If there is no consumer daemon any more, the channel is gone too.
+        let _ = self.ask_consumer(
+            kind,
+            UstRequest::DestroyChannel { key: channel },
+            Tail::None,
+            Purpose::Nothing,
+        );
+    }
+
+    /// A metadata channel was put to use for buffers that are gone by now.
+    fn end_metadata(&mut self, key: BuffersKey, channel: u64) {
+        let kind = ConsumerKind::for_bits(key.bits);
+        let request = UstRequest::CloseMetadata { key: channel };
+        let _ = self.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
+    }
+
+    fn touch_applications_of(&mut self, key: BuffersKey) {
+        let users = self.applications.all.iter().filter(|(id, app)| {
+            let is_user = match key.owner {
+                Owner::User(uid) => app.credentials.uid == uid,
+                Owner::Application(owner) => **id == owner,
+            };
+            is_user && app.registration.bits_per_long == key.bits
+        });
+        self.applications.dirty.extend(users.map(|(&id, _)| id));
+    }
+}
+
+/// What a task is told.
+fn answered(outcome: Outcome) -> Answered {
+    match outcome {
+        Outcome::Status(status) => Answered::Status(status),
+        Outcome::Closed(status, path) => Answered::Closed(status, path),
+        Outcome::DataPending(pending) => Answered::DataPending(pending),
+        Outcome::Count(count) => Answered::Count(count),
+        // No task makes channels.
+        Outcome::Channel(_) | Outcome::Buffers(_) => Answered::Status(0),
+        Outcome::Lost => Answered::Lost,
+    }
+}

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the daemon knows of sessions and peers, and how peers are brought to what sessions want.
+//!
+//! [`State`] does no I/O on peers and never waits. It takes what peers say, changes, and leaves outputs, facts and
+//! posts on its [`Turn`]. It knows no client and no task: what takes several steps is begun above it, and what comes
+//! of a task's request is handed up. The `impl` is split by subject: one file for each kind of peer, and `buffers`,
+//! where session, application, consumer daemon and buffers meet.
+
+mod applications;
+mod buffers;
+mod consumers;
+mod helper;
+mod notify;
+mod relays;
+mod schedule;
+mod verbs;
+mod watch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::consumer::Consumer;
+use crate::consumer::purpose::Purpose;
+use crate::helper::link::{Link, Paths};
+use crate::helper::names::Names;
+use crate::model::{Recorder, Session, Sessions, Wanted};
+use crate::relayd::relay::Relay;
+use crate::turn::Turn;
+use crate::turn::ids::Counters;
+use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::output::Output;
+use crate::turn::timers::Timer;
+use crate::ust::app::{App, Attention};
+use crate::ust::buffer_table::BufferTable;
+use crate::ust::buffers::Buffers;
+use crate::ust::introduction::Introduction;
+
+pub use buffers::{FOLDER_MODE, shared_memory_folder};
+pub use consumers::Readiness;
+pub use helper::PathPurpose;
+pub use verbs::channels_in;
+
+/// What the daemon is told about itself and its host when it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// User that the daemon runs as; 0 is the root daemon.
+    pub uid: u32,
+    /// The kernel tracer is not to be used.
+    pub no_kernel: bool,
+    /// This host's name, for the metadata.
+    pub hostname: String,
+    /// The kernel's id of this boot, which names the trace clock.
+    pub boot_id: Option<String>,
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Random id of this run.
+    pub uuid: [u8; 16],
+    /// How long an application that could answer is given; none is for ever.
+    pub application_timeout: Option<Duration>,
+    /// How long a relay daemon is waited for, if the user says so; consumer daemons wait as long.
+    pub network_timeout: Option<Duration>,
+    /// Applications taken at most, by all users together and by one of them.
+    pub application_quota: (usize, usize),
+    /// Where random ids and the clock's offset come from: the state asks the system for nothing.
+    pub sources: Sources,
+    /// The consumer daemons that can be started, and the command sockets that they will make.
+    pub consumers: Vec<(ConsumerKind, PathBuf)>,
+}
+
+/// What differs each time it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources {
+    /// A random UUID.
+    pub uuid: fn() -> std::io::Result<[u8; 16]>,
+    /// Nanoseconds to add to the trace clock to get the time since the Epoch.
+    pub clock_offset: fn() -> i64,
+}
+
+/// Which peer's a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Connected to the applications' socket; has not said yet which of its two connections this is.
+    Unregistered,
+    Application(AppId),
+    Notify(AppId),
+    ConsumerError(ConsumerKind),
+    ConsumerCommand(ConsumerKind),
+    ConsumerMetadata(ConsumerKind),
+    ConsumerMonitor(ConsumerKind),
+    Relay(RelayEnd),
+    Helper,
+}
+
+/// The applications.
+#[derive(Debug)]
+pub struct Applications {
+    /// Those that have registered.
+    // In boxes: the leaves of a map that only grows at its end are half empty.
+    pub all: BTreeMap<AppId, Box<App>>,
+    unregistered: BTreeMap<ConnId, Introduction>,
+    /// Those for which something may have to be done.
+    dirty: BTreeSet<AppId>,
+    /// Those that owe answers.
+    watched: BTreeSet<AppId>,
+    /// When processes of silent ones are looked at.
+    attention: Attention,
+}
+
+/// The consumer daemons.
+#[derive(Debug)]
+pub struct Consumers {
+    all: BTreeMap<ConsumerKind, Consumer<Purpose>>,
+    /// One could not be started, and no client was told.
+    failed_start: Option<ConsumerKind>,
+}
+
+/// Metadata to be pushed to consumer daemons.
+#[derive(Debug)]
+struct Pushes {
+    /// When metadata of a single application may be pushed next without being asked for.
+    next_private: Instant,
+    /// Buffers whose metadata a task wants to be pushed, when it is its turn.
+    wanted: BTreeSet<BuffersKey>,
+}
+
+/// All that is known of sessions and peers.
+#[derive(Debug)]
+pub struct State {
+    /// What the daemon was told at its start.
+    pub settings: Settings,
+    /// The turn of the loop that goes on.
+    pub turn: Turn,
+    /// The sessions.
+    pub sessions: Sessions,
+    /// The applications.
+    pub applications: Applications,
+    /// What the applications record to.
+    pub buffers: BufferTable,
+    pushes: Pushes,
+    consumers: Consumers,
+    /// Relay daemons of sessions and of snapshots under way.
+    relays: BTreeMap<RelayId, Relay>,
+    helper: Link<Paths, PathPurpose>,
+    /// Names of hosts, and their addresses.
+    pub names: Names,
+    /// Numbers for what comes.
+    pub counters: Counters,
+    roles: BTreeMap<ConnId, Role>,
+}
+
+impl State {
+    /// No sessions and no peers.
+    pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
+        let make = |(kind, socket): &(ConsumerKind, PathBuf)| (*kind, Consumer::new(*kind, socket.clone()));
+        let consumers = settings.consumers.iter().map(make).collect();
+        State {
+            settings,
+            turn: Turn::new(now, wall),
+            sessions: Sessions::default(),
+            applications: Applications {
+                all: BTreeMap::new(),
+                unregistered: BTreeMap::new(),
+                dirty: BTreeSet::new(),
+                watched: BTreeSet::new(),
+                attention: Attention::new(now),
+            },
+            buffers: BufferTable::default(),
+            pushes: Pushes { next_private: now, wanted: BTreeSet::new() },
+            consumers: Consumers { all: consumers, failed_start: None },
+            relays: BTreeMap::new(),
+            helper: Link::default(),
+            names: Names::default(),
+            counters: Counters::default(),
+            roles: BTreeMap::new(),
+        }
+    }
+
+    /// Input: the helper process is there.
+    pub fn helper_connected(&mut self, conn: ConnId) {
+        self.roles.insert(conn, Role::Helper);
+        self.helper.connect(conn);
+    }
+
+    /// Input: bytes and descriptors on a connection, if it is a peer's. Descriptors that the peer had no reason to send
+    /// are closed.
+    pub fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+        match self.roles.get(&conn).copied() {
+            None => {}
+            Some(Role::ConsumerMonitor(kind)) => self.samples_received(kind, bytes),
+            Some(Role::Unregistered) => self.introduction_received(conn, bytes),
+            Some(Role::Application(app)) => self.application_received(app, bytes),
+            Some(Role::Notify(app)) => self.notify_received(app, bytes),
+            Some(Role::ConsumerError(kind)) => self.consumer_error_received(kind, bytes),
+            Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, descriptors),
+            Some(Role::ConsumerMetadata(kind)) => self.consumer_metadata_received(kind, bytes),
+            Some(Role::Relay(end)) => self.relay_received(conn, end, bytes),
+            Some(Role::Helper) => self.helper_received(bytes, descriptors),
+        }
+    }
+
+    /// Input: a connection is gone; the reactor has closed it.
+    pub fn closed(&mut self, conn: ConnId) {
+        match self.roles.remove(&conn) {
+            // The command connection stays in use, as the application will not make another.
+            None | Some(Role::ConsumerMonitor(_) | Role::Notify(_)) => {}
+            Some(Role::Unregistered) => self.forget_introduction(conn),
+            Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
+            Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
+                self.consumer_lost(kind, "it closed a connection")
+            }
+            Some(Role::Relay(end)) => self.relay_closed(end),
+            Some(Role::Helper) => self.helper_lost(),
+        }
+    }
+
+    /// Lets everything act below clients and tasks that has something to do, or as much of it as can be sent now.
+    pub fn settle(&mut self) {
+        while !self.turn.outputs.are_large()
+            && let Some(app) = self.applications.dirty.pop_first()
+        {
+            self.synchronise(app);
+        }
+        self.serve_buffers();
+        self.answer_unsent();
+    }
+
+    /// Whether nothing is left to be done before something happens. To be asked when everybody has acted.
+    pub fn is_at_rest(&mut self) -> bool {
+        !self.turn.changed && self.applications.dirty.is_empty() && !self.push_in_turn()
+    }
+
+    /// A time has come.
+    pub fn expired(&mut self, timer: Timer) {
+        match timer {
+            Timer::Connection(conn) => self.expire_introduction(conn),
+            Timer::Release(app) => drop(self.applications.dirty.insert(app)),
+            Timer::Watch => self.expire_applications(),
+            Timer::Consumer(kind) => self.expire_consumer(kind),
+            Timer::Relay(relay) => self.expire_relay(relay),
+            Timer::Rotation(session) => self.rotate_in_time(session),
+            // It is enough that everything is looked at.
+            Timer::Push | Timer::Task(_) | Timer::End => {}
+        }
+    }
+
+    /// Sets the timers of what can't be said to have begun at a moment.
+    pub fn arrange_timers(&mut self) {
+        let push = self.next_push();
+        self.turn.timers.arrange(Timer::Push, push);
+    }
+
+    /// Closes a peer's connection and forgets it.
+    fn close(&mut self, conn: ConnId) {
+        if self.roles.remove(&conn).is_some() {
+            self.turn.outputs.push(Output::Close(conn));
+        }
+    }
+
+    /// Closes all peers' connections and forgets what they have.
+    pub fn close_all(&mut self) {
+        let connections: Vec<ConnId> = self.roles.keys().copied().collect();
+        for conn in connections {
+            self.close(conn);
+            self.turn.timers.clear(Timer::Connection(conn));
+        }
+        self.applications.all.clear();
+        self.buffers = BufferTable::default();
+    }
+
+    /// A session, to which something happens.
+    pub fn record(&mut self, session: SessionId) -> Option<Recorder<'_>> {
+        self.sessions.record(session, &mut self.turn.facts)
+    }
+
+    /// A new session for which this is wanted.
+    pub fn create_session(&mut self, wanted: Wanted) {
+        self.sessions.add(wanted, &mut self.turn.facts);
+    }
+
+    /// Forgets a session.
+    pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
+        self.end_rotation_timer(session);
+        self.sessions.remove(session, &mut self.turn.facts)
+    }
+
+    /// The buffers of a session, for each user that has applications.
+    pub fn buffers_of(&self, session: SessionId) -> impl Iterator<Item = (&BuffersKey, &Buffers)> {
+        self.buffers.iter().filter(move |(key, _)| key.session == session)
+    }
+}

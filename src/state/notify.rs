@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What applications ask of the daemon: numbers for channels, events and enumerations.
+//!
+//! An application holds a lock over its whole process until it is answered, so every request is answered in
+//! the turn in which it is complete, also one that makes no sense.
+
+use lttng_protocol::ust::notify::{HeaderType, Reply, Request};
+
+use super::State;
+use crate::turn::ids::{AppId, ChannelId, SessionId};
+use crate::ust::app::App;
+use crate::ust::buffers::Buffers;
+
+/// Answer to a request about an object that the daemon does not know: -ENOENT.
+const UNKNOWN: i32 = -2;
+
+impl State {
+    pub(super) fn notify_received(&mut self, id: AppId, bytes: &[u8]) {
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        app.notify_input.push(bytes);
+        loop {
+            let Some(app) = self.applications.all.get_mut(&id) else { return };
+            let request = match Request::length(app.notify_input.bytes()) {
+                Ok(Some(length)) => match app.notify_input.take(length, Request::decode) {
+                    Some(request) => request,
+                    None => return,
+                },
+                Ok(None) => return,
+                Err(error) => Err(error),
+            };
+            match request {
+                Ok(request) => {
+                    let reply = self.register(id, &request);
+                    let Some(app) = self.applications.all.get(&id) else { return };
+                    self.turn.outputs.send(app.notify, reply.encode());
+                }
+                Err(error) => {
+                    log::warn!("Application {}: {error}", app.credentials.pid);
+                    self.drop_application(id, "it asked for something that can't be understood");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn register(&mut self, id: AppId, request: &Request) -> Reply {
+        match request {
+            Request::Event(event) => {
+                let id = self.registry_channel(id, event.session, event.channel);
+                let result = id
+                    .ok_or(UNKNOWN)
+                    .and_then(|(buffers, number)| buffers.registry.register_event(number, event));
+                let (code, id) = split(result);
+                Reply::Event { code, id }
+            }
+            Request::Channel(channel) => {
+                let id = self.registry_channel(id, channel.session, channel.channel);
+                let result = id.ok_or(UNKNOWN).and_then(|(buffers, number)| {
+                    buffers.registry.register_channel(number, &channel.fields).map(|()| number)
+                });
+                let (code, id) = split(result);
+                Reply::Channel { code, id, header: HeaderType::Large }
+            }
+            Request::Enum(description) => {
+                let buffers = self.registry_of(id, description.session);
+                let result =
+                    buffers.ok_or(UNKNOWN).and_then(|buffers| buffers.registry.register_enum(description));
+                let (code, id) = split(result);
+                Reply::Enum { code, id }
+            }
+        }
+    }
+
+    fn registry_channel(&mut self, id: AppId, session: u32, channel: u32) -> Option<(&mut Buffers, u32)> {
+        let channel = self.channel_known_as(id, session, channel)?;
+        let buffers = self.registry_of(id, session)?;
+        let number = buffers.channel(channel)?.number;
+        Some((buffers, number))
+    }
+
+    fn channel_known_as(&self, id: AppId, session: u32, channel: u32) -> Option<ChannelId> {
+        let app = self.applications.all.get(&id)?;
+        let session = session_known_as(app, session)?;
+        app.mirrors.get(&session)?.channel_by_handle(channel)
+    }
+
+    fn registry_of(&mut self, id: AppId, session: u32) -> Option<&mut Buffers> {
+        let app = self.applications.all.get(&id)?;
+        let session = session_known_as(app, session)?;
+        let key = app.buffers_key(session, self.sessions.get(session)?.scheme());
+        self.buffers.get_mut(&key)
+    }
+}
+
+fn session_known_as(app: &App, handle: u32) -> Option<SessionId> {
+    let mut mirrors = app.mirrors.iter();
+    mirrors.find(|(_, mirror)| mirror.slot.handle() == Some(handle)).map(|(&id, _)| id)
+}
+
+fn split<T: Default>(result: Result<T, i32>) -> (i32, T) {
+    match result {
+        Ok(value) => (0, value),
+        Err(code) => (code, T::default()),
+    }
+}

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Relay daemons: each consumer daemon in service is given a pair of connections, control and data.
+//!
+//! The daemon makes both connections, says what has to be said on the first, and gives them away; it keeps nothing
+//! of them but what was agreed. Nobody waits but the client whose command needs the relay daemon: until it is
+//! reached, or not in time, the command is tried again. A session has one [`Relay`]; a snapshot has one for as long
+//! as it is recorded.
+//!
+//! Unlike the original, which connects again and again until a consumer daemon has both, nothing is given away
+//! before both connections are there: what failed leaves nothing behind.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+use lttng_protocol::client::StreamType;
+use lttng_protocol::consumer::{RelaySocket, RelaySocketKind, UstRequest};
+use lttng_protocol::relayd::{self, Version};
+
+use super::{Role, State};
+use crate::consumer::Tail;
+use crate::consumer::purpose::Purpose;
+use crate::model::{Endpoint, NetworkOutput, Output as SessionOutput, Session};
+use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
+use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
+use crate::sys::clock;
+use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::output::Output;
+use crate::turn::timers::Timer;
+
+/// How long a relay daemon may take for a connection or a reply if the user does not say
+/// (`LTTNG_NETWORK_SOCKET_TIMEOUT`). The original waits as long as the kernel does, or for ever.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+impl State {
+    /// Whether the relay daemon that a session records to can be used, if it records to one; connects to it. A
+    /// failure is told to who asked first, by the connection it asked on; the next one tries again.
+    pub fn want_relay(&mut self, asker: ConnId, session: SessionId) -> Reached {
+        let Some(of_session) = self.sessions.get(session) else { return Reached::Yes };
+        let SessionOutput::Network { control, data } = &of_session.wanted.output else { return Reached::Yes };
+        // A session that was started stays where it records to, and without user space part it records nothing.
+        if of_session.wanted.ust.is_none() || (of_session.was_started() && self.relay_of(session).is_none()) {
+            return Reached::Yes;
+        }
+        // As in the original, half an output is found out here, and not before it is half used.
+        let Some(control) = control.clone() else { return Reached::No(Refusal::Incomplete) };
+        let data = data.clone();
+        let id = match self.relay_of(session) {
+            Some((id, _)) => id,
+            None => self.add_relay(session, control, data, false),
+        };
+        let Some(relay) = self.relays.get_mut(&id) else { return Reached::Yes };
+        if relay.is_pending() {
+            return Reached::Pending;
+        }
+        if let Some(refusal) = relay.failure {
+            if relay.asker.is_some_and(|first| first != asker) {
+                return Reached::Pending;
+            }
+            relay.failure = None;
+            if relay.asker.is_some() {
+                return Reached::No(refusal);
+            }
+        }
+        relay.asker = Some(asker);
+        self.connect_relay(id);
+        match self.relay_reached(id) {
+            Reached::Yes => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.recording.relay = Some(id);
+                }
+                Reached::Yes
+            }
+            // Refused for good: the command goes on, and the session can't be started.
+            Reached::No(_) => Reached::Yes,
+            Reached::Pending => Reached::Pending,
+        }
+    }
+
+    /// Nobody asks on this connection any more.
+    pub fn forget_asker(&mut self, asker: ConnId) {
+        for relay in self.relays.values_mut().filter(|relay| relay.asker == Some(asker)) {
+            relay.asker = None;
+        }
+    }
+
+    /// The relay daemon that a session records to, with the number that consumer daemons know it by.
+    pub fn relay_of(&self, session: SessionId) -> Option<(RelayId, &Relay)> {
+        let mut relays = self.relays.iter().filter(|(_, relay)| relay.session == session && !relay.snapshot);
+        relays.next().map(|(&id, relay)| (id, relay))
+    }
+
+    /// Begins to connect to the relay daemon of one snapshot. [`Daemon::relay_reached`] tells what comes of it;
+    /// [`Daemon::drop_relay`] has to be called in any case.
+    pub fn reach_relay(&mut self, session: SessionId, output: NetworkOutput) -> RelayId {
+        let id = self.add_relay(session, output.control, Some(output.data), true);
+        self.connect_relay(id);
+        id
+    }
+
+    /// What came of connecting to a relay daemon. A failure stays one.
+    pub fn relay_reached(&self, id: RelayId) -> Reached {
+        match self.relays.get(&id) {
+            Some(relay) if relay.is_pending() => Reached::Pending,
+            Some(Relay { failure: Some(refusal), .. }) => Reached::No(*refusal),
+            Some(relay) if !relay.disabled => Reached::Yes,
+            _ => Reached::No(Refusal::Session),
+        }
+    }
+
+    /// Forgets a relay daemon. Consumer daemons close their connections once their streams are gone.
+    pub fn drop_relay(&mut self, id: RelayId) {
+        let Some(relay) = self.relays.remove(&id) else { return };
+        self.turn.timers.clear(Timer::Relay(id));
+        for (kind, link) in relay.links {
+            self.end_link(id, kind, link);
+        }
+        self.turn.changed = true;
+    }
+
+    /// Forgets all relay daemons of a session.
+    pub fn drop_relays_of(&mut self, session: SessionId) {
+        let of_session = self.relays.iter().filter(|(_, relay)| relay.session == session);
+        for id in of_session.map(|(&id, _)| id).collect::<Vec<_>>() {
+            self.drop_relay(id);
+        }
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.recording.relay = None;
+        }
+    }
+
+    /// The folder of streams as the consumer daemon is to be told it: relative to the trace chunk, or the whole one
+    /// where the relay daemon knows no chunks. `chunk` is the name of a snapshot, else empty.
+    pub fn stream_folder(
+        &self,
+        session: &Session,
+        relay: Option<RelayId>,
+        chunk: &str,
+        path: &str,
+    ) -> String {
+        let relay = relay.and_then(|id| self.relays.get(&id)).filter(|relay| !relay.has_chunks());
+        let Some(relay) = relay else { return path.to_owned() };
+        let date = clock::name_date(session.wanted.created);
+        let subdir = &relay.control.subdir;
+        let hostname = &self.settings.hostname;
+        let base = relayd::legacy_base_folder(
+            hostname,
+            subdir,
+            &session.wanted.name,
+            session.wanted.generated_name,
+            &date,
+        );
+        relayd::legacy_stream_folder(&base, chunk, "ust", path)
+    }
+
+    fn add_relay(
+        &mut self,
+        session: SessionId,
+        control: Endpoint,
+        data: Option<Endpoint>,
+        snapshot: bool,
+    ) -> RelayId {
+        let id = self.counters.relay();
+        let relay = Relay::new(session, control, data, snapshot);
+        self.relays.insert(id, relay);
+        id
+    }
+
+    /// Begins to connect for every consumer daemon in service that has no connections yet.
+    fn connect_relay(&mut self, id: RelayId) {
+        let Some(relay) = self.relays.get(&id).filter(|relay| !relay.disabled) else { return };
+        let address = address(&relay.control);
+        let Some(introduction) = self.introduction(relay) else { return };
+        let ready = self.ready_consumers();
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        for consumer in ready {
+            if relay.links.contains_key(&consumer) {
+                continue;
+            }
+            let Some(address) = address else {
+                relay.failure = Some(Refusal::Address);
+                continue;
+            };
+            let talk = Box::new(Conversation::new(introduction.clone()));
+            relay.links.insert(consumer, Link { phase: Phase::Control { conn: None, talk }, deadline: None });
+            let end = RelayEnd { relay: id, consumer, stream: StreamType::Control };
+            self.turn.outputs.push(Output::ConnectRelay { end, address });
+        }
+        self.await_relay(id);
+    }
+
+    /// What a relay daemon is told of the session.
+    fn introduction(&self, relay: &Relay) -> Option<relayd::Session> {
+        let session = self.sessions.get(relay.session)?;
+        Some(relayd::Session {
+            name: session.wanted.name.clone(),
+            hostname: self.settings.hostname.clone(),
+            base_path: relay.control.subdir.clone(),
+            live_timer: session.live_timer(),
+            snapshot: relay.snapshot,
+            name_has_date: session.wanted.generated_name,
+            sessiond_uuid: self.settings.uuid,
+            session_id: session.id.0,
+            created: session.wanted.created.max(0).cast_unsigned(),
+            chunk_id: session.recording.chunk().map(|chunk| chunk.id),
+        })
+    }
+
+    /// Whatever is under way has begun now. Consumer daemons have no deadline.
+    fn await_relay(&mut self, id: RelayId) {
+        let deadline = self.turn.after(self.settings.network_timeout.unwrap_or(TIMEOUT));
+        let Some(relay) = self.relays.get_mut(&id) else { return };
+        for link in relay.links.values_mut() {
+            let ours = matches!(link.phase, Phase::Control { .. } | Phase::Data { .. });
+            link.deadline = ours.then(|| link.deadline.unwrap_or(deadline));
+        }
+        self.arrange_relay(id);
+    }
+
+    fn arrange_relay(&mut self, id: RelayId) {
+        let deadline = self.relays.get(&id).and_then(Relay::deadline);
+        self.turn.timers.arrange(Timer::Relay(id), deadline);
+    }
+
+    fn link(&mut self, end: RelayEnd) -> Option<&mut Link> {
+        self.relays.get_mut(&end.relay)?.links.get_mut(&end.consumer)
+    }
+
+    /// Input: a connection to a relay daemon is being made, or can't be.
+    pub fn relay_connecting(&mut self, end: RelayEnd, result: io::Result<ConnId>) {
+        let conn = match result {
+            Ok(conn) => conn,
+            Err(error) => {
+                log::error!("Can't connect to a relay daemon: {error}");
+                return self.fail_link(end, Refusal::Unreachable);
+            }
+        };
+        let slot = self.link(end).and_then(|link| match (&mut link.phase, end.stream) {
+            (Phase::Control { conn, .. }, StreamType::Control)
+            | (Phase::Data { conn, .. }, StreamType::Data) => Some(conn),
+            _ => None,
+        });
+        match slot {
+            Some(slot) => {
+                *slot = Some(conn);
+                self.roles.insert(conn, Role::Relay(end));
+            }
+            // Given up by now.
+            None => self.turn.outputs.push(Output::Close(conn)),
+        }
+    }
+
+    /// Input: a connection that was being made is there.
+    pub fn connected(&mut self, conn: ConnId) {
+        let Some(Role::Relay(end)) = self.roles.get(&conn).copied() else { return };
+        match self.link(end).map(|link| &link.phase) {
+            Some(Phase::Control { talk, .. }) => {
+                let first = talk.begin();
+                self.turn.outputs.send(conn, first);
+                self.restart_deadline(end);
+            }
+            Some(Phase::Data { control, .. }) => {
+                let (conns, timeout) = ([*control, conn], self.settings.network_timeout);
+                for conn in conns {
+                    self.roles.remove(&conn);
+                }
+                self.turn.outputs.push(Output::HandOver { end, conns, timeout });
+            }
+            _ => self.close(conn),
+        }
+    }
+
+    fn restart_deadline(&mut self, end: RelayEnd) {
+        if let Some(link) = self.link(end) {
+            link.deadline = None;
+        }
+        self.await_relay(end.relay);
+    }
+
+    pub(super) fn relay_received(&mut self, conn: ConnId, end: RelayEnd, bytes: &[u8]) {
+        let step = match self.link(end).map(|link| &mut link.phase) {
+            Some(Phase::Control { talk, .. }) => talk.received(bytes),
+            // Nothing was asked.
+            _ => Err(Refusal::Unreachable),
+        };
+        match step {
+            Ok(Step::More) => {}
+            Ok(Step::Say(request)) => {
+                self.turn.outputs.send(conn, request);
+                self.restart_deadline(end);
+            }
+            Ok(Step::Agreed(agreement)) => self.relay_agreed(conn, end, agreement),
+            Err(refusal) => {
+                log::error!("A relay daemon refuses: {refusal:?}");
+                self.fail_link(end, refusal);
+            }
+        }
+    }
+
+    /// All is said on the first connection: the second one is made.
+    fn relay_agreed(&mut self, control: ConnId, end: RelayEnd, agreement: Agreement) {
+        let Some(relay) = self.relays.get_mut(&end.relay) else { return };
+        relay.agreed(agreement);
+        let address = relay.data.as_ref().and_then(address);
+        let phase = Phase::Data { control, conn: None, agreement };
+        relay.links.insert(end.consumer, Link { phase, deadline: None });
+        match address {
+            Some(address) => {
+                let end = RelayEnd { stream: StreamType::Data, ..end };
+                self.turn.outputs.push(Output::ConnectRelay { end, address });
+                self.await_relay(end.relay);
+            }
+            None => self.fail_link(end, Refusal::Incomplete),
+        }
+    }
+
+    /// Input: both connections are given back as descriptors, or were lost before.
+    pub fn handed_over(&mut self, end: RelayEnd, result: io::Result<[OwnedFd; 2]>) {
+        let Ok([control, data]) = result else { return self.fail_link(end, Refusal::Unreachable) };
+        let Some(link) = self.link(end) else { return };
+        let Phase::Data { agreement, .. } = link.phase else { return };
+        *link = Link { phase: Phase::Giving { data }, deadline: None };
+        self.arrange_relay(end.relay);
+        let Version { major, minor } = agreement.version;
+        self.give(end, RelaySocketKind::Control, (major, minor), agreement.session_id, control);
+    }
+
+    /// Has a consumer daemon take a connection.
+    fn give(
+        &mut self,
+        end: RelayEnd,
+        kind: RelaySocketKind,
+        (major, minor): (u32, u32),
+        relayd_session_id: u64,
+        descriptor: OwnedFd,
+    ) {
+        let session_id = self.relays.get(&end.relay).map(|relay| relay.session.0).unwrap_or_default();
+        let relayd_id = end.relay.0;
+        let socket = RelaySocket { relayd_id, kind, major, minor, session_id, relayd_session_id };
+        let request = UstRequest::AddRelaySocket(socket);
+        let tail = Tail::Descriptor(Rc::new(descriptor));
+        if !self.ask_consumer(end.consumer, request, tail, Purpose::Relay(end)) {
+            self.fail_link(end, Refusal::Session);
+        }
+    }
+
+    /// A consumer daemon has taken a connection, or not.
+    pub(super) fn relay_taken(&mut self, end: RelayEnd, succeeded: bool) {
+        let Some(link) = self.link(end) else { return };
+        if !succeeded {
+            return self.fail_link(end, Refusal::Session);
+        }
+        link.phase = match std::mem::replace(&mut link.phase, Phase::Given) {
+            Phase::Giving { data } => {
+                link.phase = Phase::GivingData;
+                let Version { major, minor } = Version::LOCAL;
+                return self.give(end, RelaySocketKind::Data, (major, minor), 0, data);
+            }
+            Phase::GivingData => Phase::Given,
+            phase => phase,
+        };
+    }
+
+    pub(super) fn relay_closed(&mut self, end: RelayEnd) {
+        let refusal = match self.link(end).map(|link| &link.phase) {
+            Some(Phase::Control { talk, .. }) => talk.silence(),
+            _ => Refusal::Unreachable,
+        };
+        log::error!("Lost the connection to a relay daemon");
+        self.fail_link(end, refusal);
+    }
+
+    /// Gives up connections to a relay daemon that does not answer.
+    pub(super) fn expire_relay(&mut self, relay: RelayId) {
+        let Some(of) = self.relays.get(&relay) else { return };
+        let overdue = |link: &Link| link.deadline.is_some_and(|deadline| self.turn.now >= deadline);
+        let late = of.links.iter().filter(|(_, link)| overdue(link)).map(|(&consumer, link)| {
+            let refusal = match &link.phase {
+                Phase::Control { talk, .. } => talk.silence(),
+                _ => Refusal::Unreachable,
+            };
+            (RelayEnd { relay, consumer, stream: StreamType::Control }, refusal)
+        });
+        for (end, refusal) in late.collect::<Vec<_>>() {
+            log::error!("A relay daemon did not answer in time");
+            self.fail_link(end, refusal);
+        }
+        self.arrange_relay(relay);
+    }
+
+    fn fail_link(&mut self, end: RelayEnd, refusal: Refusal) {
+        let Some(relay) = self.relays.get_mut(&end.relay) else { return };
+        let Some(link) = relay.links.remove(&end.consumer) else { return };
+        relay.failure = Some(refusal);
+        // As in the original: a relay daemon that does not want the session is not asked again.
+        relay.disabled |= refusal == Refusal::Session;
+        self.end_link(end.relay, end.consumer, link);
+        self.arrange_relay(end.relay);
+        self.turn.changed = true;
+    }
+
+    fn end_link(&mut self, relay: RelayId, consumer: ConsumerKind, link: Link) {
+        let conns = match link.phase {
+            Phase::Control { conn, .. } => [conn, None],
+            Phase::Data { control, conn, .. } => [Some(control), conn],
+            Phase::Giving { .. } | Phase::GivingData | Phase::Given => {
+                let request = UstRequest::DestroyRelayd { relayd_id: relay.0 };
+                // A consumer daemon that is gone has nothing to give up.
+                let _ = self.ask_consumer(consumer, request, Tail::None, Purpose::Nothing);
+                return;
+            }
+        };
+        for conn in conns.into_iter().flatten() {
+            self.close(conn);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Sessions that rotate by themselves: after a time, or after so many bytes.
+//!
+//! A rotation that is refused, because another one goes on or the session was rotated since its stop, is not made up
+//! for (lttng-tools 2.13: `src/bin/lttng-sessiond/rotation-thread.c`). Unlike there, a refusal never ends the schedule.
+
+use std::time::{Duration, Instant};
+
+use lttng_protocol::consumer::MonitorSample;
+
+use super::State;
+use crate::sys::clock::after;
+use crate::turn::Begin;
+use crate::turn::ids::{BuffersKey, ChannelId, ConsumerKind, SessionId};
+use crate::turn::inbox::Inbox;
+use crate::turn::timers::Timer;
+
+impl State {
+    /// Begins to count the time of a session with a periodic schedule, unless it is being counted.
+    pub fn begin_rotation_timer(&mut self, id: SessionId) {
+        if self.turn.timers.get(Timer::Rotation(id)).is_none() {
+            let first = self.one_period_from_now(id);
+            self.turn.timers.arrange(Timer::Rotation(id), first);
+        }
+    }
+
+    /// A schedule of no time is none: it is not kept.
+    fn one_period_from_now(&self, id: SessionId) -> Option<Instant> {
+        let period = self.sessions.get(id)?.wanted.schedules.periodic?;
+        Some(after(self.turn.now, Duration::from_micros(period)))
+    }
+
+    /// The time does not count any more.
+    pub fn end_rotation_timer(&mut self, id: SessionId) {
+        self.turn.timers.clear(Timer::Rotation(id));
+    }
+
+    /// Rotates a session whose time has come. What was missed is not made up for.
+    pub(super) fn rotate_in_time(&mut self, id: SessionId) {
+        if let Some(next) = self.one_period_from_now(id) {
+            self.turn.timers.set(Timer::Rotation(id), next);
+            self.turn.begin(Begin::Rotate(id));
+        }
+    }
+
+    /// A session has written more: it rotates now if it does so by size, and has grown that much.
+    pub fn rotate_if_outgrown(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.wanted.schedules.size.is_some_and(|size| session.recording.outgrew(size)) {
+            self.turn.begin(Begin::Rotate(id));
+        }
+    }
+
+    /// A consumer daemon says what its channels have written.
+    pub(super) fn samples_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
+        let mut inbox = Inbox::default();
+        inbox.push(bytes);
+        while let Some(sample) = inbox.take(MonitorSample::LEN, MonitorSample::decode) {
+            if let Ok(sample) = sample {
+                self.sampled(kind, &sample);
+            }
+        }
+    }
+
+    fn sampled(&mut self, kind: ConsumerKind, sample: &MonitorSample) {
+        let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer == kind);
+        let found: Option<(BuffersKey, ChannelId)> =
+            of_kind.filter_map(|(&key, buffers)| Some((key, buffers.channel_by_key(sample.key)?))).next();
+        let Some((key, channel)) = found else { return };
+        let Some(buffers) = self.buffers.get_mut(&key) else { return };
+        let grown = buffers.consumed(channel, sample.total_consumed);
+        if let Some(mut session) = self.record(key.session) {
+            session.consumed(channel, grown);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Applications that do not answer: those that can't are found out, those that could are given up in the end.
+
+use std::time::Instant;
+
+use super::State;
+use crate::turn::ids::{AppId, ConnId};
+use crate::turn::output::{Output, ProcessState};
+use crate::turn::timers::Timer;
+use crate::ust::app::Overdue;
+
+impl State {
+    /// Input: what was found of a process that [`Output::Inspect`] asked about.
+    pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
+        let id = AppId(conn);
+        if state == ProcessState::Suspended {
+            self.applications.attention.found(self.turn.now);
+            self.turn.timers.set(Timer::Watch, self.turn.now);
+        }
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        if app.inspected(state, self.turn.now) {
+            let pid = app.credentials.pid;
+            let what = if app.lagging { "can't answer: nobody waits for it" } else { "could answer again" };
+            log::info!("Application {pid} {what}");
+            self.watch(id);
+            self.touch(id);
+        }
+    }
+
+    /// Looks at applications that owe answers. With many of them, looking at all of them in each turn would cost more than
+    /// the turn: they are looked at when the first of them may be overdue.
+    pub(super) fn expire_applications(&mut self) {
+        let timeout = self.settings.application_timeout;
+        let mut late = Vec::new();
+        let mut silent: Option<(Instant, AppId)> = None;
+        for &id in &self.applications.watched {
+            let Some(app) = self.applications.all.get(&id) else { continue };
+            match app.overdue(self.turn.now, self.applications.attention, timeout) {
+                None => {}
+                Some(Overdue::Inspect(since)) => {
+                    silent = Some(silent.map_or((since, id), |longest| longest.min((since, id))));
+                }
+                Some(Overdue::GiveUp) => {
+                    log::warn!("Application {} did not answer in time", app.credentials.pid);
+                    late.push(id);
+                }
+            }
+        }
+        if let Some((_, id)) = silent
+            && let Some(app) = self.applications.all.get_mut(&id)
+        {
+            app.inspecting(self.turn.now);
+            self.applications.attention.look(self.turn.now);
+            self.turn.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
+        }
+        for id in late {
+            self.drop_application(id, "it did not answer in time");
+        }
+        let check = |id| self.applications.all.get(id)?.next_check(self.applications.attention, timeout);
+        let next = self.applications.watched.iter().filter_map(check).min();
+        self.turn.timers.arrange(Timer::Watch, next);
+    }
+
+    /// An application owes nothing any more, or is gone.
+    pub(super) fn unwatch(&mut self, id: AppId) {
+        self.applications.watched.remove(&id);
+        if self.applications.watched.is_empty() {
+            self.turn.timers.clear(Timer::Watch);
+        }
+    }
+
+    /// An application owes an answer.
+    pub(super) fn watch(&mut self, id: AppId) {
+        self.applications.watched.insert(id);
+        let timeout = self.settings.application_timeout;
+        let check = self
+            .applications
+            .all
+            .get(&id)
+            .and_then(|app| app.next_check(self.applications.attention, timeout));
+        let next = [self.turn.timers.get(Timer::Watch), check].into_iter().flatten().min();
+        self.turn.timers.arrange(Timer::Watch, next);
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
+//! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), when something is to be looked at
+//! ([`timers`]), and what the parts say to those that stand above them ([`Turn`]).
+//!
+//! Nothing here decides anything, and nothing here knows who uses it.
+
+pub mod facts;
+pub mod ids;
+pub mod inbox;
+pub mod output;
+pub mod timers;
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use self::facts::Facts;
+use self::ids::{BuffersKey, SessionId, TaskId};
+use self::output::Outputs;
+use self::timers::Timers;
+use crate::sys::clock;
+
+/// Where the answer to a request goes: to one task, and to what that task asked together with it. An answer that comes
+/// after the task went on belongs to a batch that is over, and changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    /// Who asked.
+    pub task: TaskId,
+    /// With what else.
+    pub batch: u32,
+    /// What it was, in the task's own terms.
+    pub item: usize,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub enum Answered {
+    /// A status; 0 is success.
+    Status(i32),
+    /// A trace chunk was closed: the status, and where it is for those who read it.
+    Closed(i32, String),
+    /// Whether data is pending.
+    DataPending(bool),
+    /// A count of events or packets.
+    Count(u64),
+    /// Work on a path is done, perhaps with an open descriptor, or failed with an errno value.
+    Path(Result<Option<OwnedFd>, i32>),
+    /// Who was asked is gone.
+    Lost,
+}
+
+/// Work that begins without a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// The buffers of an application that is gone are given up.
+    Retire(BuffersKey),
+    /// A session's schedule says that it rotates.
+    Rotate(SessionId),
+}
+
+/// What the state has to say to those above it, who are not its business.
+#[derive(Debug)]
+pub enum Post {
+    /// Something has to be done that takes several steps.
+    Begin(Begin),
+    /// A request of a task is answered.
+    Answered(Ticket, Answered),
+}
+
+/// The turn of the loop that goes on.
+#[derive(Debug)]
+pub struct Turn {
+    /// The time, the same for the whole turn.
+    pub now: Instant,
+    /// Seconds since the Epoch.
+    pub wall: i64,
+    /// What the reactor is to do.
+    pub outputs: Outputs,
+    /// When something has to be looked at.
+    pub timers: Timers,
+    /// What happened.
+    pub facts: Facts,
+    /// What is to be dealt with above the state.
+    pub posts: Vec<Post>,
+    /// Something happened that tasks or waiting clients may have been waiting for.
+    pub changed: bool,
+}
+
+impl Turn {
+    /// A turn in which nothing has happened.
+    pub fn new(now: Instant, wall: i64) -> Self {
+        Turn {
+            now,
+            wall,
+            outputs: Outputs::default(),
+            timers: Timers::default(),
+            facts: Facts::default(),
+            posts: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// The point in time `duration` from now.
+    pub fn after(&self, duration: Duration) -> Instant {
+        clock::after(self.now, duration)
+    }
+
+    /// Has work begun.
+    pub fn begin(&mut self, work: Begin) {
+        self.posts.push(Post::Begin(work));
+        self.changed = true;
+    }
+
+    /// Passes an answer on.
+    pub fn answered(&mut self, ticket: Ticket, answered: Answered) {
+        self.posts.push(Post::Answered(ticket, answered));
+        self.changed = true;
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the daemon wants done: the seam between its state machines and the reactor.
+//!
+//! The daemon does no I/O on peers. It leaves these values; the reactor carries them out, in order, and tells
+//! the daemon later what came of them. Tests take the reactor's place.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::ids::{ConnId, ConsumerKind, RelayEnd};
+
+/// A descriptor that several messages may carry; it is closed with its last user.
+pub type SharedFd = Rc<OwnedFd>;
+
+/// A listening socket of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Listener {
+    /// Clients: `lttng`, liblttng-ctl.
+    Clients,
+    /// Applications.
+    Applications,
+    /// Health queries.
+    Health,
+    /// The error socket of a consumer daemon.
+    ConsumerError(ConsumerKind),
+}
+
+/// Makes a long message piece by piece while it is sent, so that it is never there as a whole.
+pub trait Supply: std::fmt::Debug {
+    /// The next bytes, at least one; none at the end.
+    fn next_piece(&mut self) -> Option<Vec<u8>>;
+}
+
+/// Something for the reactor to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Send bytes, with descriptors on the first one.
+    Send {
+        /// To whom.
+        to: ConnId,
+        /// At least one byte.
+        bytes: Vec<u8>,
+        /// Usually none. Bytes with descriptors never share a message with what was sent before.
+        descriptors: Vec<SharedFd>,
+    },
+    /// Send bytes that are made when there is room for them.
+    Supply {
+        /// To whom.
+        to: ConnId,
+        /// Where they come from.
+        supply: Box<dyn Supply>,
+    },
+    /// Close at once, dropping what was not sent yet.
+    Close(ConnId),
+    /// Close once everything was sent.
+    CloseWhenSent(ConnId),
+    /// From now on, deliver everything that `first` has before what was read from `conn`: replies of an
+    /// application precede the notify requests that refer to them.
+    ReadFirst {
+        /// The connection that comes second.
+        conn: ConnId,
+        /// The one that comes first.
+        first: ConnId,
+    },
+    /// Start a consumer daemon.
+    SpawnConsumer(ConsumerKind),
+    /// Make the two connections to a consumer daemon, and the pipe for its samples.
+    ConnectConsumer {
+        /// Which one.
+        kind: ConsumerKind,
+        /// Its command socket.
+        path: PathBuf,
+    },
+    /// Begin to connect to a relay daemon. Whether that is under way is told at once, whether it is done later.
+    ConnectRelay {
+        /// Which connection.
+        end: RelayEnd,
+        /// Where to.
+        address: SocketAddr,
+    },
+    /// Give both connections back as descriptors that wait, as their next owner expects them.
+    HandOver {
+        /// Which relay daemon, for which consumer daemon.
+        end: RelayEnd,
+        /// Control and data connection, on which nothing is left to be sent.
+        conns: [ConnId; 2],
+        /// How long its next owner is to wait for the peer; none is for ever.
+        timeout: Option<Duration>,
+    },
+    /// End this process at once: it had its time to end by itself.
+    Kill(i32),
+    /// Find out why this process does not answer.
+    Inspect {
+        /// Its command connection.
+        conn: ConnId,
+        /// Its process id.
+        pid: i32,
+    },
+    /// Stop listening and remove the socket file.
+    StopListening(Listener),
+    /// Everything is done: leave the loop.
+    Exit,
+}
+
+/// What the reactor found of a process that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessState {
+    /// Stopped, traced by a debugger, or in a frozen cgroup: it can't answer.
+    Suspended,
+    /// It could answer.
+    Running,
+    /// There is no such process.
+    Gone,
+}
+
+/// Bytes to be sent above which nothing more is planned before they are on their way.
+const LARGE: usize = 64 << 10;
+
+/// Outputs not carried out yet.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    queue: Vec<Output>,
+    /// Bytes to be sent.
+    bytes: usize,
+}
+
+impl Outputs {
+    /// Adds one.
+    pub fn push(&mut self, output: Output) {
+        if let Output::Send { bytes, .. } = &output {
+            self.bytes = self.bytes.saturating_add(bytes.len());
+        }
+        self.queue.push(output);
+    }
+
+    /// Whether they should be carried out before there are more.
+    pub fn are_large(&self) -> bool {
+        self.bytes >= LARGE
+    }
+
+    /// Sends plain bytes. Successive ones for a peer become one message.
+    pub fn send(&mut self, to: ConnId, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        if let Some(Output::Send { to: last, bytes: queued, .. }) = self.queue.last_mut()
+            && *last == to
+        {
+            queued.extend_from_slice(&bytes);
+            self.bytes = self.bytes.saturating_add(bytes.len());
+            return;
+        }
+        self.push(Output::Send { to, bytes, descriptors: Vec::new() });
+    }
+
+    /// Sends descriptors on a zero byte, as all LTTng protocols do.
+    pub fn send_descriptors(&mut self, to: ConnId, descriptors: Vec<SharedFd>) {
+        self.push(Output::Send { to, bytes: vec![0], descriptors });
+    }
+
+    /// Takes all of them.
+    pub fn take(&mut self) -> Vec<Output> {
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+}
