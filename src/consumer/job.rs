@@ -8,16 +8,17 @@ use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use lttng_protocol::consumer::{ChannelStatus, UstRequest};
+use lttng_protocol::consumer::{
+    ChannelHead, ChannelStatus, CloseReply, END_OF_STREAMS, Status, StreamHead, UstRequest, decode_count,
+};
 
+use crate::turn::inbox::Inbox;
 use crate::turn::output::SharedFd;
 
-/// Largest channel object taken from a consumer daemon: applications refuse larger ones.
-const MAX_CHANNEL_OBJECT: u64 = 1 << 20;
 /// Most streams taken for a channel; the consumer daemon makes one per possible CPU.
 const MAX_STREAMS: usize = 8192;
-/// Longest path taken from a closed trace chunk.
-const MAX_PATH: u32 = 4096;
+/// Bytes of a count, and of the mark that ends a list of streams.
+const COUNT_LEN: usize = size_of::<u64>();
 
 /// What follows a request once its first status is 0.
 #[derive(Debug)]
@@ -95,14 +96,22 @@ enum Phase {
     DataPending,
     Count,
     CloseHead,
-    ClosePath { status: i32, length: usize },
+    ClosePath {
+        status: i32,
+        length: usize,
+    },
     GetStatus,
     ObjectHead,
-    Object { size: usize },
+    Object {
+        size: usize,
+    },
     WakeUp,
-    StreamSize,
-    StreamNumber { size: u64 },
-    StreamDescriptors { size: u64, number: u32 },
+    /// A stream, or the end of the list.
+    Stream,
+    StreamDescriptors {
+        size: u64,
+        number: u32,
+    },
     GetLastStatus,
 }
 
@@ -136,119 +145,216 @@ impl Answer {
     /// [`Malformed`] when the bytes can't be an answer to the request.
     pub fn advance(
         &mut self,
-        input: &mut VecDeque<u8>,
+        input: &mut Inbox,
         descriptors: &mut VecDeque<OwnedFd>,
     ) -> Result<Step, Malformed> {
         loop {
-            let Some(piece) = self.next_piece(input) else { return Ok(Step::More) };
-            if let Some(step) = self.take(&piece, descriptors)? {
-                return Ok(step);
+            let length = self.next_length(input.bytes());
+            match input.take(length, |piece| self.take(piece, descriptors)) {
+                None => return Ok(Step::More),
+                Some(taken) => {
+                    if let Some(step) = taken? {
+                        return Ok(step);
+                    }
+                }
             }
         }
     }
 
-    fn next_piece(&self, input: &mut VecDeque<u8>) -> Option<Vec<u8>> {
-        let length = match self.phase {
+    /// Bytes of what comes next, which begins with `input`.
+    fn next_length(&self, input: &[u8]) -> usize {
+        match self.phase {
             Phase::FirstStatus
             | Phase::LastStatus
             | Phase::DataPending
             | Phase::GetStatus
-            | Phase::StreamNumber { .. }
-            | Phase::GetLastStatus => 4,
-            Phase::Count | Phase::CloseHead | Phase::StreamSize => 8,
-            Phase::ObjectHead => 12,
+            | Phase::GetLastStatus => Status::LEN,
+            Phase::Count => COUNT_LEN,
+            Phase::CloseHead => CloseReply::LEN,
+            Phase::ObjectHead => ChannelHead::LEN,
             Phase::ChannelStatus => ChannelStatus::LEN,
             Phase::ClosePath { length, .. } => length,
             Phase::Object { size } => size,
+            Phase::Stream if is_end_of_streams(input) => COUNT_LEN,
+            Phase::Stream => StreamHead::LEN,
             Phase::WakeUp | Phase::StreamDescriptors { .. } => 1,
-        };
-        (input.len() >= length).then(|| input.drain(..length).collect())
+        }
     }
 
     fn take(&mut self, piece: &[u8], descriptors: &mut VecDeque<OwnedFd>) -> Result<Option<Step>, Malformed> {
         let done = |outcome| Ok(Some(Step::Done(outcome)));
+        let status = || Status::decode(piece).map_err(|_| Malformed("status"));
         let mut descriptor = |what| descriptors.pop_front().map(Rc::new).ok_or(Malformed(what));
         let phase = match self.phase {
-            Phase::FirstStatus => match (status(piece), std::mem::replace(&mut self.tail, Tail::None)) {
-                (0, Tail::Text(text)) if text.is_empty() => return done(Outcome::Status(0)),
-                (status, Tail::None) => return done(Outcome::Status(status)),
-                (0, tail) => {
-                    self.phase = Phase::LastStatus;
-                    return Ok(Some(Step::SendTail(tail)));
+            Phase::FirstStatus => {
+                let status = status()?;
+                match std::mem::replace(&mut self.tail, Tail::None) {
+                    Tail::None => return done(Outcome::Status(status.0)),
+                    Tail::Text(text) if text.is_empty() => return done(Outcome::Status(status.0)),
+                    tail if status.is_success() => {
+                        self.phase = Phase::LastStatus;
+                        return Ok(Some(Step::SendTail(tail)));
+                    }
+                    _ => return done(Outcome::Status(status.0)),
                 }
-                (status, _) => return done(Outcome::Status(status)),
-            },
-            Phase::LastStatus => return done(Outcome::Status(status(piece))),
-            Phase::DataPending => return done(Outcome::DataPending(status(piece) == 1)),
-            Phase::Count => return done(Outcome::Count(number(piece))),
+            }
+            Phase::LastStatus => return done(Outcome::Status(status()?.0)),
+            Phase::DataPending => return done(Outcome::DataPending(status()?.0 == 1)),
+            Phase::Count => {
+                return done(Outcome::Count(decode_count(piece).map_err(|_| Malformed("count"))?));
+            }
             Phase::ChannelStatus => {
                 let status = ChannelStatus::decode(piece).map_err(|_| Malformed("channel status"))?;
                 return done(Outcome::Channel(status));
             }
             Phase::CloseHead => {
-                let (head, tail) = piece.split_at_checked(4).unwrap_or_default();
-                let length = status(tail).cast_unsigned();
-                if length > MAX_PATH {
-                    return Err(Malformed("path of a closed trace chunk"));
-                }
-                Phase::ClosePath { status: status(head), length: length as usize }
+                let head =
+                    CloseReply::decode(piece).map_err(|_| Malformed("path of a closed trace chunk"))?;
+                Phase::ClosePath { status: head.code, length: head.path_length as usize }
             }
             Phase::ClosePath { status, .. } => {
                 let path = String::from_utf8_lossy(piece).trim_end_matches('\0').to_owned();
                 return done(Outcome::Closed(status, path));
             }
-            Phase::GetStatus if status(piece) != 0 => {
-                return done(Outcome::Buffers(Err(status(piece))));
-            }
-            Phase::GetStatus => Phase::ObjectHead,
-            Phase::ObjectHead => match usize::try_from(number(piece)) {
-                Ok(size) if number(piece) <= MAX_CHANNEL_OBJECT => Phase::Object { size },
-                _ => return Err(Malformed("size of a channel object")),
+            Phase::GetStatus => match status()? {
+                Status::SUCCESS => Phase::ObjectHead,
+                refusal => return done(Outcome::Buffers(Err(refusal.0))),
             },
+            Phase::ObjectHead => {
+                let what = "size of a channel object";
+                let head = ChannelHead::decode(piece).map_err(|_| Malformed(what))?;
+                match usize::try_from(head.size) {
+                    Ok(size) if head.size <= ChannelHead::MAX_SIZE => Phase::Object { size },
+                    _ => return Err(Malformed(what)),
+                }
+            }
             Phase::Object { .. } => {
                 self.object = piece.to_vec();
                 Phase::WakeUp
             }
             Phase::WakeUp => {
                 self.wake_up = Some(descriptor("wake-up descriptor of a channel")?);
-                Phase::StreamSize
+                Phase::Stream
             }
-            Phase::StreamSize if number(piece) == u64::MAX => Phase::GetLastStatus,
-            Phase::StreamSize if self.streams.len() >= MAX_STREAMS => {
+            Phase::Stream if is_end_of_streams(piece) => Phase::GetLastStatus,
+            Phase::Stream if self.streams.len() >= MAX_STREAMS => {
                 return Err(Malformed("number of streams"));
             }
-            Phase::StreamSize => Phase::StreamNumber { size: number(piece) },
-            Phase::StreamNumber { size } => {
-                Phase::StreamDescriptors { size, number: status(piece).cast_unsigned() }
+            Phase::Stream => {
+                let StreamHead { size, number } =
+                    StreamHead::decode(piece).map_err(|_| Malformed("head of a stream"))?;
+                Phase::StreamDescriptors { size, number }
             }
             Phase::StreamDescriptors { size, number } => {
                 let what = "descriptors of a stream";
                 let pair = [descriptor(what)?, descriptor(what)?];
                 self.streams.push(Stream { number, size, descriptors: pair });
-                Phase::StreamSize
+                Phase::Stream
             }
-            Phase::GetLastStatus => return done(Outcome::Buffers(self.buffers(status(piece)))),
+            Phase::GetLastStatus => return done(Outcome::Buffers(self.buffers(status()?))),
         };
         self.phase = phase;
         Ok(None)
     }
 
-    fn buffers(&mut self, status: i32) -> Result<ChannelBuffers, i32> {
+    fn buffers(&mut self, status: Status) -> Result<ChannelBuffers, i32> {
         match self.wake_up.take() {
-            Some(wake_up) if status == 0 => Ok(ChannelBuffers {
+            Some(wake_up) if status.is_success() => Ok(ChannelBuffers {
                 object: std::mem::take(&mut self.object),
                 wake_up,
                 streams: std::mem::take(&mut self.streams),
             }),
-            _ => Err(status),
+            _ => Err(status.0),
         }
     }
 }
 
-fn status(piece: &[u8]) -> i32 {
-    piece.first_chunk().copied().map_or(0, i32::from_ne_bytes)
+/// Whether this begins with the mark that stands in place of a stream.
+fn is_end_of_streams(input: &[u8]) -> bool {
+    input.get(..COUNT_LEN).and_then(|mark| decode_count(mark).ok()) == Some(END_OF_STREAMS)
 }
 
-fn number(piece: &[u8]) -> u64 {
-    piece.first_chunk().copied().map_or(0, u64::from_ne_bytes)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn descriptors(count: usize) -> VecDeque<OwnedFd> {
+        let null = || std::fs::File::open("/dev/null").unwrap().into();
+        (0..count).map(|_| null()).collect()
+    }
+
+    /// Feeds an answer in pieces of one size until it is complete.
+    fn answered(request: &UstRequest, answer: &[u8], piece: usize) -> Result<Outcome, Malformed> {
+        let mut expected = Answer::expected(request, Tail::None);
+        let (mut input, mut descriptors) = (Inbox::default(), descriptors(3));
+        let mut pieces = answer.chunks(piece);
+        loop {
+            match expected.advance(&mut input, &mut descriptors)? {
+                Step::More => input.push(pieces.next().expect("the answer is complete")),
+                Step::SendTail(_) => panic!("nothing to send"),
+                Step::Done(outcome) => {
+                    assert_eq!((input.bytes(), pieces.next()), (&[][..], None), "bytes left");
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    fn channel(streams: &[u8], end: &[u8]) -> Vec<u8> {
+        let head = ChannelHead { size: 5, kind: 0 }.encode();
+        [&Status::SUCCESS.encode(), &head[..], b"bytes", &[0], streams, end].concat()
+    }
+
+    #[test]
+    fn buffers_arrive_in_whatever_pieces() {
+        let request = UstRequest::GetChannel { key: 7 };
+        let stream = [StreamHead { size: 4096, number: 3 }.encode(), vec![0]].concat();
+        let end = |status: Status| [END_OF_STREAMS.to_ne_bytes().to_vec(), status.encode()].concat();
+        let whole = channel(&stream, &end(Status::SUCCESS));
+        for piece in 1..=whole.len() {
+            let Ok(Outcome::Buffers(Ok(buffers))) = answered(&request, &whole, piece) else {
+                panic!("{piece}")
+            };
+            assert_eq!(buffers.object, b"bytes");
+            let streams: Vec<_> = buffers.streams.iter().map(|stream| (stream.number, stream.size)).collect();
+            assert_eq!(streams, [(3, 4096)]);
+        }
+        let failed = channel(&[], &end(Status::FATAL));
+        assert!(matches!(answered(&request, &failed, 1), Ok(Outcome::Buffers(Err(116)))));
+        let refused = Status::CHANNEL_NOT_FOUND.encode();
+        assert!(matches!(answered(&request, &refused, 3), Ok(Outcome::Buffers(Err(119)))));
+    }
+
+    #[test]
+    fn what_is_announced_too_large_is_refused() {
+        let head = ChannelHead { size: ChannelHead::MAX_SIZE + 1, kind: 0 }.encode();
+        let object = [Status::SUCCESS.encode(), head].concat();
+        let get = UstRequest::GetChannel { key: 7 };
+        assert_eq!(answered(&get, &object, 64).unwrap_err(), Malformed("size of a channel object"));
+        // A third descriptor pair is missing.
+        let stream = [StreamHead { size: 1, number: 0 }.encode(), vec![0]].concat();
+        let starved = channel(&[stream.clone(), stream].concat(), &[]);
+        assert_eq!(answered(&get, &starved, 64).unwrap_err(), Malformed("descriptors of a stream"));
+    }
+
+    #[test]
+    fn a_closed_chunk_says_where_it_is() {
+        let path = b"/a/b\0";
+        let head = |path_length| CloseReply { code: 0, path_length }.encode();
+        let close = UstRequest::CloseTraceChunk(lttng_protocol::consumer::CloseTraceChunk {
+            session_id: 1,
+            chunk_id: 2,
+            closed: 3,
+            command: None,
+            relayd_id: None,
+        });
+        let whole = [&head(5)[..], path].concat();
+        for piece in 1..=whole.len() {
+            let Ok(Outcome::Closed(0, path)) = answered(&close, &whole, piece) else { panic!("{piece}") };
+            assert_eq!(path, "/a/b");
+        }
+        assert!(matches!(answered(&close, &head(0), 8), Ok(Outcome::Closed(0, path)) if path.is_empty()));
+        let long = head(CloseReply::MAX_PATH + 1);
+        assert_eq!(answered(&close, &long, 8).unwrap_err(), Malformed("path of a closed trace chunk"));
+    }
 }

@@ -8,6 +8,7 @@ use lttng_protocol::consumer::{MetadataRequest, Status, UstRequest};
 
 use super::Broken;
 use crate::turn::ids::ConnId;
+use crate::turn::inbox::Inbox;
 use crate::turn::output::Outputs;
 
 #[derive(Debug)]
@@ -63,13 +64,13 @@ pub enum Asked {
 pub struct MetadataTalk {
     conn: ConnId,
     phase: Phase,
-    input: Vec<u8>,
+    input: Inbox,
 }
 
 impl MetadataTalk {
     /// A conversation on this connection.
     pub fn new(conn: ConnId) -> Self {
-        MetadataTalk { conn, phase: Phase::Idle, input: Vec::new() }
+        MetadataTalk { conn, phase: Phase::Idle, input: Inbox::default() }
     }
 
     /// Its connection.
@@ -83,16 +84,13 @@ impl MetadataTalk {
     /// # Errors
     /// [`Broken`] when the bytes are no message.
     pub fn received(&mut self, bytes: &[u8], outputs: &mut Outputs) -> Result<Option<Asked>, Broken> {
-        self.input.extend_from_slice(bytes);
-        if self.input.len() > 2 * MetadataRequest::LEN {
+        self.input.push(bytes);
+        if self.input.bytes().len() > 2 * MetadataRequest::LEN {
             return Err(Broken("it asks for metadata without waiting for the answer"));
         }
         loop {
             let needed = if matches!(self.phase, Phase::Idle) { MetadataRequest::LEN } else { Status::LEN };
-            if self.input.len() < needed {
-                return Ok(None);
-            }
-            let message: Vec<u8> = self.input.drain(..needed).collect();
+            let Some(message) = self.input.take(needed, <[u8]>::to_vec) else { return Ok(None) };
             if let Some(asked) = self.take(&message, outputs)? {
                 return Ok(Some(asked));
             }

@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use lttng_protocol::consumer::{READY, UstRequest};
+use lttng_protocol::consumer::{MonitorSample, READY, Status, UstRequest};
 
 use job::{Answer, Step};
 pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
@@ -26,6 +26,7 @@ use metadata::MetadataTalk;
 
 use crate::sys::clock::after;
 use crate::turn::ids::{ConnId, ConsumerKind};
+use crate::turn::inbox::Inbox;
 use crate::turn::output::{Output, Outputs, SharedFd};
 
 /// How long a consumer daemon may take from its start until it has connected.
@@ -95,15 +96,16 @@ pub struct Consumer<T> {
     pid: Option<i32>,
     error: Option<ConnId>,
     command: Option<ConnId>,
-    /// Samples of buffer usage arrive here; nothing uses them yet.
+    /// Samples of buffer usage arrive here.
     monitor: Option<ConnId>,
     /// The metadata conversation.
     pub metadata: Option<MetadataTalk>,
     queue: VecDeque<Job<T>>,
     active: Option<(Sender<T>, Answer)>,
-    input: VecDeque<u8>,
+    input: Inbox,
     descriptors: VecDeque<OwnedFd>,
-    error_input: Vec<u8>,
+    error_input: Inbox,
+    samples: Inbox,
 }
 
 impl<T> Consumer<T> {
@@ -120,9 +122,10 @@ impl<T> Consumer<T> {
             metadata: None,
             queue: VecDeque::new(),
             active: None,
-            input: VecDeque::new(),
+            input: Inbox::default(),
             descriptors: VecDeque::new(),
-            error_input: Vec::new(),
+            error_input: Inbox::default(),
+            samples: Inbox::default(),
         }
     }
 
@@ -175,19 +178,29 @@ impl<T> Consumer<T> {
     /// # Errors
     /// [`Broken`] for anything but the one word that says that it is ready.
     pub fn error_received(&mut self, bytes: &[u8], outputs: &mut Outputs) -> Result<(), Broken> {
-        if !matches!(self.state, State::Starting { .. }) || self.error_input.len() >= 4 {
+        // The word stays where it is, so that what comes after it is seen to be too much.
+        if !matches!(self.state, State::Starting { .. }) || self.error_input.bytes().len() >= Status::LEN {
             return Err(Broken("it reported an error"));
         }
-        self.error_input.extend_from_slice(bytes);
-        match self.error_input.first_chunk().copied().map(i32::from_ne_bytes) {
-            None => Ok(()),
-            Some(READY) if self.error_input.len() == 4 => {
+        self.error_input.push(bytes);
+        if self.error_input.bytes().len() < Status::LEN {
+            return Ok(());
+        }
+        match Status::decode(self.error_input.bytes()) {
+            Ok(Status(READY)) => {
                 let path = self.command_socket.clone();
                 outputs.push(Output::ConnectConsumer { kind: self.kind, path });
                 Ok(())
             }
-            Some(_) => Err(Broken("it reported an error while starting")),
+            _ => Err(Broken("it reported an error while starting")),
         }
+    }
+
+    /// Input on the monitor pipe. Returns the samples that are complete.
+    pub fn monitor_received(&mut self, bytes: &[u8]) -> Vec<MonitorSample> {
+        self.samples.push(bytes);
+        let next = || self.samples.take(MonitorSample::LEN, MonitorSample::decode);
+        std::iter::from_fn(next).flatten().collect()
     }
 
     /// The connections were made: the order of the two tells the consumer daemon which is which.
@@ -239,9 +252,9 @@ impl<T> Consumer<T> {
         descriptors: Vec<OwnedFd>,
         outputs: &mut Outputs,
     ) -> Result<Vec<Event<T>>, Broken> {
-        self.input.extend(bytes);
+        self.input.push(bytes);
         self.descriptors.extend(descriptors);
-        if self.input.len() > MAX_INPUT {
+        if self.input.bytes().len() > MAX_INPUT {
             return Err(Broken("it sends without end"));
         }
         let mut events = Vec::new();
@@ -257,7 +270,7 @@ impl<T> Consumer<T> {
                 }
             }
         }
-        if self.input.is_empty() && self.descriptors.is_empty() {
+        if self.input.bytes().is_empty() && self.descriptors.is_empty() {
             Ok(events)
         } else {
             Err(Broken("it answers what was not asked"))
@@ -272,7 +285,8 @@ impl<T> Consumer<T> {
         for conn in connections.into_iter().flatten() {
             outputs.push(Output::Close(conn));
         }
-        self.input.clear();
+        self.input = Inbox::default();
+        self.samples = Inbox::default();
         self.descriptors.clear();
         let active = self.active.take().map(|(sender, _)| sender);
         let queued = self.queue.drain(..).map(|job| job.sender);
@@ -319,6 +333,23 @@ impl<T> Consumer<T> {
             Tail::None => {}
             Tail::Descriptor(descriptor) => outputs.send_descriptors(conn, vec![descriptor]),
             Tail::Text(text) => outputs.send(conn, text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_torn_apart_arrives_whole() {
+        let mut consumer: Consumer<()> = Consumer::new(ConsumerKind::Ust64, PathBuf::new());
+        let sample = |key| MonitorSample { key, lowest: 1, highest: 2, total_consumed: 3 };
+        let samples = [sample(7), sample(8), sample(9)];
+        let bytes: Vec<u8> = samples.iter().flat_map(MonitorSample::encode).collect();
+        for piece in 1..=bytes.len() {
+            let received = bytes.chunks(piece).flat_map(|piece| consumer.monitor_received(piece));
+            assert_eq!(received.collect::<Vec<_>>(), samples, "in pieces of {piece}");
         }
     }
 }

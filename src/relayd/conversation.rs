@@ -12,6 +12,8 @@ use lttng_protocol::relayd::{
     Configuration, CreateSessionReply, Request, Session, SessionLayout, Version, decode_path,
 };
 
+use crate::turn::inbox::Inbox;
+
 /// What relay daemon and session daemon agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Agreement {
@@ -66,7 +68,7 @@ pub struct Conversation {
     version: Version,
     clear_allowed: bool,
     phase: Phase,
-    input: Vec<u8>,
+    input: Inbox,
 }
 
 impl Conversation {
@@ -77,7 +79,7 @@ impl Conversation {
             version: Version::LOCAL,
             clear_allowed: false,
             phase: Phase::Version,
-            input: Vec::new(),
+            input: Inbox::default(),
         }
     }
 
@@ -102,18 +104,15 @@ impl Conversation {
         if self.phase == Phase::Over {
             return Err(Refusal::Unreachable);
         }
-        self.input.extend_from_slice(bytes);
+        self.input.push(bytes);
         loop {
             let length = self.reply_len();
-            if self.input.len() < length {
-                return Ok(Step::More);
-            }
-            let reply: Vec<u8> = self.input.drain(..length).collect();
+            let Some(reply) = self.input.take(length, <[u8]>::to_vec) else { return Ok(Step::More) };
             let step = self.replied(&reply)?;
             match step {
                 // The path of the session is announced, not asked for.
                 Step::More => {}
-                _ if self.input.is_empty() => return Ok(step),
+                _ if self.input.bytes().is_empty() => return Ok(step),
                 _ => return Err(self.silence()),
             }
         }

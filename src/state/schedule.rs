@@ -12,7 +12,6 @@ use super::State;
 use crate::sys::clock::after;
 use crate::turn::Begin;
 use crate::turn::ids::{BuffersKey, ChannelId, ConsumerKind, SessionId};
-use crate::turn::inbox::Inbox;
 use crate::turn::timers::Timer;
 
 impl State {
@@ -53,12 +52,9 @@ impl State {
 
     /// A consumer daemon says what its channels have written.
     pub(super) fn samples_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
-        let mut inbox = Inbox::default();
-        inbox.push(bytes);
-        while let Some(sample) = inbox.take(MonitorSample::LEN, MonitorSample::decode) {
-            if let Ok(sample) = sample {
-                self.sampled(kind, &sample);
-            }
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        for sample in consumer.monitor_received(bytes) {
+            self.sampled(kind, &sample);
         }
     }
 
