@@ -4,6 +4,7 @@
 //! `ARCHITECTURE.md` says how it is put together and why.
 #![deny(unsafe_code)]
 
+pub mod accounts;
 pub mod boot;
 pub mod client;
 pub mod consumer;

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use log::LevelFilter;
+use lttng_sessiond::accounts::Limits;
 use lttng_sessiond::boot::daemonize::{self, Mode};
 use lttng_sessiond::boot::instance::{self, Instance};
 use lttng_sessiond::boot::options::{self, Invocation, Options};
@@ -112,7 +113,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.uid == 0 {
         drop(instance.bind_consumer(&options.kconsumerd)?);
     }
-    let quota = application_quota(options.uid == 0);
+    let limits = limits(options.uid == 0);
     let consumers =
         [(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
     let mut programs = BTreeMap::new();
@@ -130,7 +131,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let daemon = Daemon::new(settings(options, &programs, quota)?, Instant::now(), clock::wall());
+    let daemon = Daemon::new(settings(options, &programs, limits)?, Instant::now(), clock::wall());
     let mut reactor = Reactor::new(daemon, signal::listen()?, programs)?;
     reactor.connect_helper(helper.socket)?;
     for (listener, socket) in listeners {
@@ -188,7 +189,7 @@ fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<C
 fn settings(
     options: &Options,
     programs: &BTreeMap<ConsumerKind, ConsumerProgram>,
-    application_quota: (usize, usize),
+    limits: Limits,
 ) -> Result<Settings, Box<dyn Error>> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
@@ -201,7 +202,7 @@ fn settings(
         uuid: random::uuid()?,
         application_timeout: options.app_socket_timeout,
         network_timeout: options.network_timeout,
-        application_quota,
+        limits,
         sources: Sources { uuid: random::uuid, clock_offset: clock::monotonic_offset },
         consumers: programs.iter().map(|(&kind, program)| (kind, program.command_socket.clone())).collect(),
     })
@@ -209,7 +210,7 @@ fn settings(
 
 /// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
 /// descriptors are for them. Under root's daemon, one user may take half of these.
-fn application_quota(root: bool) -> (usize, usize) {
+fn limits(root: bool) -> Limits {
     if root && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
         log::warn!("Failed to set open files limit: {error}");
         if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
@@ -219,7 +220,7 @@ fn application_quota(root: bool) -> (usize, usize) {
     }
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));
     let all = usize::try_from(soft / 4 * 3 / DESCRIPTORS_PER_APPLICATION).unwrap_or(usize::MAX);
-    (all, if root { all / 2 } else { all })
+    Limits::for_applications(all, if root { all / 2 } else { all })
 }
 
 fn publish(uid: u32) -> Option<WaitWord> {

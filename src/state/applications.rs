@@ -10,6 +10,7 @@ use lttng_protocol::ust::command::{Bytecode, Command, EventRule, TracerVersion, 
 use lttng_protocol::ust::registration::Registration;
 
 use super::{Role, State};
+use crate::accounts::{Charge, Resource};
 use crate::model::Session;
 use crate::sys::socket::Credentials;
 use crate::turn::facts::Fact;
@@ -35,43 +36,28 @@ const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
 impl State {
     /// Input: somebody connected to the applications' socket.
     pub fn application_connected(&mut self, conn: ConnId, credentials: Credentials) {
-        if !self.has_room_for(&credentials) {
+        let Some(charge) = self.room_for(&credentials) else {
             self.turn.outputs.push(Output::Close(conn));
             return;
-        }
+        };
         let limit = self.settings.application_timeout.unwrap_or(INTRODUCTION_TIMEOUT);
         let deadline = self.turn.after(limit);
         self.turn.timers.set(Timer::Connection(conn), deadline);
-        self.applications.unregistered.insert(conn, Introduction::new(credentials));
+        self.applications.unregistered.insert(conn, Introduction::new(credentials, charge));
         self.roles.insert(conn, Role::Unregistered);
     }
 
-    /// Whether there is room for another application of this user.
-    fn has_room_for(&self, credentials: &Credentials) -> bool {
+    /// Room for another connection of an application of this user, if there is any.
+    fn room_for(&mut self, credentials: &Credentials) -> Option<Charge> {
         if credentials.pid == 0 {
             log::warn!("Refused an application whose process is not visible from here");
-            return false;
+            return None;
         }
-        let (all, one) = self.settings.application_quota;
-        let of_user = |other: &Credentials| other.uid == credentials.uid;
-        let registered = self.applications.all.values().map(|app| &app.credentials);
-        let pending = self.applications.unregistered.values().map(|pending| &pending.credentials);
-        let known = self
-            .applications
-            .all
-            .len()
-            .saturating_mul(2)
-            .saturating_add(self.applications.unregistered.len());
-        // Below the smaller limit there is nothing to count.
-        let over = known >= all.saturating_mul(2)
-            || (known >= one
-                && registered.filter(|other| of_user(other)).count().saturating_mul(2)
-                    + pending.filter(|other| of_user(other)).count()
-                    >= one.saturating_mul(2));
-        if over {
+        let charge = self.accounts.charge(credentials.uid, Resource::Applications, 1);
+        if charge.is_err() {
             log::error!("Exhausted file descriptors allowed for applications of user {}.", credentials.uid);
         }
-        !over
+        charge.ok()
     }
 
     pub(super) fn introduction_received(&mut self, conn: ConnId, bytes: &[u8]) {
@@ -121,11 +107,18 @@ impl State {
             return;
         };
         if let Some(registration) = known.registration {
-            self.registered([command, conn], known.credentials, registration);
+            let charges = [known.charge, introduction.charge];
+            self.registered([command, conn], known.credentials, registration, charges);
         }
     }
 
-    fn registered(&mut self, conns: [ConnId; 2], credentials: Credentials, registration: Registration) {
+    fn registered(
+        &mut self,
+        conns: [ConnId; 2],
+        credentials: Credentials,
+        registration: Registration,
+        charges: [Charge; 2],
+    ) {
         let [command, notify] = conns;
         let id = AppId(command);
         log::debug!(
@@ -141,7 +134,7 @@ impl State {
             log::warn!("Application {} can't be recorded: there is no {}", credentials.pid, kind.name());
         }
         let release_by = self.turn.after(RELEASE_TIMEOUT);
-        let mut app = App::new(conns, credentials, registration, self.turn.wall, release_by);
+        let mut app = App::new(conns, credentials, registration, charges, self.turn.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.turn.now, &mut self.turn.outputs);
         self.applications.all.insert(id, Box::new(app));
         self.watch(id);
@@ -430,4 +423,89 @@ impl State {
 
 fn rule_of(session: &Session, channel: ChannelId, rule: RuleId) -> Option<&crate::model::EventRule> {
     session.channel(channel)?.rules.iter().find(|candidate| candidate.id == rule)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::accounts::Limits;
+    use crate::state::{Settings, Sources};
+    use lttng_protocol::ust::registration::{Alignments, ByteOrder, SocketKind};
+    use std::time::Instant;
+
+    const ALICE: u32 = 1000;
+    const BOB: u32 = 1001;
+
+    /// Takes two applications, but one only of each user.
+    fn state() -> State {
+        let settings = Settings {
+            uid: 0,
+            no_kernel: false,
+            hostname: String::new(),
+            boot_id: None,
+            page_size: 4096,
+            uuid: [0; 16],
+            application_timeout: None,
+            network_timeout: None,
+            limits: Limits::for_applications(2, 1),
+            sources: Sources { uuid: || Ok([0; 16]), clock_offset: || 0 },
+            consumers: Vec::new(),
+        };
+        State::new(settings, Instant::now(), 0)
+    }
+
+    fn registration(socket: SocketKind) -> Vec<u8> {
+        let alignments = Alignments { uint8: 8, uint16: 16, uint32: 32, uint64: 64, long: 64 };
+        let registration = Registration {
+            byte_order: ByteOrder::NATIVE,
+            major: 9,
+            minor: 0,
+            pid: 1,
+            ppid: 1,
+            uid: 0,
+            gid: 0,
+            bits_per_long: 64,
+            alignments,
+            socket,
+            name: "app".to_owned(),
+        };
+        registration.encode()
+    }
+
+    /// Connects, and says whether it was let in.
+    fn connects(state: &mut State, conn: u64, uid: u32) -> bool {
+        let pid = i32::try_from(uid + 1).unwrap();
+        state.application_connected(ConnId(conn), Credentials { pid, uid, gid: uid });
+        state.roles.contains_key(&ConnId(conn))
+    }
+
+    fn charged(state: &State, uid: u32) -> u64 {
+        state.accounts.usage(uid).of(Resource::Applications)
+    }
+
+    #[test]
+    fn each_connection_counts_until_it_or_its_application_is_gone() {
+        let mut state = state();
+        assert!(connects(&mut state, 1, ALICE) && connects(&mut state, 2, ALICE));
+        assert!(!connects(&mut state, 3, ALICE), "one application of each user");
+        state.received(ConnId(1), &registration(SocketKind::Command), Vec::new());
+        state.received(ConnId(2), &registration(SocketKind::Notify), Vec::new());
+        assert_eq!(state.applications.all.len(), 1);
+        assert_eq!(charged(&state, ALICE), 2);
+        // It has two connections for good, also if it closes the second.
+        state.closed(ConnId(2));
+        assert!(!connects(&mut state, 4, ALICE));
+        assert!(connects(&mut state, 5, BOB) && connects(&mut state, 6, BOB));
+        assert!(!connects(&mut state, 7, 0), "two applications of all users");
+        state.closed(ConnId(1));
+        assert_eq!(charged(&state, ALICE), 0);
+        assert!(connects(&mut state, 8, 0));
+        // Who talks nonsense, and who says nothing, is not kept either.
+        state.received(ConnId(5), &[0; Registration::LEN], Vec::new());
+        assert_eq!(charged(&state, BOB), 1);
+        state.expired(Timer::Connection(ConnId(6)));
+        assert_eq!(charged(&state, BOB), 0);
+        state.closed(ConnId(8));
+        assert_eq!(state.accounts.users().count(), 0);
+    }
 }

@@ -21,6 +21,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use crate::accounts::{Accounts, Limits};
 use crate::consumer::Consumer;
 use crate::consumer::purpose::Purpose;
 use crate::helper::link::{Link, Paths};
@@ -61,8 +62,8 @@ pub struct Settings {
     pub application_timeout: Option<Duration>,
     /// How long a relay daemon is waited for, if the user says so; consumer daemons wait as long.
     pub network_timeout: Option<Duration>,
-    /// Applications taken at most, by all users together and by one of them.
-    pub application_quota: (usize, usize),
+    /// How much users may make the daemon hold.
+    pub limits: Limits,
     /// Where random ids and the clock's offset come from: the state asks the system for nothing.
     pub sources: Sources,
     /// The consumer daemons that can be started, and the command sockets that they will make.
@@ -132,6 +133,8 @@ pub struct State {
     pub settings: Settings,
     /// The turn of the loop that goes on.
     pub turn: Turn,
+    /// What is held for each user.
+    pub accounts: Accounts,
     /// The sessions.
     pub sessions: Sessions,
     /// The applications.
@@ -156,6 +159,7 @@ impl State {
         let make = |(kind, socket): &(ConsumerKind, PathBuf)| (*kind, Consumer::new(*kind, socket.clone()));
         let consumers = settings.consumers.iter().map(make).collect();
         State {
+            accounts: Accounts::new(settings.limits),
             settings,
             turn: Turn::new(now, wall),
             sessions: Sessions::default(),

@@ -13,6 +13,7 @@ use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointFiel
 
 use super::listing::{self, Entries, Listing, ListingKind, Nonsense};
 use super::mirror::{Request, SessionMirror};
+use crate::accounts::Charge;
 use crate::model::BufferingScheme;
 use crate::small_map::SmallMap;
 use crate::sys::clock::after;
@@ -169,6 +170,8 @@ pub struct App {
     pub listings: SmallMap<ListingId, Listing>,
     /// Bytes of an incomplete notify request.
     pub notify_input: Inbox,
+    /// What its two connections cost those who made them.
+    pub charges: [Charge; 2],
     expected: VecDeque<Expected>,
     input: Inbox,
     reply: Option<Reply>,
@@ -181,6 +184,7 @@ impl App {
         [command, notify]: [ConnId; 2],
         credentials: Credentials,
         registration: Registration,
+        charges: [Charge; 2],
         registered: i64,
         release_by: Instant,
     ) -> Self {
@@ -198,6 +202,7 @@ impl App {
             lagging: false,
             listings: SmallMap::default(),
             notify_input: Inbox::default(),
+            charges,
             expected: VecDeque::new(),
             input: Inbox::default(),
             reply: None,

@@ -3,6 +3,7 @@
 
 use lttng_protocol::ust::registration::{Registration, SocketKind};
 
+use crate::accounts::Charge;
 use crate::sys::socket::Credentials;
 use crate::turn::inbox::Inbox;
 
@@ -11,6 +12,8 @@ use crate::turn::inbox::Inbox;
 pub struct Introduction {
     /// Whose, as the kernel says.
     pub credentials: Credentials,
+    /// What the connection costs its user; the application takes it over.
+    pub charge: Charge,
     input: Inbox,
     /// What it said, if this is a command connection that waits for its notify connection.
     pub registration: Option<Registration>,
@@ -31,8 +34,8 @@ pub enum Introduced {
 
 impl Introduction {
     /// A connection that has said nothing yet.
-    pub fn new(credentials: Credentials) -> Self {
-        Introduction { credentials, input: Inbox::default(), registration: None }
+    pub fn new(credentials: Credentials, charge: Charge) -> Self {
+        Introduction { credentials, charge, input: Inbox::default(), registration: None }
     }
 
     /// Takes what it says.

@@ -89,7 +89,7 @@ impl World {
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
-            application_quota: (10_000, 10_000),
+            limits: lttng_sessiond::accounts::Limits::for_applications(10_000, 10_000),
             sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
         };

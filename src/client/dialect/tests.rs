@@ -9,6 +9,7 @@ use lttng_protocol::client::{Body, Event, SessionDescriptor, SessionKind as Wire
 use lttng_protocol::{Reader, Writer};
 
 use super::*;
+use crate::accounts::Limits;
 use crate::client::Clients;
 use crate::model::{LogLevels, Output as SessionOutput};
 use crate::operation::tasks::Tasks;
@@ -118,7 +119,7 @@ impl Desk {
             uuid: [7; 16],
             application_timeout: None,
             network_timeout: None,
-            application_quota: (10, 10),
+            limits: Limits::for_applications(10, 10),
             sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
             consumers: Vec::new(),
         };

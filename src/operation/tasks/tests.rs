@@ -5,6 +5,7 @@ use std::task::ready;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::accounts::Limits;
 use crate::helper::{PathJob, Response};
 use crate::model::wanted::SessionKind;
 use crate::model::{Output as SessionOutput, Schedules, Wanted};
@@ -65,7 +66,7 @@ impl World {
             uuid: [0; 16],
             application_timeout: None,
             network_timeout: None,
-            application_quota: (10, 10),
+            limits: Limits::for_applications(10, 10),
             sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
             consumers: Vec::new(),
         };
