@@ -2,10 +2,11 @@
 //! The daemon as a whole: the state of sessions and peers, the tasks under way, the clients.
 //!
 //! Inputs come in here and go to whom they concern; what the state hands up is passed on; what happened is read. After
-//! each batch of inputs the caller runs [`Daemon::settle`], which lets everything act until nothing has anything to
+//! each batch of inputs the caller runs [`Machine::settle`], which lets everything act until nothing has anything to
 //! do. Nothing here does I/O or waits, and nothing here knows what a message means.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,12 @@ use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
 pub use crate::state::{Settings, Sources};
-use crate::sys::socket::Credentials;
 use crate::turn::Post;
+use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{ConnId, SessionId};
-use crate::turn::output::{Listener, Output};
+use crate::turn::machine::{Caller, Machine};
+use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
@@ -73,84 +75,9 @@ impl Daemon {
         }
     }
 
-    /// Sessions and peers, for inputs that concern only them.
+    /// Sessions and peers.
     pub fn state(&mut self) -> &mut State {
         &mut self.state
-    }
-
-    /// Input: time goes on. To be called before the inputs of a turn.
-    pub fn time(&mut self, now: Instant, wall: i64) {
-        self.state.turn.now = now.max(self.state.turn.now);
-        self.state.turn.wall = wall;
-    }
-
-    /// Input: a peer connected to one of the daemon's sockets.
-    pub fn accepted(&mut self, listener: Listener, conn: ConnId, credentials: Credentials) {
-        match listener {
-            Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
-            Listener::Applications => self.state.application_connected(conn, credentials),
-            Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
-            Listener::Health => {
-                let deadline = self.state.turn.after(HEALTH_TIMEOUT);
-                self.state.turn.timers.set(Timer::Connection(conn), deadline);
-                self.health_queries.insert(conn, 0);
-            }
-        }
-    }
-
-    /// Input: bytes and descriptors from a peer.
-    pub fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
-        if self.clients.has(conn) {
-            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, descriptors);
-        } else if self.health_queries.contains_key(&conn) {
-            self.health_received(conn, bytes);
-        } else {
-            self.state.received(conn, bytes, descriptors);
-        }
-    }
-
-    /// Input: a peer is gone, or can't be talked to. The reactor has closed the connection.
-    pub fn closed(&mut self, conn: ConnId) {
-        if self.clients.has(conn) {
-            self.clients.closed(&mut self.state, conn);
-        } else if self.health_queries.remove(&conn).is_some() {
-            self.state.turn.timers.clear(Timer::Connection(conn));
-        } else {
-            self.state.closed(conn);
-        }
-    }
-
-    /// Input: the daemon is asked to end. A second time, it ends at once.
-    pub fn end(&mut self) {
-        if self.life != Life::Serving {
-            log::warn!("Asked to end again: leaving at once");
-            return self.leave_at_once();
-        }
-        self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
-        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
-        self.life = Life::Ending { deadline };
-        self.state.turn.timers.set(Timer::End, deadline);
-        self.state.turn.changed = true;
-    }
-
-    /// When [`Daemon::settle`] must be called again even if nothing happens.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.state.turn.timers.next()
-    }
-
-    /// Takes what is to be done.
-    pub fn take_outputs(&mut self) -> Vec<Output> {
-        self.state.turn.outputs.take()
-    }
-
-    /// Lets everything act that has something to do, until nothing has, or until there is much to be sent: then it
-    /// must be called again once the outputs were taken, as always after outputs.
-    pub fn settle(&mut self) {
-        for timer in self.state.turn.timers.take_due(self.state.turn.now) {
-            self.expired(timer);
-        }
-        self.act();
-        self.state.arrange_timers();
     }
 
     fn act(&mut self) {
@@ -290,5 +217,114 @@ impl Daemon {
         }
         self.life = Life::Over;
         self.state.turn.outputs.push(Output::Exit);
+    }
+}
+
+impl Machine for Daemon {
+    fn time(&mut self, now: Instant, wall: i64) {
+        self.state.turn.now = now.max(self.state.turn.now);
+        self.state.turn.wall = wall;
+    }
+
+    fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
+        let credentials = match caller {
+            Caller::Process(credentials) => credentials,
+            // Nobody is listened to but processes of this host.
+            Caller::Address(_) => return self.state.turn.outputs.push(Output::Close(conn)),
+        };
+        match listener {
+            Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
+            Listener::Applications => self.state.application_connected(conn, credentials),
+            Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
+            Listener::Health => {
+                let deadline = self.state.turn.after(HEALTH_TIMEOUT);
+                self.state.turn.timers.set(Timer::Connection(conn), deadline);
+                self.health_queries.insert(conn, 0);
+            }
+        }
+    }
+
+    fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+        if self.clients.has(conn) {
+            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, descriptors);
+        } else if self.health_queries.contains_key(&conn) {
+            self.health_received(conn, bytes);
+        } else {
+            self.state.received(conn, bytes, descriptors);
+        }
+    }
+
+    fn closed(&mut self, conn: ConnId) {
+        if self.clients.has(conn) {
+            self.clients.closed(&mut self.state, conn);
+        } else if self.health_queries.remove(&conn).is_some() {
+            self.state.turn.timers.clear(Timer::Connection(conn));
+        } else {
+            self.state.closed(conn);
+        }
+    }
+
+    fn spawned(&mut self, errand: Errand, result: io::Result<i32>) {
+        self.state.spawned(errand, result);
+    }
+
+    fn child_ended(&mut self, pid: i32) {
+        self.state.child_ended(pid);
+    }
+
+    fn connecting(&mut self, errand: Errand, result: io::Result<ConnId>) {
+        self.state.connecting(errand, result);
+    }
+
+    fn connected(&mut self, conn: ConnId, result: io::Result<()>) {
+        self.state.connected(conn, result);
+    }
+
+    fn pipe_made(&mut self, errand: Errand, result: io::Result<(ConnId, SharedFd)>) {
+        self.state.pipe_made(errand, result);
+    }
+
+    fn adopted(&mut self, errand: Errand, result: io::Result<ConnId>) {
+        self.state.adopted(errand, result);
+    }
+
+    fn ready(&mut self, conn: ConnId) {
+        self.state.ready(conn);
+    }
+
+    fn handed_out(&mut self, errand: Errand, result: io::Result<Vec<OwnedFd>>) {
+        self.state.handed_out(errand, result);
+    }
+
+    fn inspected(&mut self, conn: ConnId, found: ProcessState) {
+        self.state.inspected(conn, found);
+    }
+
+    fn end(&mut self) {
+        if self.life != Life::Serving {
+            log::warn!("Asked to end again: leaving at once");
+            return self.leave_at_once();
+        }
+        self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
+        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
+        self.life = Life::Ending { deadline };
+        self.state.turn.timers.set(Timer::End, deadline);
+        self.state.turn.changed = true;
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.state.turn.timers.next()
+    }
+
+    fn take_outputs(&mut self) -> Vec<Output> {
+        self.state.turn.outputs.take()
+    }
+
+    fn settle(&mut self) {
+        for timer in self.state.turn.timers.take_due(self.state.turn.now) {
+            self.expired(timer);
+        }
+        self.act();
+        self.state.arrange_timers();
     }
 }

@@ -6,7 +6,6 @@
 //! applications can connect.
 #![deny(unsafe_code)]
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::io::Write;
@@ -20,13 +19,13 @@ use lttng_sessiond::boot::daemonize::{self, Mode};
 use lttng_sessiond::boot::instance::{self, Instance};
 use lttng_sessiond::boot::options::{self, Invocation, Options};
 use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
+use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
-use lttng_sessiond::reactor::Reactor;
-use lttng_sessiond::reactor::children::ConsumerProgram;
+use lttng_sessiond::reactor::{Kind, Reactor};
 use lttng_sessiond::sys::{clock, random, signal};
+use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::ConsumerKind;
-use lttng_sessiond::turn::output::Listener;
 use lttng_sessiond::users;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -116,12 +115,12 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let limits = limits(options.uid == 0);
     let consumers =
         [(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
-    let mut programs = BTreeMap::new();
+    let mut programs = Vec::new();
     let mut listeners = Vec::new();
     for (kind, consumer) in consumers {
         let socket = instance.bind_consumer(consumer)?;
         if let Some(program) = consumer_program(consumer, options) {
-            programs.insert(kind, program);
+            programs.push((kind, program));
             listeners.push((Listener::ConsumerError(kind), socket));
         }
     }
@@ -131,11 +130,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let daemon = Daemon::new(settings(options, &programs, limits)?, Instant::now(), clock::wall());
-    let mut reactor = Reactor::new(daemon, signal::listen()?, programs)?;
-    reactor.connect_helper(helper.socket)?;
+    let daemon = Daemon::new(settings(options, programs, limits)?, Instant::now(), clock::wall());
+    let mut reactor = Reactor::new(daemon, signal::listen()?)?;
+    reactor.adopt(Errand::Helper, helper.socket, Kind::Messages)?;
     for (listener, socket) in listeners {
-        reactor.listen(listener, socket)?;
+        reactor.listen(listener, socket.into())?;
     }
     let word = publish(options.uid);
     if let Err(error) = readiness.announce(options.sig_parent) {
@@ -178,6 +177,7 @@ fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<C
     Some(ConsumerProgram {
         path: consumer.path.clone()?,
         libdir: consumer.libdir.clone(),
+        library_path: std::env::var_os("LD_LIBRARY_PATH"),
         verbosity,
         command_socket: consumer.cmd_sock.clone(),
         error_socket: consumer.err_sock.clone(),
@@ -188,7 +188,7 @@ fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<C
 
 fn settings(
     options: &Options,
-    programs: &BTreeMap<ConsumerKind, ConsumerProgram>,
+    consumers: Vec<(ConsumerKind, ConsumerProgram)>,
     limits: Limits,
 ) -> Result<Settings, Box<dyn Error>> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
@@ -204,7 +204,7 @@ fn settings(
         network_timeout: options.network_timeout,
         limits,
         sources: Sources { uuid: random::uuid, clock_offset: clock::monotonic_offset },
-        consumers: programs.iter().map(|(&kind, program)| (kind, program.command_socket.clone())).collect(),
+        consumers,
     })
 }
 

@@ -10,12 +10,12 @@
 
 pub mod job;
 pub mod metadata;
+pub mod program;
 pub mod purpose;
 pub mod verb;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::consumer::{MonitorSample, READY, Status, UstRequest};
@@ -23,11 +23,13 @@ use lttng_protocol::consumer::{MonitorSample, READY, Status, UstRequest};
 use job::{Answer, Step};
 pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
 use metadata::MetadataTalk;
+use program::ConsumerProgram;
 
 use crate::sys::clock::after;
+use crate::turn::errand::Errand;
 use crate::turn::ids::{ConnId, ConsumerKind};
 use crate::turn::inbox::Inbox;
-use crate::turn::output::{Output, Outputs, SharedFd};
+use crate::turn::output::{Address, Output, Outputs, SharedFd};
 
 /// How long a consumer daemon may take from its start until it has connected.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
@@ -91,7 +93,7 @@ struct Job<T> {
 #[derive(Debug)]
 pub struct Consumer<T> {
     kind: ConsumerKind,
-    command_socket: PathBuf,
+    program: ConsumerProgram,
     state: State,
     pid: Option<i32>,
     error: Option<ConnId>,
@@ -109,11 +111,11 @@ pub struct Consumer<T> {
 }
 
 impl<T> Consumer<T> {
-    /// A consumer daemon that is not started yet; it will listen on `command_socket`.
-    pub fn new(kind: ConsumerKind, command_socket: PathBuf) -> Self {
+    /// A consumer daemon that is not started yet.
+    pub fn new(kind: ConsumerKind, program: ConsumerProgram) -> Self {
         Consumer {
             kind,
-            command_socket,
+            program,
             state: State::Idle,
             pid: None,
             error: None,
@@ -147,7 +149,8 @@ impl<T> Consumer<T> {
     /// Starts it.
     pub fn start(&mut self, now: Instant, outputs: &mut Outputs) {
         self.state = State::Starting { deadline: after(now, START_TIMEOUT) };
-        outputs.push(Output::SpawnConsumer(self.kind));
+        let errand = Errand::ConsumerProcess(self.kind);
+        outputs.push(Output::Spawn { errand, program: self.program.program() });
     }
 
     /// It was started as this process.
@@ -188,8 +191,7 @@ impl<T> Consumer<T> {
         }
         match Status::decode(self.error_input.bytes()) {
             Ok(Status(READY)) => {
-                let path = self.command_socket.clone();
-                outputs.push(Output::ConnectConsumer { kind: self.kind, path });
+                self.connect(Errand::ConsumerCommand(self.kind), outputs);
                 Ok(())
             }
             _ => Err(Broken("it reported an error while starting")),
@@ -203,18 +205,48 @@ impl<T> Consumer<T> {
         std::iter::from_fn(next).flatten().collect()
     }
 
-    /// The connections were made: the order of the two tells the consumer daemon which is which.
-    pub fn connected(
+    fn connect(&self, errand: Errand, outputs: &mut Outputs) {
+        let to = Address::Unix(self.program.command_socket.clone());
+        outputs.push(Output::Connect { errand, to });
+    }
+
+    /// One of the two connections is being made. False if it comes too late, or is none of them.
+    pub fn connecting(&mut self, errand: Errand, conn: ConnId) -> bool {
+        if !matches!(self.state, State::Starting { .. }) {
+            return false;
+        }
+        match errand {
+            Errand::ConsumerCommand(_) => self.command = Some(conn),
+            Errand::ConsumerMetadata(_) => self.metadata = Some(MetadataTalk::new(conn)),
+            _ => return false,
+        }
+        true
+    }
+
+    /// One of the two connections is there. A consumer daemon tells them apart by their order, so the second one is begun
+    /// when the first one is there. The pipe comes last.
+    pub fn connected(&mut self, conn: ConnId, outputs: &mut Outputs) {
+        if self.command == Some(conn) {
+            self.connect(Errand::ConsumerMetadata(self.kind), outputs);
+        } else if self.metadata.as_ref().is_some_and(|talk| talk.conn() == conn) {
+            outputs.push(Output::Pipe { errand: Errand::ConsumerSamples(self.kind) });
+        }
+    }
+
+    /// The pipe for its samples was made, the last of what it needs: it is greeted. `samples` is the end that it gets.
+    /// False if it comes too late.
+    pub fn greet(
         &mut self,
-        [command, metadata, monitor]: [ConnId; 3],
+        monitor: ConnId,
         samples: SharedFd,
         daemon: [u8; 16],
         now: Instant,
         outputs: &mut Outputs,
-    ) {
+    ) -> bool {
+        if !matches!(self.state, State::Starting { .. }) {
+            return false;
+        }
         self.state = State::Greeting { deadline: after(now, START_TIMEOUT) };
-        self.command = Some(command);
-        self.metadata = Some(MetadataTalk::new(metadata));
         self.monitor = Some(monitor);
         self.queue.push_back(Job {
             request: UstRequest::Init { uuid: daemon },
@@ -227,6 +259,7 @@ impl<T> Consumer<T> {
             sender: Sender::Greeting { last: true },
         });
         self.ask_next(outputs);
+        true
     }
 
     /// Queues a request. Its outcome comes as an [`Event`], or from [`Consumer::lose`].
@@ -343,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_sample_torn_apart_arrives_whole() {
-        let mut consumer: Consumer<()> = Consumer::new(ConsumerKind::Ust64, PathBuf::new());
+        let mut consumer: Consumer<()> = Consumer::new(ConsumerKind::Ust64, ConsumerProgram::default());
         let sample = |key| MonitorSample { key, lowest: 1, highest: 2, total_consumed: 3 };
         let samples = [sample(7), sample(8), sample(9)];
         let bytes: Vec<u8> = samples.iter().flat_map(MonitorSample::encode).collect();

@@ -141,6 +141,7 @@ impl State {
         self.turn.timers.set(Timer::Release(id), release_by);
         self.roles.insert(command, Role::Application(id));
         self.roles.insert(notify, Role::Notify(id));
+        // Its replies come before the notify requests that refer to them.
         self.turn.outputs.push(Output::ReadFirst { conn: notify, first: command });
         self.turn.facts.push(Fact::ApplicationCame(id));
         self.touch(id);

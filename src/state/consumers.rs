@@ -2,6 +2,7 @@
 //! The consumer daemons as the rest of the daemon sees them: started when first needed, asked, and missed when
 //! they die.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use lttng_protocol::consumer::UstRequest;
@@ -12,9 +13,10 @@ use crate::consumer::purpose::Purpose;
 use crate::consumer::{Broken, Consumer, Event, Outcome, State as ConsumerState, Tail};
 use crate::sys::socket::Credentials;
 use crate::turn::Answered;
+use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind, Owner};
-use crate::turn::output::{Listener, Output, SharedFd};
+use crate::turn::output::{Output, SharedFd};
 use crate::turn::timers::Timer;
 
 /// Whether user space can be traced.
@@ -78,8 +80,8 @@ impl State {
         consumer.ask(request, tail, purpose, &mut self.turn.outputs).is_ok()
     }
 
-    /// Input: a consumer daemon was started as this process, or could not be.
-    pub fn consumer_spawned(&mut self, kind: ConsumerKind, result: std::io::Result<i32>) {
+    /// A consumer daemon was started as this process, or could not be.
+    pub(super) fn consumer_spawned(&mut self, kind: ConsumerKind, result: io::Result<i32>) {
         match (result, self.consumers.all.get_mut(&kind)) {
             (Ok(pid), Some(consumer)) => consumer.spawned(pid),
             (Ok(_), None) => {}
@@ -90,30 +92,56 @@ impl State {
         }
     }
 
-    /// Input: command and metadata connection and the pipe for samples were made, or could not be. `samples` is
-    /// the end of the pipe that the consumer daemon gets.
-    pub fn consumer_connected(
+    /// One of the connections to a consumer daemon is being made, or can't be.
+    pub(super) fn consumer_connecting(
         &mut self,
-        kind: ConsumerKind,
-        result: std::io::Result<([ConnId; 3], SharedFd)>,
+        errand: Errand,
+        (kind, role): (ConsumerKind, Role),
+        result: io::Result<ConnId>,
     ) {
         match result {
-            Ok((conns, samples)) => {
-                let [command, metadata, monitor] = conns;
-                self.roles.insert(command, Role::ConsumerCommand(kind));
-                self.roles.insert(metadata, Role::ConsumerMetadata(kind));
-                self.roles.insert(monitor, Role::ConsumerMonitor(kind));
-                let uuid = self.settings.uuid;
-                if let Some(consumer) = self.consumers.all.get_mut(&kind) {
-                    consumer.connected(conns, samples, uuid, self.turn.now, &mut self.turn.outputs);
-                    self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+            Ok(conn) => {
+                let consumer = self.consumers.all.get_mut(&kind);
+                if consumer.is_some_and(|consumer| consumer.connecting(errand, conn)) {
+                    self.roles.insert(conn, role);
+                } else {
+                    self.turn.outputs.push(Output::Close(conn));
                 }
             }
-            Err(error) => {
-                log::error!("Can't connect to the {}: {error}", kind.name());
-                self.consumer_lost(kind, "it can't be connected to");
-            }
+            Err(error) => self.consumer_unreachable(kind, &error),
         }
+    }
+
+    /// One of the connections to a consumer daemon is there, or could not be made.
+    pub(super) fn consumer_connected(&mut self, kind: ConsumerKind, conn: ConnId, result: io::Result<()>) {
+        match (result, self.consumers.all.get_mut(&kind)) {
+            (Ok(()), Some(consumer)) => consumer.connected(conn, &mut self.turn.outputs),
+            (Ok(()), None) => {}
+            (Err(error), _) => self.consumer_unreachable(kind, &error),
+        }
+    }
+
+    /// The pipe for a consumer daemon's samples was made, or can't be.
+    pub(super) fn samples_piped(&mut self, kind: ConsumerKind, result: io::Result<(ConnId, SharedFd)>) {
+        let (monitor, samples) = match result {
+            Ok(pipe) => pipe,
+            Err(error) => return self.consumer_unreachable(kind, &error),
+        };
+        let (uuid, now) = (self.settings.uuid, self.turn.now);
+        if let Some(consumer) = self.consumers.all.get_mut(&kind)
+            && consumer.greet(monitor, samples, uuid, now, &mut self.turn.outputs)
+        {
+            self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+            self.roles.insert(monitor, Role::ConsumerMonitor(kind));
+        } else {
+            self.turn.outputs.push(Output::Close(monitor));
+        }
+    }
+
+    /// What is still missing can't be made. What there is already is closed.
+    fn consumer_unreachable(&mut self, kind: ConsumerKind, error: &io::Error) {
+        log::error!("Can't connect to the {}: {error}", kind.name());
+        self.consumer_lost(kind, "it can't be connected to");
     }
 
     /// Input: a child process has ended.
@@ -224,8 +252,7 @@ impl State {
         let orphans = consumer.lose(&mut self.turn.outputs);
         self.turn.timers.clear(Timer::Consumer(kind));
         self.turn.facts.push(Fact::ConsumerLost(kind, why));
-        let gone = |role: &Role| matches!(role, Role::ConsumerError(of) | Role::ConsumerCommand(of) | Role::ConsumerMetadata(of) if *of == kind);
-        self.roles.retain(|_, role| !gone(role));
+        self.roles.retain(|_, role| role.consumer() != Some(kind));
         for purpose in orphans {
             self.consumer_answered(purpose, Outcome::Lost);
         }

@@ -5,12 +5,12 @@ use std::os::fd::OwnedFd;
 
 use lttng_protocol::client::Endpoint;
 
-use super::State;
+use super::{Role, State};
 use crate::helper::link::Found;
 use crate::helper::names::Host;
 use crate::helper::{PathJob, Request};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{BuffersKey, Identity};
+use crate::turn::ids::{BuffersKey, ConnId, Identity};
 use crate::turn::{Answered, Ticket};
 
 /// What work on a path was for.
@@ -27,6 +27,12 @@ pub enum PathPurpose {
 }
 
 impl State {
+    /// The helper process is there.
+    pub(super) fn helper_connected(&mut self, conn: ConnId) {
+        self.roles.insert(conn, Role::Helper);
+        self.helper.connect(conn);
+    }
+
     /// Asks for work on a path in the name of `owner`. The answer comes later, in any case.
     pub fn ask_helper(&mut self, owner: Identity, job: PathJob, purpose: PathPurpose) {
         let Identity { uid, gid } = owner;

@@ -9,6 +9,7 @@
 mod applications;
 mod buffers;
 mod consumers;
+mod errands;
 mod helper;
 mod notify;
 mod relays;
@@ -18,11 +19,11 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::accounts::{Accounts, Limits};
 use crate::consumer::Consumer;
+use crate::consumer::program::ConsumerProgram;
 use crate::consumer::purpose::Purpose;
 use crate::helper::link::{Link, Paths};
 use crate::helper::names::Names;
@@ -66,8 +67,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where random ids and the clock's offset come from: the state asks the system for nothing.
     pub sources: Sources,
-    /// The consumer daemons that can be started, and the command sockets that they will make.
-    pub consumers: Vec<(ConsumerKind, PathBuf)>,
+    /// The consumer daemons that can be started.
+    pub consumers: Vec<(ConsumerKind, ConsumerProgram)>,
 }
 
 /// What differs each time it is asked for.
@@ -92,6 +93,21 @@ enum Role {
     ConsumerMonitor(ConsumerKind),
     Relay(RelayEnd),
     Helper,
+}
+
+impl Role {
+    /// The consumer daemon whose connection it is.
+    fn consumer(self) -> Option<ConsumerKind> {
+        match self {
+            Role::ConsumerError(kind)
+            | Role::ConsumerCommand(kind)
+            | Role::ConsumerMetadata(kind)
+            | Role::ConsumerMonitor(kind) => Some(kind),
+            Role::Unregistered | Role::Application(_) | Role::Notify(_) | Role::Relay(_) | Role::Helper => {
+                None
+            }
+        }
+    }
 }
 
 /// The applications.
@@ -156,7 +172,9 @@ pub struct State {
 impl State {
     /// No sessions and no peers.
     pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
-        let make = |(kind, socket): &(ConsumerKind, PathBuf)| (*kind, Consumer::new(*kind, socket.clone()));
+        let make = |(kind, program): &(ConsumerKind, ConsumerProgram)| {
+            (*kind, Consumer::new(*kind, program.clone()))
+        };
         let consumers = settings.consumers.iter().map(make).collect();
         State {
             accounts: Accounts::new(settings.limits),
@@ -179,12 +197,6 @@ impl State {
             counters: Counters::default(),
             roles: BTreeMap::new(),
         }
-    }
-
-    /// Input: the helper process is there.
-    pub fn helper_connected(&mut self, conn: ConnId) {
-        self.roles.insert(conn, Role::Helper);
-        self.helper.connect(conn);
     }
 
     /// Input: bytes and descriptors on a connection, if it is a peer's. Descriptors that the peer had no reason to send

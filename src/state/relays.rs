@@ -10,6 +10,7 @@
 //! before both connections are there: what failed leaves nothing behind.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -25,8 +26,9 @@ use crate::model::{Endpoint, NetworkOutput, Output as SessionOutput, Session};
 use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
 use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
 use crate::sys::clock;
+use crate::turn::errand::Errand;
 use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
-use crate::turn::output::Output;
+use crate::turn::output::{Address, Output};
 use crate::turn::timers::Timer;
 
 /// How long a relay daemon may take for a connection or a reply if the user does not say
@@ -91,8 +93,8 @@ impl State {
         relays.next().map(|(&id, relay)| (id, relay))
     }
 
-    /// Begins to connect to the relay daemon of one snapshot. [`Daemon::relay_reached`] tells what comes of it;
-    /// [`Daemon::drop_relay`] has to be called in any case.
+    /// Begins to connect to the relay daemon of one snapshot. [`State::relay_reached`] tells what comes of it;
+    /// [`State::drop_relay`] has to be called in any case.
     pub fn reach_relay(&mut self, session: SessionId, output: NetworkOutput) -> RelayId {
         let id = self.add_relay(session, output.control, Some(output.data), true);
         self.connect_relay(id);
@@ -185,7 +187,7 @@ impl State {
             let talk = Box::new(Conversation::new(introduction.clone()));
             relay.links.insert(consumer, Link { phase: Phase::Control { conn: None, talk }, deadline: None });
             let end = RelayEnd { relay: id, consumer, stream: StreamType::Control };
-            self.turn.outputs.push(Output::ConnectRelay { end, address });
+            self.turn.outputs.push(connect(end, address));
         }
         self.await_relay(id);
     }
@@ -227,8 +229,8 @@ impl State {
         self.relays.get_mut(&end.relay)?.links.get_mut(&end.consumer)
     }
 
-    /// Input: a connection to a relay daemon is being made, or can't be.
-    pub fn relay_connecting(&mut self, end: RelayEnd, result: io::Result<ConnId>) {
+    /// A connection to a relay daemon is being made, or can't be.
+    pub(super) fn relay_connecting(&mut self, end: RelayEnd, result: io::Result<ConnId>) {
         let conn = match result {
             Ok(conn) => conn,
             Err(error) => {
@@ -251,9 +253,12 @@ impl State {
         }
     }
 
-    /// Input: a connection that was being made is there.
-    pub fn connected(&mut self, conn: ConnId) {
-        let Some(Role::Relay(end)) = self.roles.get(&conn).copied() else { return };
+    /// A connection to a relay daemon is there, or could not be made and is closed.
+    pub(super) fn relay_connected(&mut self, conn: ConnId, end: RelayEnd, result: io::Result<()>) {
+        if let Err(error) = result {
+            log::error!("Can't connect to a relay daemon: {error}");
+            return self.closed(conn);
+        }
         match self.link(end).map(|link| &link.phase) {
             Some(Phase::Control { talk, .. }) => {
                 let first = talk.begin();
@@ -265,7 +270,8 @@ impl State {
                 for conn in conns {
                     self.roles.remove(&conn);
                 }
-                self.turn.outputs.push(Output::HandOver { end, conns, timeout });
+                let (errand, conns) = (Errand::Relay(end), conns.into());
+                self.turn.outputs.push(Output::HandOut { errand, conns, timeout });
             }
             _ => self.close(conn),
         }
@@ -308,16 +314,17 @@ impl State {
         match address {
             Some(address) => {
                 let end = RelayEnd { stream: StreamType::Data, ..end };
-                self.turn.outputs.push(Output::ConnectRelay { end, address });
+                self.turn.outputs.push(connect(end, address));
                 self.await_relay(end.relay);
             }
             None => self.fail_link(end, Refusal::Incomplete),
         }
     }
 
-    /// Input: both connections are given back as descriptors, or were lost before.
-    pub fn handed_over(&mut self, end: RelayEnd, result: io::Result<[OwnedFd; 2]>) {
-        let Ok([control, data]) = result else { return self.fail_link(end, Refusal::Unreachable) };
+    /// Both connections are handed out as descriptors, or were lost before.
+    pub(super) fn relay_handed_out(&mut self, end: RelayEnd, result: io::Result<Vec<OwnedFd>>) {
+        let both = result.ok().and_then(|descriptors| <[OwnedFd; 2]>::try_from(descriptors).ok());
+        let Some([control, data]) = both else { return self.fail_link(end, Refusal::Unreachable) };
         let Some(link) = self.link(end) else { return };
         let Phase::Data { agreement, .. } = link.phase else { return };
         *link = Link { phase: Phase::Giving { data }, deadline: None };
@@ -415,4 +422,8 @@ impl State {
             self.close(conn);
         }
     }
+}
+
+fn connect(end: RelayEnd, address: SocketAddr) -> Output {
+    Output::Connect { errand: Errand::Relay(end), to: Address::Tcp(address) }
 }

@@ -2,30 +2,42 @@
 //! What the daemon wants done: the seam between its state machines and the reactor.
 //!
 //! The daemon does no I/O on peers. It leaves these values; the reactor carries them out, in order, and tells
-//! the daemon later what came of them. Tests take the reactor's place.
+//! the daemon later what came of them (`machine`). Tests take the reactor's place. An output says what is to be done,
+//! and must never need to be understood to be carried out: what it is for is in its [`Errand`].
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::ids::{ConnId, ConsumerKind, RelayEnd};
+use super::errand::{Errand, Listener};
+use super::ids::ConnId;
 
 /// A descriptor that several messages may carry; it is closed with its last user.
 pub type SharedFd = Rc<OwnedFd>;
 
-/// A listening socket of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Listener {
-    /// Clients: `lttng`, liblttng-ctl.
-    Clients,
-    /// Applications.
-    Applications,
-    /// Health queries.
-    Health,
-    /// The error socket of a consumer daemon.
-    ConsumerError(ConsumerKind),
+/// Where a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// An address and a port.
+    Tcp(SocketAddr),
+}
+
+/// A program as it is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// What it sees as its own name.
+    pub arg0: OsString,
+    /// What follows the name.
+    pub args: Vec<OsString>,
+    /// What is set in its environment, besides what this process has.
+    pub env: Vec<(OsString, OsString)>,
 }
 
 /// Makes a long message piece by piece while it is sent, so that it is never there as a whole.
@@ -57,44 +69,54 @@ pub enum Output {
     Close(ConnId),
     /// Close once everything was sent.
     CloseWhenSent(ConnId),
-    /// From now on, deliver everything that `first` has before what was read from `conn`: replies of an
-    /// application precede the notify requests that refer to them.
+    /// From now on, deliver everything that `first` has before what was read from `conn`.
     ReadFirst {
         /// The connection that comes second.
         conn: ConnId,
         /// The one that comes first.
         first: ConnId,
     },
-    /// Start a consumer daemon.
-    SpawnConsumer(ConsumerKind),
-    /// Make the two connections to a consumer daemon, and the pipe for its samples.
-    ConnectConsumer {
-        /// Which one.
-        kind: ConsumerKind,
-        /// Its command socket.
-        path: PathBuf,
+    /// Start a program.
+    Spawn {
+        /// What for.
+        errand: Errand,
+        /// The program.
+        program: Program,
     },
-    /// Begin to connect to a relay daemon. Whether that is under way is told at once, whether it is done later.
-    ConnectRelay {
-        /// Which connection.
-        end: RelayEnd,
+    /// Begin to connect. Whether that is under way is told at once, whether it is done afterwards.
+    Connect {
+        /// What for.
+        errand: Errand,
         /// Where to.
-        address: SocketAddr,
+        to: Address,
     },
-    /// Give both connections back as descriptors that wait, as their next owner expects them.
-    HandOver {
-        /// Which relay daemon, for which consumer daemon.
-        end: RelayEnd,
-        /// Control and data connection, on which nothing is left to be sent.
-        conns: [ConnId; 2],
-        /// How long its next owner is to wait for the peer; none is for ever.
+    /// Make a pipe, whose reading end is looked after like a connection.
+    Pipe {
+        /// What for.
+        errand: Errand,
+    },
+    /// Tell when there is something to be read from a descriptor, and leave the reading to its owner. It is polled until
+    /// it is closed here, which does not close it for its owner.
+    Poll {
+        /// What for.
+        errand: Errand,
+        /// The descriptor, on which reading does not wait.
+        descriptor: SharedFd,
+    },
+    /// Look after connections no more, and give them back as descriptors that wait, as their next owner expects them.
+    HandOut {
+        /// What for.
+        errand: Errand,
+        /// The connections, on which nothing is left to be sent.
+        conns: Vec<ConnId>,
+        /// How long their next owner is to wait for the peer; none is for ever.
         timeout: Option<Duration>,
     },
     /// End this process at once: it had its time to end by itself.
     Kill(i32),
     /// Find out why this process does not answer.
     Inspect {
-        /// Its command connection.
+        /// On which connection.
         conn: ConnId,
         /// Its process id.
         pid: i32,

@@ -65,6 +65,10 @@ pub enum Trouble {
     Failed,
     /// It is ready but can't be connected to.
     Unreachable,
+    /// It can be connected to once, but not twice.
+    HalfReachable,
+    /// There is no pipe for its samples.
+    NoPipe,
     /// It dies at this step.
     Die(usize),
     /// It dies at this step and is not reaped at once.

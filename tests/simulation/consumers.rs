@@ -153,6 +153,8 @@ fn failing_to_start() {
         (Trouble::Exit, Duration::ZERO),
         (Trouble::Failed, Duration::ZERO),
         (Trouble::Unreachable, Duration::ZERO),
+        (Trouble::HalfReachable, Duration::ZERO),
+        (Trouble::NoPipe, Duration::ZERO),
         (Trouble::Refuse(1, 120), Duration::ZERO),
         (Trouble::Silent, Duration::from_secs(10)),
         (Trouble::Hang(1), Duration::from_secs(10)),
@@ -168,6 +170,7 @@ fn failing_to_start() {
         let second = world.ask(&client::enable_channel("s", "c"));
         assert_eq!(first, ErrorCode::UstConsumer64Fail, "{trouble:?}");
         assert_eq!(second, ErrorCode::NoUstconsumerd, "{trouble:?}");
+        assert!(!world.talks_to(ConsumerKind::Ust64), "{trouble:?}: something is left open");
         assert!(world.age() - before <= time, "{trouble:?}: {:?}", world.age() - before);
         if time > Duration::ZERO {
             assert_eq!(world.killed, [5000], "{trouble:?}: it would run on for ever");

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use lttng_sessiond::turn::output::Listener;
+use lttng_sessiond::turn::errand::Listener;
+use lttng_sessiond::turn::machine::Machine;
 
 use crate::application::{Fault, What};
 use crate::client;

@@ -8,6 +8,7 @@ use lttng_protocol::client::{ErrorCode, RotationInfo, RotationState};
 use lttng_protocol::consumer::UstRequest;
 use lttng_sessiond::helper::PathJob;
 use lttng_sessiond::turn::ids::ConsumerKind;
+use lttng_sessiond::turn::machine::Machine;
 
 use crate::client::{self, Request};
 use crate::consumer::{Channel, Kind, Trouble};

@@ -12,6 +12,7 @@ use crate::helper;
 use crate::life;
 use crate::world::{USER, World};
 use lttng_sessiond::turn::ids::ConsumerKind;
+use lttng_sessiond::turn::machine::Machine;
 
 /// A session for snapshots that records `app:*` in two channels.
 fn commands(per_process: bool) -> Vec<(&'static str, Request)> {

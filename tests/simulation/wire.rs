@@ -51,11 +51,21 @@ pub struct Link {
     pub closing: bool,
     /// The peer has closed.
     pub left: bool,
+    /// The peer did not let it be made.
+    pub refused: bool,
 }
 
 impl Link {
     pub fn new(peer: Peer) -> Self {
-        Link { peer, down: VecDeque::new(), up: VecDeque::new(), after: None, closing: false, left: false }
+        Link {
+            peer,
+            down: VecDeque::new(),
+            up: VecDeque::new(),
+            after: None,
+            closing: false,
+            left: false,
+            refused: false,
+        }
     }
 }
 

@@ -18,10 +18,13 @@ use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{ErrorCode, Reply};
 use lttng_protocol::ust::registration::SocketKind;
+use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::sys::socket::Credentials;
+use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
-use lttng_sessiond::turn::output::{Listener, Output, ProcessState};
+use lttng_sessiond::turn::machine::{Caller, Machine};
+use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd};
 
 use crate::application::Application;
 use crate::client::{self, Client, Request};
@@ -32,6 +35,9 @@ use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
 
 /// Turns without an end of the traffic before something is taken for an endless conversation.
 const MAX_TURNS: usize = 200_000;
+/// Where consumer daemons listen and report.
+const COMMAND_SOCKET: &str = "/run/consumer/command";
+const ERROR_SOCKET: &str = "/run/consumer/error";
 /// User of clients and sessions.
 pub const USER: u32 = 1000;
 /// Longest that a client may have to wait for its reply.
@@ -80,6 +86,11 @@ impl World {
 
     pub fn with_consumers(kinds: &[ConsumerKind]) -> Self {
         let now = Instant::now();
+        let program = ConsumerProgram {
+            command_socket: PathBuf::from(COMMAND_SOCKET),
+            error_socket: PathBuf::from(ERROR_SOCKET),
+            ..ConsumerProgram::default()
+        };
         let settings = Settings {
             uid: USER,
             no_kernel: false,
@@ -91,7 +102,7 @@ impl World {
             network_timeout: None,
             limits: lttng_sessiond::accounts::Limits::for_applications(10_000, 10_000),
             sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
-            consumers: kinds.iter().map(|&kind| (kind, PathBuf::from("/run/consumer/command"))).collect(),
+            consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
         let mut world = World {
             daemon: Daemon::new(settings, now, 1_700_000_000),
@@ -118,7 +129,7 @@ impl World {
         };
         let conn = world.link(Peer::Helper);
         world.helper.conn = conn;
-        world.daemon.state().helper_connected(conn);
+        world.daemon.adopted(Errand::Helper, Ok(conn));
         world
     }
 
@@ -178,11 +189,11 @@ impl World {
 
     fn connect_process(&mut self, pid: i32, uid: u32, bits: u32) -> (usize, [ConnId; 2]) {
         let index = self.apps.len();
-        let credentials = Credentials { pid, uid, gid: uid };
+        let caller = Caller::Process(Credentials { pid, uid, gid: uid });
         let command = self.link(Peer::Command(index));
-        self.daemon.accepted(Listener::Applications, command, credentials);
+        self.daemon.accepted(Listener::Applications, command, caller);
         let notify = self.link(Peer::Notify(index));
-        self.daemon.accepted(Listener::Applications, notify, credentials);
+        self.daemon.accepted(Listener::Applications, notify, caller);
         // An application says nothing there before all else is said on the other one.
         self.links.get_mut(&notify).unwrap().after = Some(command);
         let mut app = Application::new(pid, uid, [command, notify]);
@@ -224,7 +235,8 @@ impl World {
         let id = ClientId(self.clients.len());
         let conn = self.link(Peer::Client(id.0));
         self.clients.push(Client::new(conn));
-        self.daemon.accepted(Listener::Clients, conn, Credentials { pid: 4000, uid, gid: uid });
+        let caller = Caller::Process(Credentials { pid: 4000, uid, gid: uid });
+        self.daemon.accepted(Listener::Clients, conn, caller);
         id
     }
 
@@ -383,6 +395,11 @@ impl World {
         let mut effects = Effects { ended: Some(consumer.pid), ..Effects::default() };
         consumer.die(&mut effects);
         self.apply(effects);
+    }
+
+    /// Whether a consumer daemon has a connection that is open.
+    pub fn talks_to(&self, kind: ConsumerKind) -> bool {
+        self.links.values().any(|link| matches!(link.peer, Peer::Consumer(of, _) if of == kind))
     }
 
     pub fn ask_metadata(&mut self, kind: ConsumerKind) {

@@ -12,6 +12,7 @@ use crate::model::{Output as SessionOutput, Schedules, Wanted};
 use crate::operation::steps::leaving;
 use crate::state::{Settings, Sources};
 use crate::turn::Post;
+use crate::turn::errand::Errand;
 use crate::turn::ids::Identity;
 
 const HELPER: ConnId = ConnId(1);
@@ -71,7 +72,7 @@ impl World {
             consumers: Vec::new(),
         };
         let mut state = State::new(settings, Instant::now(), 0);
-        state.helper_connected(HELPER);
+        state.adopted(Errand::Helper, Ok(HELPER));
         World { state, tasks: Tasks::default(), told: Vec::new() }
     }
 

@@ -33,19 +33,32 @@ impl World {
                     link.after = Some(first);
                 }
             }
-            Output::SpawnConsumer(kind) => self.spawn(kind),
-            Output::ConnectConsumer { kind, .. } => self.connect_consumer(kind),
-            Output::ConnectRelay { end, address } => self.connect_relay(end, address),
-            Output::HandOver { end, conns, .. } => {
-                let links = conns.map(|conn| self.links.remove(&conn).filter(|link| !link.left));
+            Output::Spawn { errand, program } => self.spawn(errand, &program),
+            Output::Connect { errand, to } => match (errand, to) {
+                (Errand::Relay(end), Address::Tcp(address)) => self.connect_relay(end, address),
+                (Errand::ConsumerCommand(kind), Address::Unix(path)) => {
+                    assert_eq!(path, PathBuf::from(COMMAND_SOCKET));
+                    self.connect_consumer(errand, kind, Talk::Command);
+                }
+                (Errand::ConsumerMetadata(kind), Address::Unix(path)) => {
+                    assert_eq!(path, PathBuf::from(COMMAND_SOCKET));
+                    self.connect_consumer(errand, kind, Talk::Metadata);
+                }
+                (errand, to) => panic!("nobody listens at {to:?} for {errand:?}"),
+            },
+            Output::Pipe { errand } => self.make_pipe(errand),
+            Output::Poll { errand, .. } => panic!("nothing is polled for {errand:?}"),
+            Output::HandOut { errand, conns, .. } => {
+                let links: Vec<_> =
+                    conns.iter().map(|conn| self.links.remove(conn).filter(|link| !link.left)).collect();
                 self.busy.retain(|conn| !conns.contains(conn));
                 let result = if links.iter().all(Option::is_some) {
                     assert!(links.iter().flatten().all(|link| link.down.is_empty()), "not all was sent");
-                    Ok([(); 2].map(|()| File::open("/dev/null").unwrap().into()))
+                    Ok(links.iter().map(|_| File::open("/dev/null").unwrap().into()).collect())
                 } else {
                     Err(io::ErrorKind::NotConnected.into())
                 };
-                self.daemon.state().handed_over(end, result);
+                self.daemon.handed_out(errand, result);
             }
             Output::Kill(pid) => {
                 self.killed.push(pid);
@@ -60,21 +73,25 @@ impl World {
                 self.inspections.push((self.age(), pid));
                 let app = self.apps.iter().find(|app| app.command == conn && app.pid == pid).unwrap();
                 let state = if app.alive { app.state } else { ProcessState::Gone };
-                self.daemon.state().inspected(conn, state);
+                self.daemon.inspected(conn, state);
             }
             Output::StopListening(listener) => self.stopped.push(listener),
             Output::Exit => self.exited = true,
         }
     }
 
-    fn spawn(&mut self, kind: ConsumerKind) {
+    fn spawn(&mut self, errand: Errand, program: &Program) {
+        let Errand::ConsumerProcess(kind) = errand else { panic!("no program for {errand:?}") };
+        for socket in [COMMAND_SOCKET, ERROR_SOCKET] {
+            assert!(program.args.iter().any(|argument| argument == socket), "{program:?}");
+        }
         let consumer = self.consumers.get_mut(&kind).unwrap();
         let (pid, trouble) = (consumer.pid, consumer.trouble);
         if trouble == Some(Trouble::NoProgram) {
-            return self.daemon.state().consumer_spawned(kind, Err(io::ErrorKind::NotFound.into()));
+            return self.daemon.spawned(errand, Err(io::ErrorKind::NotFound.into()));
         }
         consumer.running = true;
-        self.daemon.state().consumer_spawned(kind, Ok(pid));
+        self.daemon.spawned(errand, Ok(pid));
         let mut effects = Effects::default();
         match trouble {
             Some(Trouble::Silent) => {}
@@ -84,41 +101,63 @@ impl World {
             }
             _ => {
                 let error = self.link(Peer::Consumer(kind, Talk::Error));
-                let credentials = Credentials { pid, uid: USER, gid: USER };
-                self.daemon.accepted(Listener::ConsumerError(kind), error, credentials);
+                let caller = Caller::Process(Credentials { pid, uid: USER, gid: USER });
+                self.daemon.accepted(Listener::ConsumerError(kind), error, caller);
                 self.consumers.get_mut(&kind).unwrap().started(error, &mut effects);
             }
         }
         self.apply(effects);
     }
 
-    fn connect_consumer(&mut self, kind: ConsumerKind) {
-        if self.consumers[&kind].trouble == Some(Trouble::Unreachable) {
-            return self
-                .daemon
-                .state()
-                .consumer_connected(kind, Err(io::ErrorKind::ConnectionRefused.into()));
+    /// A consumer daemon takes its first connection for the one and its second for the other.
+    fn connect_consumer(&mut self, errand: Errand, kind: ConsumerKind, talk: Talk) {
+        let refused = match talk {
+            Talk::Command => Trouble::Unreachable,
+            _ => Trouble::HalfReachable,
+        };
+        if self.consumers[&kind].trouble == Some(refused) {
+            return self.daemon.connecting(errand, Err(io::ErrorKind::ConnectionRefused.into()));
         }
-        let conns = [Talk::Command, Talk::Metadata, Talk::Samples];
-        let conns = conns.map(|talk| self.link(Peer::Consumer(kind, talk)));
+        let conn = self.link(Peer::Consumer(kind, talk));
         let consumer = self.consumers.get_mut(&kind).unwrap();
-        [consumer.command, consumer.metadata, consumer.samples] = conns.map(Some);
-        let samples = Rc::new(File::open("/dev/null").unwrap().into());
-        self.daemon.state().consumer_connected(kind, Ok((conns, samples)));
+        match talk {
+            Talk::Command => consumer.command = Some(conn),
+            _ => {
+                assert!(consumer.command.is_some(), "the second connection comes first");
+                consumer.metadata = Some(conn);
+            }
+        }
+        self.daemon.connecting(errand, Ok(conn));
+        self.daemon.connected(conn, Ok(()));
+    }
+
+    fn make_pipe(&mut self, errand: Errand) {
+        let Errand::ConsumerSamples(kind) = errand else { panic!("no pipe for {errand:?}") };
+        if self.consumers[&kind].trouble == Some(Trouble::NoPipe) {
+            return self.daemon.pipe_made(errand, Err(io::Error::from_raw_os_error(libc::EMFILE)));
+        }
+        let conn = self.link(Peer::Consumer(kind, Talk::Samples));
+        self.consumers.get_mut(&kind).unwrap().samples = Some(conn);
+        let samples: SharedFd = Rc::new(File::open("/dev/null").unwrap().into());
+        self.daemon.pipe_made(errand, Ok((conn, samples)));
     }
 
     fn connect_relay(&mut self, end: RelayEnd, address: SocketAddr) {
+        let errand = Errand::Relay(end);
         let index = self.relay.next();
         let outcome = self.relay.connect(address);
         if outcome == Connecting::Impossible {
-            return self.daemon.state().relay_connecting(end, Err(io::ErrorKind::NetworkUnreachable.into()));
+            return self.daemon.connecting(errand, Err(io::ErrorKind::NetworkUnreachable.into()));
         }
         let conn = self.link(Peer::Relay(index));
         self.relay.conns.push(conn);
-        self.daemon.state().relay_connecting(end, Ok(conn));
+        self.daemon.connecting(errand, Ok(conn));
         match outcome {
-            Connecting::Done => self.daemon.state().connected(conn),
-            Connecting::Refused => self.hang_up(conn),
+            Connecting::Done => self.daemon.connected(conn, Ok(())),
+            Connecting::Refused => {
+                self.links.get_mut(&conn).unwrap().refused = true;
+                self.hang_up(conn);
+            }
             Connecting::Never | Connecting::Impossible => {}
         }
     }
@@ -233,9 +272,14 @@ impl World {
         if link.closing && (link.down.is_empty() || link.left) {
             self.cut(conn);
         } else if link.left && link.up.is_empty() {
+            let refused = link.refused;
             self.links.remove(&conn);
             self.busy.remove(&conn);
-            self.daemon.closed(conn);
+            if refused {
+                self.daemon.connected(conn, Err(io::ErrorKind::ConnectionRefused.into()));
+            } else {
+                self.daemon.closed(conn);
+            }
         } else if link.up.is_empty() && link.down.is_empty() && !link.left && !link.closing {
             self.busy.remove(&conn);
         }
@@ -255,7 +299,7 @@ impl World {
             self.hang_up(conn);
         }
         if let Some(pid) = effects.ended {
-            self.daemon.state().child_ended(pid);
+            self.daemon.child_ended(pid);
         }
     }
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the machine wants is carried out, in order, and what came of it is told at once, or later where it takes time.
+//! Nothing here may decide whether something is done, or wait until it is.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use super::connection::{Connection, Flushed, Kind};
+use super::read::READS;
+use super::{Reactor, Source, children, inspect};
+use crate::sys::clock;
+use crate::turn::errand::Listener;
+use crate::turn::ids::ConnId;
+use crate::turn::machine::Machine;
+use crate::turn::output::{Output, SharedFd};
+
+/// How long a peer may take to fetch its last bytes.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl<M: Machine> Reactor<M> {
+    /// Carries out what the machine wants, until it wants nothing more. `stopped` is told of each socket that is not
+    /// listened to any more.
+    pub(super) fn carry_out(&mut self, stopped: &mut impl FnMut(Listener)) {
+        loop {
+            let outputs = self.machine.take_outputs();
+            if outputs.is_empty() && self.unflushed.is_empty() {
+                return;
+            }
+            for output in outputs {
+                self.carry_out_one(output, stopped);
+            }
+            for conn in std::mem::take(&mut self.unflushed) {
+                self.flush(conn);
+            }
+            self.machine.settle();
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output, stopped: &mut impl FnMut(Listener)) {
+        match output {
+            Output::Send { to, bytes, descriptors } => {
+                self.write(to, |connection| connection.queue(bytes, descriptors));
+            }
+            Output::Supply { to, supply } => self.write(to, |connection| connection.queue_supply(supply)),
+            Output::Close(conn) => self.remove(conn),
+            Output::CloseWhenSent(conn) => {
+                if self.sources.contains_key(&conn) {
+                    self.closing.insert(conn, clock::after(Instant::now(), CLOSE_TIMEOUT));
+                    self.unflushed.insert(conn);
+                }
+            }
+            Output::ReadFirst { conn, first } => {
+                if let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) {
+                    connection.read_first = Some(first);
+                }
+            }
+            Output::Spawn { errand, program } => self.machine.spawned(errand, children::start(&program)),
+            Output::Connect { errand, to } => self.connect(errand, &to),
+            Output::Pipe { errand } => {
+                let result = self.make_pipe();
+                self.machine.pipe_made(errand, result);
+            }
+            Output::Poll { errand, descriptor } => {
+                let result = self.add(Source::Foreign(descriptor));
+                self.machine.adopted(errand, result);
+            }
+            Output::HandOut { errand, conns, timeout } => {
+                let result = self.hand_out(&conns, timeout);
+                self.machine.handed_out(errand, result);
+            }
+            Output::Kill(pid) => children::kill(pid),
+            Output::Inspect { conn, pid } => self.machine.inspected(conn, inspect::inspect(pid)),
+            Output::StopListening(listener) => {
+                self.stop_listening(listener);
+                stopped(listener);
+            }
+            Output::Exit => self.over = true,
+        }
+    }
+
+    /// Makes a pipe that nobody waits on, at either end.
+    fn make_pipe(&mut self) -> io::Result<(ConnId, SharedFd)> {
+        let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        Ok((self.add_connection(reading, Kind::Pipe)?, writing.into()))
+    }
+
+    /// Adds to what is sent on a connection, if it is there.
+    fn write(&mut self, to: ConnId, add: impl FnOnce(&mut Connection)) {
+        if let Some(Source::Connection(connection)) = self.sources.get_mut(&to) {
+            add(connection);
+            self.unflushed.insert(to);
+        }
+    }
+
+    fn flush(&mut self, conn: ConnId) {
+        let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
+        let closing = self.closing.contains_key(&conn);
+        match connection.flush() {
+            Flushed::Everything if closing => self.remove(conn),
+            Flushed::Everything | Flushed::Partly => {}
+            // There may still be something to read, a last answer for example.
+            Flushed::Broken if closing => self.remove(conn),
+            Flushed::Broken => {
+                self.read_connection(conn, READS);
+                if self.sources.contains_key(&conn) {
+                    self.lose(conn);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Listening sockets: connections are taken from them, a bounded number in each turn. Who may connect is not decided
+//! here; the machine is told who it is, as far as the kernel knows.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+use super::connection::Kind;
+use super::{Reactor, Source};
+use crate::sys::socket::peer_credentials;
+use crate::turn::errand::Listener;
+use crate::turn::ids::ConnId;
+use crate::turn::machine::{Caller, Machine};
+
+/// Connections taken from one listening socket in one turn.
+const ACCEPTS: usize = 64;
+/// Pause when no more connections can be taken.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A non-blocking socket to which peers connect.
+#[derive(Debug)]
+pub enum Socket {
+    /// In the file system.
+    Unix(UnixListener),
+    /// At an address and a port.
+    Tcp(TcpListener),
+}
+
+impl From<UnixListener> for Socket {
+    fn from(socket: UnixListener) -> Self {
+        Socket::Unix(socket)
+    }
+}
+
+impl From<TcpListener> for Socket {
+    fn from(socket: TcpListener) -> Self {
+        Socket::Tcp(socket)
+    }
+}
+
+impl Socket {
+    pub(super) fn raw(&self) -> RawFd {
+        match self {
+            Socket::Unix(socket) => socket.as_raw_fd(),
+            Socket::Tcp(socket) => socket.as_raw_fd(),
+        }
+    }
+
+    /// Takes the next connection.
+    fn accept(&self) -> io::Result<Taken> {
+        match self {
+            Socket::Unix(socket) => socket.accept().map(|(stream, _)| Taken::Unix(stream)),
+            Socket::Tcp(socket) => socket.accept().map(|(stream, address)| Taken::Tcp(stream, address)),
+        }
+    }
+}
+
+/// A connection that was just taken.
+enum Taken {
+    Unix(UnixStream),
+    Tcp(TcpStream, SocketAddr),
+}
+
+impl Taken {
+    /// Makes it one that does not wait, and says who is at its other end.
+    fn prepare(self) -> io::Result<(OwnedFd, Caller)> {
+        match self {
+            Taken::Unix(stream) => {
+                let credentials = peer_credentials(stream.as_fd())?;
+                stream.set_nonblocking(true)?;
+                Ok((stream.into(), Caller::Process(credentials)))
+            }
+            Taken::Tcp(stream, address) => {
+                stream.set_nonblocking(true)?;
+                Ok((stream.into(), Caller::Address(address)))
+            }
+        }
+    }
+}
+
+impl<M: Machine> Reactor<M> {
+    /// Has connections taken from a non-blocking listening socket.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn listen(&mut self, listener: Listener, socket: Socket) -> io::Result<()> {
+        self.add(Source::Listener(listener, socket)).map(drop)
+    }
+
+    pub(super) fn accept(&mut self, conn: ConnId) {
+        for _ in 0..ACCEPTS {
+            let Some(Source::Listener(listener, socket)) = self.sources.get(&conn) else { return };
+            let listener = *listener;
+            match socket.accept() {
+                Ok(taken) => {
+                    let added = taken.prepare().and_then(|(descriptor, caller)| {
+                        Ok((self.add_connection(descriptor, Kind::Stream)?, caller))
+                    });
+                    match added {
+                        Ok((conn, caller)) => self.machine.accepted(listener, conn, caller),
+                        Err(error) => log::warn!("Can't take a connection: {error}"),
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    // Out of descriptors, most likely. Whoever waits is taken when some are free again.
+                    log::error!("Can't take connections for the moment: {error}");
+                    self.postponed.insert(conn);
+                    self.accept_again = Instant::now().checked_add(ACCEPT_PAUSE);
+                    return;
+                }
+            }
+        }
+        self.readable.insert(conn);
+    }
+
+    /// Listens no more: whoever connects from now on is refused.
+    pub(super) fn stop_listening(&mut self, listener: Listener) {
+        let is_it = |source: &Source| matches!(source, Source::Listener(of, _) if *of == listener);
+        self.sources.retain(|_, source| !is_it(source));
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What comes in: a bounded amount from each source in one turn, passed on as it is. Nothing here may know what the
+//! bytes mean, or wait for more of them.
+
+use std::io::{self, ErrorKind};
+
+use nix::sys::signal::Signal;
+
+use super::{BUFFER, Reactor, Source, children};
+use crate::turn::ids::ConnId;
+use crate::turn::machine::Machine;
+
+/// Reads from one peer in one turn.
+pub const READS: usize = 8;
+/// Reads from one peer before something else that it sent later: more than a socket holds, and not without end.
+const FIRST_READS: usize = 64;
+
+impl<M: Machine> Reactor<M> {
+    /// Something may be there to be read.
+    pub(super) fn read(&mut self, conn: ConnId) {
+        match self.sources.get(&conn) {
+            None => {}
+            Some(Source::Signals(_)) => self.read_signals(conn),
+            Some(Source::Listener(..)) => self.accept(conn),
+            Some(Source::Connecting(_)) => self.finish_connecting(conn),
+            Some(Source::Connection(_)) => self.read_connection(conn, READS),
+            Some(Source::Foreign(_)) => self.machine.ready(conn),
+        }
+    }
+
+    /// Reads so many times, or until nothing is there.
+    pub(super) fn read_connection(&mut self, conn: ConnId, reads: usize) {
+        for _ in 0..reads {
+            let Some(Source::Connection(connection)) = self.sources.get(&conn) else { return };
+            let is_stream = connection.is_stream();
+            let mut descriptors = Vec::new();
+            let mut read = connection.read(&mut self.buffer, &mut descriptors);
+            if let Some(first) = connection.read_first
+                && !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock)
+            {
+                read = self.read_first(first, read);
+            }
+            match read {
+                Ok(0) => return self.lose(conn),
+                Ok(count) => {
+                    let bytes = self.buffer.get(..count).unwrap_or_default();
+                    // Less than there was room for is all there was, unless descriptors cut it short. More will be
+                    // announced; only the end, if it was announced already, will not be again.
+                    let all = count < BUFFER && descriptors.is_empty() && is_stream;
+                    self.machine.received(conn, bytes, descriptors);
+                    if all && !self.ending.contains(&conn) {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.lose(conn),
+            }
+        }
+        self.readable.insert(conn);
+    }
+
+    /// Deals with all that came on `first` before what was just read from another connection. Only now is all there that
+    /// its peer had sent before that.
+    fn read_first(&mut self, first: ConnId, read: io::Result<usize>) -> io::Result<usize> {
+        let count = read?;
+        let bytes = self.buffer.get(..count).unwrap_or_default().to_vec();
+        self.read_connection(first, FIRST_READS);
+        if let Some(buffer) = self.buffer.get_mut(..count) {
+            buffer.copy_from_slice(&bytes);
+        }
+        Ok(count)
+    }
+
+    fn read_signals(&mut self, conn: ConnId) {
+        let Some(Source::Signals(signals)) = self.sources.get_mut(&conn) else { return };
+        let mut numbers = Vec::new();
+        while let Ok(Some(signal)) = signals.read_signal() {
+            numbers.push(signal.ssi_signo.cast_signed());
+        }
+        for number in numbers {
+            match Signal::try_from(number) {
+                Ok(Signal::SIGCHLD) => {
+                    for pid in children::ended() {
+                        self.machine.child_ended(pid);
+                    }
+                }
+                Ok(_) => self.machine.end(),
+                Err(_) => {}
+            }
+        }
+    }
+}

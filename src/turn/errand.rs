@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What something is for that the reactor looks after: the names that it carries back with what came of it.
+//!
+//! They mean something to whoever gave them and nothing to the reactor, which must never look into them.
+
+use super::ids::{ConsumerKind, RelayEnd};
+
+/// A listening socket of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Listener {
+    /// Clients: `lttng`, liblttng-ctl.
+    Clients,
+    /// Applications.
+    Applications,
+    /// Health queries.
+    Health,
+    /// The error socket of a consumer daemon.
+    ConsumerError(ConsumerKind),
+}
+
+/// What the reactor was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Errand {
+    /// The connection to the helper process.
+    Helper,
+    /// The process of a consumer daemon.
+    ConsumerProcess(ConsumerKind),
+    /// The connection on which a consumer daemon is asked.
+    ConsumerCommand(ConsumerKind),
+    /// The connection on which a consumer daemon asks.
+    ConsumerMetadata(ConsumerKind),
+    /// The pipe into which a consumer daemon writes its samples.
+    ConsumerSamples(ConsumerKind),
+    /// A connection to a relay daemon, or both of them when they are handed out.
+    Relay(RelayEnd),
+}
+
+#[cfg(test)]
+impl Errand {
+    /// Two that differ, for tests of those who must not care what they are.
+    pub const ANY: [Errand; 2] = [Errand::Helper, Errand::ConsumerProcess(ConsumerKind::Ust64)];
+}
+
+#[cfg(test)]
+impl Listener {
+    /// As [`Errand::ANY`].
+    pub const ANY: [Listener; 2] = [Listener::Clients, Listener::Health];
+}

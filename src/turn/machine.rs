@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the reactor drives: the other side of the seam that [`super::output`] is one side of.
+//!
+//! The reactor knows whoever it works for by this trait only, so that it can be tested without the daemon. Nothing
+//! here may say what a peer, a program or a descriptor is for.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use super::errand::{Errand, Listener};
+use super::ids::ConnId;
+use super::output::{Output, ProcessState, SharedFd};
+use crate::sys::socket::Credentials;
+
+/// Who connected to a listening socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A process of this host, which the kernel vouches for.
+    Process(Credentials),
+    /// Whoever is at this address.
+    Address(SocketAddr),
+}
+
+/// Takes inputs, acts on them in [`Machine::settle`], and leaves outputs. It never waits.
+pub trait Machine {
+    /// Time goes on. Called before the inputs of a turn.
+    fn time(&mut self, now: Instant, wall: i64);
+
+    /// A peer connected to a listening socket.
+    fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller);
+
+    /// Bytes and descriptors from a peer.
+    fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>);
+
+    /// A peer is gone, or can't be talked to. The connection is closed.
+    fn closed(&mut self, conn: ConnId);
+
+    /// A program was started as this process, or could not be.
+    fn spawned(&mut self, errand: Errand, result: io::Result<i32>);
+
+    /// A child process has ended.
+    fn child_ended(&mut self, pid: i32);
+
+    /// A connection is being made, or can't be. Whether it comes to be there is told by [`Machine::connected`].
+    fn connecting(&mut self, errand: Errand, result: io::Result<ConnId>);
+
+    /// A connection that was being made is there, or could not be made and is closed.
+    fn connected(&mut self, conn: ConnId, result: io::Result<()>);
+
+    /// A pipe was made, or could not be: its reading end is looked after, its writing end is for somebody else.
+    fn pipe_made(&mut self, errand: Errand, result: io::Result<(ConnId, SharedFd)>);
+
+    /// A descriptor is looked after from now on, or can't be.
+    fn adopted(&mut self, errand: Errand, result: io::Result<ConnId>);
+
+    /// There is something to be read from a descriptor that is only polled, or it is at its end. Whoever reads it has
+    /// to read all that is there: what was there already is not told again.
+    fn ready(&mut self, conn: ConnId);
+
+    /// Connections were handed out in the order in which they were asked for, or one of them was lost and all are
+    /// closed.
+    fn handed_out(&mut self, errand: Errand, result: io::Result<Vec<OwnedFd>>);
+
+    /// What was found of a process.
+    fn inspected(&mut self, conn: ConnId, state: ProcessState);
+
+    /// The daemon is asked to end. A second time, it ends at once.
+    fn end(&mut self);
+
+    /// When [`Machine::settle`] must be called again even if nothing happens.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// Lets everything act that has something to do, until nothing has, or until there is much to be sent: then it
+    /// must be called again once the outputs were taken, as always after outputs.
+    fn settle(&mut self);
+
+    /// Takes what is to be done.
+    fn take_outputs(&mut self) -> Vec<Output>;
+}
