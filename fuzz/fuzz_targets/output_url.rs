@@ -6,7 +6,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lttng_protocol::client::OutputUrl;
-use lttng_sessiond::client::dialect::target;
+use lttng_sessiond::client::uri::target;
 use lttng_sessiond::model::{NetworkOutput, Output, Target};
 
 fuzz_target!(|text: &str| {

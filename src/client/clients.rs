@@ -8,8 +8,9 @@ use std::time::Duration;
 use lttng_protocol::client::ErrorCode;
 
 use super::connection::{ClientConnection, Nonsense, Request};
-use super::desk::{Served, Unserved, serve};
+use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, V2_13};
+use super::serve::serve;
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
 use crate::state::State;

@@ -4,8 +4,8 @@
 //! A client sends one request ([`connection`]) and gets one reply ([`clients`]). What its bytes mean, and which bytes
 //! it understands, is known to its [`dialect`] only: a request is decoded to an [`Action`](table::Action), and an
 //! [`Answer`](crate::operation::answer::Answer) is encoded. The [`table`] has one row for each command: what it needs,
-//! and the function that serves it; the [`desk`] makes the checks that all commands share. Functions that serve commands
-//! are in the modules named after what they are about. What needs peers goes on as a task.
+//! and the function that serves it; [`serve`] makes the checks that all commands share. Functions that serve commands
+//! are in the modules named after what they are about, and get a [`desk`]. What needs peers goes on as a task.
 //!
 //! Error codes are given here and nowhere else ([`code`]).
 
@@ -21,9 +21,11 @@ pub mod event_rule;
 pub mod listing;
 pub mod recording;
 pub mod rotation;
+pub mod serve;
 pub mod session;
 pub mod snapshot;
 pub mod table;
 pub mod tracker;
+pub mod uri;
 
 pub use clients::Clients;

@@ -8,7 +8,7 @@ use lttng_protocol::client::{ErrorCode, OutputUrl, UrlError};
 
 use super::action::{Nothing, SnapshotTarget};
 use super::desk::{DONE, Desk, Serving, Unserved, answer, hold};
-use super::dialect::target;
+use super::uri::target;
 use crate::helper::names::Names;
 use crate::model::{Output, Session, SnapshotOutput, Target};
 use crate::operation::answer::Answer;

@@ -5,8 +5,8 @@
 //! number without a meaning becomes `None`.
 
 use lttng_protocol::client::{
-    self, Body, BufferType, ChannelOutput, Command, Destination, ErrorCode, Event, EventType, Header,
-    LogLevelType, Overwrite, SessionDescriptor, SessionOutput, StreamType, Uri,
+    self, Body, BufferType, ChannelOutput, Command, ErrorCode, Event, EventType, Header, LogLevelType,
+    Overwrite, SessionDescriptor, SessionOutput,
 };
 
 use crate::client::action::{
@@ -15,10 +15,10 @@ use crate::client::action::{
     SnapshotTarget, TrackerOf, TrackerValue,
 };
 use crate::client::table::Action;
+use crate::client::uri::{endpoint, target};
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    Address, Attributes, BufferingScheme, Context, Domain, Endpoint, Filter, LogLevels, NetworkOutput,
-    RuleKind, SessionKind, Stream, Target,
+    Attributes, BufferingScheme, Context, Domain, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind,
 };
 
 /// What a request asks for.
@@ -111,29 +111,6 @@ fn scheme(buffers: Option<BufferType>) -> Option<BufferingScheme> {
         BufferType::PerUid => Some(BufferingScheme::PerUser),
         BufferType::PerPid => Some(BufferingScheme::PerProcess),
         BufferType::Global => None,
-    }
-}
-
-/// A part of an output.
-pub fn target(uri: Uri) -> Target {
-    let Uri { destination, stream, port, subdir } = uri;
-    let address = match destination {
-        Destination::Path(path) => return Target::Path(path),
-        Destination::Ipv4(address) => Address::Ipv4(address),
-        Destination::Ipv6(address) => Address::Ipv6(address),
-    };
-    let stream = match stream {
-        StreamType::Control => Stream::Control,
-        StreamType::Data => Stream::Data,
-    };
-    Target::Connection(stream, Endpoint { address, port, subdir })
-}
-
-/// The end of a connection to a relay daemon; a path is none.
-fn endpoint(uri: Uri) -> Option<Endpoint> {
-    match target(uri) {
-        Target::Connection(_, endpoint) => Some(endpoint),
-        Target::Path(_) => None,
     }
 }
 

@@ -17,8 +17,6 @@ use std::fmt::Debug;
 
 use lttng_protocol::client::{self, Command, ErrorCode, Header, Reply};
 
-pub use decode::target;
-
 use super::table::Action;
 use crate::model::Domain;
 use crate::operation::answer::Answer;

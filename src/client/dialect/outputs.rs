@@ -9,7 +9,7 @@ use lttng_protocol::client::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::target;
+use crate::client::uri::target;
 use crate::model::{NetworkOutput, Output, Target};
 
 fn vector(name: &str) -> Vec<u8> {

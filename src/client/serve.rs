@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! From a request to the function that serves it, through the checks that all commands share, in the order in which the
+//! stock daemon makes them (lttng-tools 2.13: `src/bin/lttng-sessiond/client.c`).
+
+use lttng_protocol::client::{Command, ErrorCode};
+
+use super::connection::Request;
+use super::desk::{Desk, Serving, Unserved};
+use super::table::row;
+use crate::model::{Domain, UstDomain};
+use crate::relayd::relay::Reached;
+use crate::state::{Readiness, State};
+use crate::turn::ids::{ConnId, ConsumerKind, SessionId};
+
+/// Serves a request that came on this connection, or says why not.
+pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
+    let dialect = request.dialect;
+    let domain = dialect.domain(&request.header);
+    let mut desk = Desk { state, credentials: request.credentials, domain };
+    let command = dialect.command(request.header.command).ok_or(ErrorCode::Und)?;
+    let session = desk.admit(conn, command, &request.header.session_name)?;
+    dialect.decode(command, &request.header, &request.payload)?.serve(&mut desk, session)
+}
+
+impl Desk<'_> {
+    /// The session that a request is about, once everything is there that the command needs.
+    fn admit(&mut self, conn: ConnId, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
+        let row = row(command);
+        let kernel = row.domain && self.domain == Some(Domain::Kernel);
+        let no_kernel =
+            if self.state.settings.uid == 0 { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond };
+        if kernel && self.state.settings.no_kernel {
+            return Err(no_kernel.into());
+        }
+        let session = if row.session { Some(self.find(name)?) } else { None };
+        if matches!(command, Command::DisableChannel | Command::DisableEvent) {
+            self.check_part(session)?;
+        }
+        if kernel {
+            return Err(no_kernel.into());
+        }
+        if let Some(id) = session.filter(|id| self.state.is_held(*id)) {
+            log::trace!("Session {} is busy: command {command:?} waits", id.0);
+            return Err(Unserved::Wait);
+        }
+        if row.domain {
+            self.prepare_domain(session)?;
+            // Whatever the domain, the relay daemon is the session's.
+            match session.map_or(Reached::Yes, |session| self.state.want_relay(conn, session)) {
+                Reached::Yes => {}
+                Reached::Pending => return Err(Unserved::Wait),
+                Reached::No(refusal) => return Err(refusal.into()),
+            }
+        }
+        Ok(session)
+    }
+
+    fn find(&self, name: &str) -> Result<SessionId, Unserved> {
+        let session = self.state.sessions.find(name).ok_or(ErrorCode::SessNotFound)?;
+        // Unlike the stock daemon, nothing is done for a client that may not do it.
+        if session.accessible_to(self.credentials.uid) {
+            Ok(session.id)
+        } else {
+            Err(ErrorCode::Eperm.into())
+        }
+    }
+
+    /// What is to be disabled must be in a domain of which the session has something.
+    fn check_part(&self, session: Option<SessionId>) -> Result<(), Unserved> {
+        let domain = self.domain.ok_or(ErrorCode::UnknownDomain)?;
+        let session = session.and_then(|id| self.state.sessions.get(id));
+        let has_part = session.is_some_and(|session| session.wanted.ust.is_some());
+        if domain != Domain::Kernel && has_part { Ok(()) } else { Err(ErrorCode::NoChannel.into()) }
+    }
+
+    /// The domain's part of the session, and its consumer daemons.
+    fn prepare_domain(&mut self, session: Option<SessionId>) -> Result<(), Unserved> {
+        match self.domain {
+            Some(Domain::UserSpace) => {}
+            Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
+                return Err(ErrorCode::AgentTracingDisabled.into());
+            }
+            Some(Domain::Kernel) | None => return Ok(()),
+        }
+        // Without a session nothing is recorded, and no consumer daemon is needed.
+        let Some(id) = session else { return Ok(()) };
+        match self.state.take_failed_start() {
+            Some(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
+            Some(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
+            None => {}
+        }
+        if self.state.lost_consumer() {
+            return Err(ErrorCode::NoUstconsumerd.into());
+        }
+        if let Some(session) = self.state.sessions.get_mut(id) {
+            session.wanted.ust.get_or_insert_with(UstDomain::default);
+        }
+        match self.state.want_consumers() {
+            Readiness::Ready => Ok(()),
+            Readiness::Pending => Err(Unserved::Wait),
+            Readiness::Lost => Err(ErrorCode::NoUstconsumerd.into()),
+        }
+    }
+}
