@@ -105,19 +105,20 @@ pub struct Limits(PerResource<Limit>);
 impl Limits {
     /// The limits of a daemon that takes so many applications of all users together, and so many of one of them.
     ///
-    /// What else costs descriptors is derived from that: applications are given three quarters of them, so that a third
-    /// of their number is a half of the rest. What costs memory has limits that nobody meets who means well.
+    /// What else costs descriptors is derived from that. What costs memory has limits that nobody meets who means well.
     pub fn for_applications(all: usize, user: usize) -> Self {
         const MIB: u64 = 1 << 20;
-        /// A small number of descriptors must not lock out the only client.
-        const FEWEST: u64 = 16;
+        /// A small number of applications must not lock out the only client.
+        const FEWEST_CONNECTIONS: u64 = 64;
+        /// More than clients may send with one request.
+        const FEWEST_DESCRIPTORS: u64 = 512;
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (all, user) = (wide(all), wide(user));
-        let part = |of: u64| Limit { user: (user / of).max(FEWEST), all: (all / of).max(FEWEST) };
+        let at_least = |fewest: u64| Limit { user: user.max(fewest), all: all.max(fewest) };
         Limits(PerResource {
             applications: Limit { user: user.saturating_mul(2), all: all.saturating_mul(2) },
-            connections: part(3),
-            descriptors: part(6),
+            connections: at_least(FEWEST_CONNECTIONS),
+            descriptors: at_least(FEWEST_DESCRIPTORS),
             queued_bytes: Limit { user: 256 * MIB, all: 1024 * MIB },
             half_received_bytes: Limit { user: 64 * MIB, all: 256 * MIB },
             list_entries: Limit { user: 1 << 20, all: 1 << 22 },
@@ -409,8 +410,8 @@ mod tests {
     fn limits_follow_from_the_number_of_applications() {
         let limits = Limits::for_applications(384, 192);
         assert_eq!(limits.of(Resource::Applications), Limit { user: 384, all: 768 });
-        assert_eq!(limits.of(Resource::Connections), Limit { user: 64, all: 128 });
-        assert_eq!(limits.of(Resource::Descriptors), Limit { user: 32, all: 64 });
+        assert_eq!(limits.of(Resource::Connections), Limit { user: 192, all: 384 });
+        assert_eq!(limits.of(Resource::Descriptors), Limit { user: 512, all: 512 });
         let none = Limits::for_applications(0, 0);
         assert_eq!(none.of(Resource::Applications), Limit { user: 0, all: 0 });
         assert!(none.of(Resource::Connections).user > 0);

@@ -39,7 +39,7 @@ const HOUSE: &[&[Room]] = &[
     ],
     &[("accounts", "")],
     &[("model", "turn")],
-    &[("turn", "sys lttng_protocol")],
+    &[("turn", "sys")],
     &[("small_map", ""), ("users", ""), ("sys", ""), ("lttng_protocol", "")],
 ];
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lttng_protocol::client::ErrorCode;
 
-use super::connection::{ClientConnection, Nonsense, Request};
+use super::connection::{ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, V2_13};
 use super::serve::serve;
@@ -49,9 +49,17 @@ impl Clients {
         conn: ConnId,
         credentials: Credentials,
     ) {
-        let deadline = state.turn.after(REQUEST_TIMEOUT);
-        state.turn.timers.set(Timer::Connection(conn), deadline);
-        self.all.insert(conn, ClientConnection::new(credentials, dialect));
+        match ClientConnection::new(credentials, dialect, &mut state.accounts) {
+            Ok(client) => {
+                let deadline = state.turn.after(REQUEST_TIMEOUT);
+                state.turn.timers.set(Timer::Connection(conn), deadline);
+                self.all.insert(conn, client);
+            }
+            Err(exhausted) => {
+                log::warn!("Refused process {}: {exhausted}", credentials.pid);
+                state.turn.outputs.push(Output::Close(conn));
+            }
+        }
     }
 
     /// Input: bytes and descriptors from a client.
@@ -70,8 +78,12 @@ impl Clients {
                 state.turn.timers.clear(Timer::Connection(conn));
                 self.handle(state, tasks, conn, request);
             }
-            Err(Nonsense) => {
-                log::warn!("Process {} sent a request that can't be one", client.credentials.pid);
+            Err(why) => {
+                let pid = client.credentials.pid;
+                match why {
+                    Unfit::Nonsense => log::warn!("Process {pid} sent a request that can't be one"),
+                    Unfit::Exhausted(exhausted) => log::warn!("Refused process {pid}: {exhausted}"),
+                }
                 self.drop_client(state, conn);
             }
         }
@@ -154,3 +166,6 @@ impl Clients {
         state.turn.outputs.push(Output::CloseWhenSent(conn));
     }
 }
+
+#[cfg(test)]
+mod tests;

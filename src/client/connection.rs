@@ -9,6 +9,7 @@ use std::os::fd::OwnedFd;
 use lttng_protocol::client::{Header, MAX_FDS};
 
 use super::dialect::{Dialect, Tag};
+use crate::accounts::{Accounts, Charge, Exhausted, Resource};
 use crate::sys::socket::Credentials;
 use crate::turn::inbox::Inbox;
 
@@ -30,9 +31,30 @@ pub struct Request {
     pub descriptors: Vec<OwnedFd>,
 }
 
-/// The bytes are no request at all.
+/// Why a connection is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Nonsense;
+pub enum Unfit {
+    /// The bytes are no request at all.
+    Nonsense,
+    /// Its user has too much here already.
+    Exhausted(Exhausted),
+}
+
+impl From<Exhausted> for Unfit {
+    fn from(exhausted: Exhausted) -> Self {
+        Unfit::Exhausted(exhausted)
+    }
+}
+
+/// What its user is charged for a connection, as long as it is there.
+#[derive(Debug)]
+struct Charges {
+    _connection: Charge,
+    /// Bytes of a request that is not complete.
+    bytes: Charge,
+    /// Descriptors of the request, until it is answered.
+    descriptors: Charge,
+}
 
 /// What a client has sent so far.
 #[derive(Debug)]
@@ -65,15 +87,35 @@ pub struct ClientConnection {
     stage: Stage,
     input: Inbox,
     descriptors: Vec<OwnedFd>,
+    charges: Charges,
     /// It has closed the connection: nobody is there to be told.
     pub gone: bool,
 }
 
 impl ClientConnection {
     /// A client that has sent nothing yet.
-    pub fn new(credentials: Credentials, dialect: &'static dyn Dialect) -> Self {
-        let (input, descriptors) = (Inbox::default(), Vec::new());
-        ClientConnection { credentials, dialect, stage: Stage::Header, input, descriptors, gone: false }
+    ///
+    /// # Errors
+    /// Its user has too many connections.
+    pub fn new(
+        credentials: Credentials,
+        dialect: &'static dyn Dialect,
+        accounts: &mut Accounts,
+    ) -> Result<Self, Exhausted> {
+        let mut charge = |resource, amount| accounts.charge(credentials.uid, resource, amount);
+        Ok(ClientConnection {
+            credentials,
+            dialect,
+            stage: Stage::Header,
+            input: Inbox::default(),
+            descriptors: Vec::new(),
+            charges: Charges {
+                _connection: charge(Resource::Connections, 1)?,
+                bytes: charge(Resource::HalfReceivedBytes, 0)?,
+                descriptors: charge(Resource::Descriptors, 0)?,
+            },
+            gone: false,
+        })
     }
 
     /// Whether its request is complete and waits for its turn.
@@ -107,39 +149,43 @@ impl ClientConnection {
     /// Takes input; the request once it is complete. `None` for more input.
     ///
     /// # Errors
-    /// [`Nonsense`] for a request that makes no sense at all.
+    /// The connection is of no use any more.
     pub fn receive(
         &mut self,
         bytes: &[u8],
         descriptors: Vec<OwnedFd>,
-    ) -> Result<Option<Box<Request>>, Nonsense> {
+    ) -> Result<Option<Box<Request>>, Unfit> {
         if matches!(self.stage, Stage::Waiting(_) | Stage::Served(_)) {
             // Nothing more is expected; it is not kept.
             return Ok(None);
         }
+        self.charges.descriptors.grow(descriptors.len() as u64)?;
         self.input.push(bytes);
         self.descriptors.extend(descriptors);
         loop {
             match self.advance()? {
-                Advance::More => return Ok(None),
+                Advance::More => {
+                    self.charges.bytes.set(self.input.bytes().len() as u64)?;
+                    return Ok(None);
+                }
                 Advance::Further => {}
                 Advance::Complete(request) => return Ok(Some(request)),
             }
         }
     }
 
-    fn advance(&mut self) -> Result<Advance, Nonsense> {
+    fn advance(&mut self) -> Result<Advance, Unfit> {
         match std::mem::replace(&mut self.stage, Stage::Header) {
             Stage::Header => {
                 let Some(header) = self.input.take(Header::LEN, Header::decode) else {
                     return Ok(Advance::More);
                 };
-                let header = header.map_err(|_| Nonsense)?;
+                let header = header.map_err(|_| Unfit::Nonsense)?;
                 let (missing, limit) = self.dialect.payload_lengths(&header);
                 if missing > MAX_DRAINED || header.fd_count > MAX_FDS {
-                    return Err(Nonsense);
+                    return Err(Unfit::Nonsense);
                 }
-                let kept = usize::try_from(missing.min(limit)).map_err(|_| Nonsense)?;
+                let kept = usize::try_from(missing.min(limit)).map_err(|_| Unfit::Nonsense)?;
                 self.stage = Stage::Payload { header: Box::new(header), missing, kept };
             }
             Stage::Payload { header, missing, kept } => {
@@ -155,7 +201,7 @@ impl ClientConnection {
                     self.stage = Stage::Payload { header, missing, kept };
                     return Ok(Advance::More);
                 }
-                let length = usize::try_from(missing).map_err(|_| Nonsense)?;
+                let length = usize::try_from(missing).map_err(|_| Unfit::Nonsense)?;
                 let payload = self.input.take(length, <[u8]>::to_vec).unwrap_or_default();
                 if header.fd_count == 0 {
                     return Ok(self.complete(header, payload));
@@ -180,6 +226,7 @@ impl ClientConnection {
     fn complete(&mut self, header: Box<Header>, payload: Vec<u8>) -> Advance {
         self.input = Inbox::default();
         self.stage = Stage::Served(Tag::of(&header));
+        self.charges.bytes.shrink(u64::MAX);
         let descriptors = std::mem::take(&mut self.descriptors);
         let (dialect, credentials) = (self.dialect, self.credentials);
         Advance::Complete(Box::new(Request { dialect, credentials, header, payload, descriptors }))

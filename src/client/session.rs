@@ -5,10 +5,10 @@ use lttng_protocol::client::ErrorCode;
 
 use super::action::{CreateSession, RequestedOutput, SetOutput, SetShmPath};
 use super::desk::{DONE, Desk, Serving, answer};
-use crate::model::{NetworkOutput, Output, Schedules, SessionKind, SnapshotOutput, Stream, Target, Wanted};
+use crate::model::{NetworkOutput, Output, Schedules, SessionKind, SnapshotOutput, Target, Wanted};
 use crate::operation::answer::{Answer, CreatedOutput};
 use crate::sys::clock;
-use crate::turn::ids::{Identity, SessionId};
+use crate::turn::ids::{Identity, SessionId, Stream};
 
 /// Names tried when the daemon makes one up.
 const MAX_NAMES: u32 = 10_000;

@@ -3,7 +3,8 @@
 
 use lttng_protocol::client::{Destination, StreamType, Uri};
 
-use crate::model::{Address, Endpoint, Stream, Target};
+use crate::model::{Address, Endpoint, Target};
+use crate::turn::ids::Stream;
 
 /// A part of an output.
 pub fn target(uri: Uri) -> Target {

@@ -15,7 +15,7 @@ pub mod wanted;
 
 pub use channel::{Attributes, BufferingScheme, Channel};
 pub use context::Context;
-pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Stream, Target};
+pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Target};
 pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState};
 pub use rule::{EventRule, Filter, LogLevels, RuleKind};
 pub use session::Session;

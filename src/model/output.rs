@@ -7,24 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which of the two connections to a relay daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stream {
-    /// Commands and metadata.
-    Control,
-    /// Trace data.
-    Data,
-}
-
-impl Stream {
-    /// The port of a relay daemon when none is given.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Stream::Control => 5342,
-            Stream::Data => 5343,
-        }
-    }
-}
+use crate::turn::ids::Stream;
 
 /// The address of a host, as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -85,12 +85,10 @@ mod tests {
     use std::rc::Rc;
     use std::time::Instant;
 
-    use lttng_protocol::client::StreamType;
-
     use super::*;
     use crate::accounts::Limits;
     use crate::state::{Settings, Sources};
-    use crate::turn::ids::{ConsumerKind, RelayEnd, RelayId};
+    use crate::turn::ids::{ConsumerKind, RelayEnd, RelayId, Stream};
 
     /// A state without any peer.
     fn alone() -> State {
@@ -112,7 +110,7 @@ mod tests {
 
     fn errands() -> [Errand; 6] {
         let kind = ConsumerKind::Ust64;
-        let end = RelayEnd { relay: RelayId(1), consumer: kind, stream: StreamType::Control };
+        let end = RelayEnd { relay: RelayId(1), consumer: kind, stream: Stream::Control };
         [
             Errand::Helper,
             Errand::ConsumerProcess(kind),

@@ -15,7 +15,6 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lttng_protocol::client::StreamType;
 use lttng_protocol::consumer::{RelaySocket, RelaySocketKind, UstRequest};
 use lttng_protocol::relayd::{self, Version};
 
@@ -27,7 +26,7 @@ use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
 use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
 use crate::sys::clock;
 use crate::turn::errand::Errand;
-use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId, Stream};
 use crate::turn::output::{Address, Output};
 use crate::turn::timers::Timer;
 
@@ -186,7 +185,7 @@ impl State {
             };
             let talk = Box::new(Conversation::new(introduction.clone()));
             relay.links.insert(consumer, Link { phase: Phase::Control { conn: None, talk }, deadline: None });
-            let end = RelayEnd { relay: id, consumer, stream: StreamType::Control };
+            let end = RelayEnd { relay: id, consumer, stream: Stream::Control };
             self.turn.outputs.push(connect(end, address));
         }
         self.await_relay(id);
@@ -239,8 +238,9 @@ impl State {
             }
         };
         let slot = self.link(end).and_then(|link| match (&mut link.phase, end.stream) {
-            (Phase::Control { conn, .. }, StreamType::Control)
-            | (Phase::Data { conn, .. }, StreamType::Data) => Some(conn),
+            (Phase::Control { conn, .. }, Stream::Control) | (Phase::Data { conn, .. }, Stream::Data) => {
+                Some(conn)
+            }
             _ => None,
         });
         match slot {
@@ -313,7 +313,7 @@ impl State {
         relay.links.insert(end.consumer, Link { phase, deadline: None });
         match address {
             Some(address) => {
-                let end = RelayEnd { stream: StreamType::Data, ..end };
+                let end = RelayEnd { stream: Stream::Data, ..end };
                 self.turn.outputs.push(connect(end, address));
                 self.await_relay(end.relay);
             }
@@ -387,7 +387,7 @@ impl State {
                 Phase::Control { talk, .. } => talk.silence(),
                 _ => Refusal::Unreachable,
             };
-            (RelayEnd { relay, consumer, stream: StreamType::Control }, refusal)
+            (RelayEnd { relay, consumer, stream: Stream::Control }, refusal)
         });
         for (end, refusal) in late.collect::<Vec<_>>() {
             log::error!("A relay daemon did not answer in time");

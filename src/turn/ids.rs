@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The names by which the parts of the daemon speak of one another's things. Plain numbers, never reused.
 
-use lttng_protocol::client::StreamType;
+use serde::{Deserialize, Serialize};
 
 /// A connection or other descriptor that the reactor looks after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
 
 /// A user and a group, as the system knows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// The user.
     pub uid: u32,
@@ -21,11 +21,11 @@ pub struct Identity {
 pub struct SessionId(pub u64);
 
 /// Number of a channel in its session, in order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ChannelId(pub u64);
 
 /// Number of an event rule in its channel, in order of creation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleId(pub u32);
 
 /// An application, by its command connection: a process id may be registered twice for a while.
@@ -91,6 +91,25 @@ pub enum Owner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RelayId(pub u64);
 
+/// Which of the two connections to a relay daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stream {
+    /// Commands and metadata.
+    Control,
+    /// Trace data.
+    Data,
+}
+
+impl Stream {
+    /// The port of a relay daemon when none is given.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Stream::Control => 5342,
+            Stream::Data => 5343,
+        }
+    }
+}
+
 /// One connection to a relay daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RelayEnd {
@@ -99,7 +118,7 @@ pub struct RelayEnd {
     /// The consumer daemon that it is made for.
     pub consumer: ConsumerKind,
     /// Which of the two.
-    pub stream: StreamType,
+    pub stream: Stream,
 }
 
 /// Numbers that are never given twice.

@@ -115,7 +115,7 @@ pub struct Buffers {
     pub cause: Cause,
     /// Its only user is gone: it is being given up.
     pub retired: bool,
-    /// What it lost is among the losses of the gone.
+    /// What it lost is counted among the losses of applications that have exited.
     pub counted: bool,
     /// Whether the consumer daemon writes what comes. Else it does so for a snapshot only: then it asks for the
     /// metadata itself, and nothing is pushed.

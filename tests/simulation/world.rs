@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{ErrorCode, Reply};
 use lttng_protocol::ust::registration::SocketKind;
+use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::sys::socket::Credentials;
@@ -100,7 +101,7 @@ impl World {
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
-            limits: lttng_sessiond::accounts::Limits::for_applications(10_000, 10_000),
+            limits: Limits::for_applications(10_000, 10_000),
             sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
@@ -464,6 +465,10 @@ impl World {
         }
         self.pass(Duration::from_secs(6));
         self.check_empty();
+        let charged = self.daemon.state().accounts.total();
+        for resource in Resource::ALL {
+            assert_eq!(charged.of(resource), 0, "{} are still charged", resource.name());
+        }
         self.check_replies();
     }
 }

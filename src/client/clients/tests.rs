@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Clients that hold more than their user may.
+
+use std::time::Instant;
+
+use lttng_protocol::client::{Body, Header};
+
+use super::*;
+use crate::accounts::{Limit, Limits, Resource};
+use crate::state::{Settings, Sources};
+
+struct World {
+    state: State,
+    tasks: Tasks,
+    clients: Clients,
+    next: u64,
+}
+
+impl World {
+    fn new(limits: Limits) -> Self {
+        let settings = Settings {
+            uid: 0,
+            no_kernel: true,
+            hostname: String::new(),
+            boot_id: None,
+            page_size: 4096,
+            uuid: [0; 16],
+            application_timeout: None,
+            network_timeout: None,
+            limits,
+            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
+            consumers: Vec::new(),
+        };
+        let state = State::new(settings, Instant::now(), 0);
+        World { state, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
+    }
+
+    fn connect(&mut self, uid: u32) -> Option<ConnId> {
+        let conn = ConnId(self.next);
+        self.next += 1;
+        self.clients.accepted(&mut self.state, conn, Credentials { pid: 1, uid, gid: uid });
+        let closed = self.state.turn.outputs.take().iter().any(|output| matches!(output, Output::Close(_)));
+        assert_eq!(self.clients.has(conn), !closed);
+        (!closed).then_some(conn)
+    }
+
+    /// What became of the connection after it said this: `None` if it goes on.
+    fn say(&mut self, conn: ConnId, bytes: &[u8]) -> Option<&'static str> {
+        self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, Vec::new());
+        let outputs = self.state.turn.outputs.take();
+        let answered = outputs.iter().any(|output| matches!(output, Output::Send { .. }));
+        let closed = outputs.iter().any(|output| matches!(output, Output::Close(_)));
+        if answered { Some("answered") } else { closed.then_some("closed") }
+    }
+}
+
+fn request() -> Vec<u8> {
+    let (header, payload) = Body::ListSessions.encode("", 0, 0);
+    [header.encode(), payload].concat()
+}
+
+#[test]
+fn who_holds_too_many_connections_locks_out_nobody_else() {
+    let limit = Limit { user: 2, all: 10 };
+    let mut world = World::new(Limits::for_applications(10, 10).with(Resource::Connections, limit));
+    let first = world.connect(1000).unwrap();
+    let second = world.connect(1000).unwrap();
+    assert_eq!(world.connect(1000), None);
+    let other = world.connect(1001).unwrap();
+    assert_eq!(world.say(other, &request()), Some("answered"));
+    assert_eq!(world.say(first, &request()), Some("answered"));
+    assert!(world.connect(1000).is_some(), "there is room when a connection is gone");
+    world.clients.closed(&mut world.state, second);
+    assert!(world.connect(1000).is_some());
+    world.clients.close_all(&mut world.state);
+    assert_eq!(world.state.accounts.total().of(Resource::Connections), 0);
+}
+
+#[test]
+fn what_is_half_received_is_charged_until_it_is_whole() {
+    let limit = Limit { user: 2 * Header::LEN as u64 - 1, all: u64::MAX };
+    let mut world = World::new(Limits::for_applications(10, 10).with(Resource::HalfReceivedBytes, limit));
+    let conns: Vec<ConnId> = (0..3).map(|_| world.connect(1000).unwrap()).collect();
+    let request = request();
+    let (most, last) = request.split_at(request.len() - 1);
+    assert_eq!(world.say(conns[0], most), None);
+    assert_eq!(world.say(conns[1], most), None);
+    assert_eq!(world.say(conns[2], most), Some("closed"), "there is no room for a third half");
+    assert_eq!(world.say(conns[1], last), Some("answered"));
+    assert_eq!(world.say(conns[0], last), Some("answered"));
+    assert_eq!(world.state.accounts.total().of(Resource::HalfReceivedBytes), 0);
+}
