@@ -5,12 +5,12 @@
 //! number without a meaning becomes `None`.
 
 use lttng_protocol::client::{
-    self, Body, BufferType, ChannelOutput, Command, ErrorCode, Event, EventType, Header, LogLevelType,
-    Overwrite, SessionDescriptor, SessionOutput,
+    self, Body, BufferType, ChannelOutput, ErrorCode, Event, EventType, Header, LogLevelType, Overwrite,
+    SessionDescriptor, SessionOutput,
 };
 
 use crate::client::action::{
-    AddContext, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing,
+    AddContext, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent,
     RequestedOutput, RotationInfo, ScheduleKind, SetOutput, SetPolicy, SetSchedule, SetShmPath,
     SnapshotTarget, TrackerOf, TrackerValue,
 };
@@ -23,15 +23,12 @@ use crate::model::{
 
 /// What a request asks for.
 pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
-    let scheme = scheme(header.buffers());
+    let (command, scheme) = (body.command(), scheme(header.buffers()));
     Ok(match body {
         Body::AddContext { channel, context } => {
             Action::AddContext(AddContext { channel, context: self::context(context) })
         }
-        Body::ClearSession => Action::ClearSession(Nothing),
         Body::CreateSession { home, descriptor } => Action::CreateSessionExt(create(home, descriptor)),
-        Body::DataPending => Action::DataPending(Nothing),
-        Body::DestroySession => Action::DestroySession(Nothing),
         Body::DisableChannel { channel } => Action::DisableChannel(ChannelName(channel)),
         Body::DisableEvent { channel, event } => {
             let any_kind = event.event_type() == EventType::All;
@@ -39,14 +36,7 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
         }
         Body::EnableChannel(channel) => Action::EnableChannel(enable_channel(channel, scheme)),
         Body::EnableEvent { channel, event } => Action::EnableEvent(enable_event(channel, scheme, event)),
-        Body::ListChannels => Action::ListChannels(Nothing),
-        Body::ListDomains => Action::ListDomains(Nothing),
         Body::ListEvents { channel } => Action::ListEvents(ChannelName(channel)),
-        Body::ListSessions => Action::ListSessions(Nothing),
-        Body::ListTracepointFields => Action::ListTracepointFields(Nothing),
-        Body::ListTracepoints => Action::ListTracepoints(Nothing),
-        Body::ListRotationSchedules => Action::SessionListRotationSchedules(Nothing),
-        Body::RotateSession => Action::RotateSession(Nothing),
         Body::RotationInfo { id } => Action::RotationGetInfo(RotationInfo(id)),
         Body::SetRotationSchedule { kind, set, value } => {
             let kind = client::ScheduleKind::from_number(kind).map(schedule_kind);
@@ -57,13 +47,8 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
         }
         Body::SnapshotAddOutput(output) => Action::SnapshotAddOutput(snapshot(*output)),
         Body::SnapshotDelOutput(output) => Action::SnapshotDelOutput(snapshot(*output)),
-        Body::SnapshotListOutput => Action::SnapshotListOutput(Nothing),
         Body::SnapshotRecord(output) => Action::SnapshotRecord(snapshot(*output)),
         Body::SetShmPath { path } => Action::SetShmPath(SetShmPath(path)),
-        Body::StartTrace => Action::StartTrace(Nothing),
-        Body::StopTrace => Action::StopTrace(Nothing),
-        Body::RegenerateMetadata => Action::RegenerateMetadata(Nothing),
-        Body::RegenerateStatedump => Action::RegenerateStatedump(Nothing),
         Body::TrackerAdd { attribute, value } => Action::TrackerAddValue(tracked(attribute, value)),
         Body::TrackerRemove { attribute, value } => Action::TrackerRemoveValue(tracked(attribute, value)),
         Body::TrackerSet { attribute } => {
@@ -74,24 +59,22 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
             let attribute = self::attribute(attribute);
             Action::TrackerSetPolicy(SetPolicy { attribute, policy: self::policy(policy) })
         }
-        Body::Other(command) => return without_body(command),
-    })
-}
-
-/// Commands whose bytes are not looked at, because nothing serves them.
-fn without_body(command: Command) -> Result<Action, ErrorCode> {
-    Ok(match command {
-        Command::DisableConsumer => Action::DisableConsumer(Nothing),
-        Command::EnableConsumer => Action::EnableConsumer(Nothing),
-        Command::ExecuteErrorQuery => Action::ExecuteErrorQuery(Nothing),
-        Command::ListSyscalls => Action::ListSyscalls(Nothing),
-        Command::ListTriggers => Action::ListTriggers(Nothing),
-        Command::RegisterConsumer => Action::RegisterConsumer(Nothing),
-        Command::RegisterTrigger => Action::RegisterTrigger(Nothing),
-        Command::SaveSession => Action::SaveSession(Nothing),
-        Command::UnregisterTrigger => Action::UnregisterTrigger(Nothing),
-        // The protocol decodes all others.
-        _ => return Err(ErrorCode::Und),
+        Body::ClearSession
+        | Body::DataPending
+        | Body::DestroySession
+        | Body::ListChannels
+        | Body::ListDomains
+        | Body::ListSessions
+        | Body::ListTracepointFields
+        | Body::ListTracepoints
+        | Body::ListRotationSchedules
+        | Body::RotateSession
+        | Body::SnapshotListOutput
+        | Body::StartTrace
+        | Body::StopTrace
+        | Body::RegenerateMetadata
+        | Body::RegenerateStatedump
+        | Body::Other(_) => Action::plain(command).ok_or(ErrorCode::Und)?,
     })
 }
 
