@@ -27,7 +27,6 @@ pub struct AddContext {
 /// A channel to be made or enabled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnableChannel {
-    /// Its name.
     pub name: String,
     /// Who shares its buffers.
     pub scheme: Option<BufferingScheme>,
@@ -160,7 +159,6 @@ pub struct TrackerOf(pub Option<Attribute>);
 pub struct SetPolicy {
     /// Which tracker.
     pub attribute: Option<Attribute>,
-    /// The policy.
     pub policy: Option<Policy>,
 }
 
@@ -169,6 +167,5 @@ pub struct SetPolicy {
 pub struct TrackerValue {
     /// Which tracker.
     pub attribute: Option<Attribute>,
-    /// The value.
     pub value: Value,
 }

@@ -37,7 +37,6 @@ pub struct Piece {
     pub key: u64,
     /// Where the text starts in the whole metadata.
     pub offset: usize,
-    /// The text.
     pub text: Vec<u8>,
     /// Which generation of the metadata it belongs to.
     pub version: u64,

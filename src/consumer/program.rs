@@ -12,7 +12,6 @@ const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 /// A consumer daemon that is configured.
 #[derive(Debug, Clone, Default)]
 pub struct ConsumerProgram {
-    /// The program.
     pub path: PathBuf,
     /// Folder to go in front of its library path.
     pub libdir: Option<PathBuf>,

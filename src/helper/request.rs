@@ -33,21 +33,17 @@ pub enum PathJob {
     /// Makes a folder and the missing ones above it, each with exactly `mode`. A folder that exists is
     /// success and left as it is; a path with `..` in it is refused with EINVAL.
     MakeDirectories {
-        /// The folder.
         #[serde(with = "bytes")]
         path: PathBuf,
-        /// Permission bits.
         mode: u32,
     },
     /// Opens a folder. The response carries the descriptor.
     OpenDirectory {
-        /// The folder.
         #[serde(with = "bytes")]
         path: PathBuf,
     },
     /// Appends to a file that only its owner can use (0600).
     AppendFile {
-        /// The file.
         #[serde(with = "bytes")]
         path: PathBuf,
         /// Whether these are its first bytes.
@@ -61,13 +57,11 @@ pub enum PathJob {
         /// The topmost folder that may be removed.
         #[serde(with = "bytes")]
         root: PathBuf,
-        /// The folder.
         #[serde(with = "bytes")]
         path: PathBuf,
     },
     /// Waits until a metadata file holds this much text; ETIMEDOUT if it takes too long.
     AwaitMetadata {
-        /// The file.
         #[serde(with = "bytes")]
         path: PathBuf,
         /// Bytes of text.
@@ -98,17 +92,14 @@ pub enum PathJob {
     },
     /// Finds the address of a host; ENOENT if it is not known. The response carries the address.
     LookUp {
-        /// Its name.
         name: String,
         /// An IPv6 address is wanted, not an IPv4 one.
         ipv6: bool,
     },
     /// Makes a folder like the first and opens it like the second.
     MakeAndOpenDirectory {
-        /// The folder.
         #[serde(with = "bytes")]
         path: PathBuf,
-        /// Permission bits.
         mode: u32,
     },
 }
@@ -150,7 +141,6 @@ impl PathJob {
 /// killed just after it answered, a second one with EIO follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Response {
-    /// The request's.
     pub id: u64,
     /// `None`: done. Else an errno value: EPERM when the identity could not be taken on, EIO when the
     /// helper's child died, EAGAIN when too many operations are under way, else the system call's.

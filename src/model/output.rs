@@ -30,7 +30,6 @@ impl Address {
 /// One end of a connection to a relay daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
-    /// The host.
     pub address: Address,
     /// TCP port; 0 is the default of the stream until it is part of an output.
     pub port: u16,

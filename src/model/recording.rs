@@ -40,7 +40,6 @@ pub struct Chunk {
 /// A chunk that was archived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
-    /// Its number.
     pub id: u64,
     /// Where it is: an absolute path on this machine, or a path below the relay daemon's output.
     pub path: String,
@@ -74,7 +73,6 @@ pub struct AtRest {
 /// The task that has a session to itself: commands about the session wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
-    /// The task.
     pub task: TaskId,
     /// It has consumer daemons go through the session's buffers, which must stay meanwhile.
     pub uses_buffers: bool,

@@ -10,7 +10,6 @@ use crate::turn::ids::{ChannelId, SessionId};
 /// A recording session.
 #[derive(Debug)]
 pub struct Session {
-    /// Its number.
     pub id: SessionId,
     /// What its user asked for. Only clients' commands change it.
     pub wanted: Wanted,

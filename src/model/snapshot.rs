@@ -10,7 +10,6 @@ use super::output::Output;
 pub struct SnapshotOutput {
     /// Its number in the session, from 1; 0 for one that is used once.
     pub id: u32,
-    /// Its name.
     pub name: String,
     /// Bytes that one snapshot may have; 0 for any number.
     pub max_size: u64,

@@ -52,7 +52,6 @@ pub struct Schedules {
 /// What a session is to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Its name.
     pub name: String,
     /// Whether the daemon made the name up.
     pub generated_name: bool,

@@ -34,7 +34,6 @@ pub enum Answer {
     Created {
         /// What it is for.
         kind: SessionKind,
-        /// Its name.
         name: String,
         /// Where it records to.
         output: CreatedOutput,
@@ -80,7 +79,6 @@ pub enum CreatedOutput {
 /// A session as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedSession {
-    /// Its name.
     pub name: String,
     /// Where it records to, as text.
     pub output: String,
@@ -99,7 +97,6 @@ pub struct ListedSession {
 /// A channel as it is listed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListedChannel {
-    /// The channel.
     pub channel: Channel,
     /// Events that it lost, or packets if it overwrites.
     pub losses: u64,

@@ -68,7 +68,6 @@ pub struct Link {
 /// A relay daemon in use.
 #[derive(Debug)]
 pub struct Relay {
-    /// The session.
     pub session: SessionId,
     /// It serves snapshots, not the session's own output.
     pub snapshot: bool,

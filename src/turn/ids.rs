@@ -10,9 +10,7 @@ pub struct ConnId(pub u64);
 /// A user and a group, as the system knows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Identity {
-    /// The user.
     pub uid: u32,
-    /// The group.
     pub gid: u32,
 }
 
@@ -70,7 +68,6 @@ impl ConsumerKind {
 /// Whose buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuffersKey {
-    /// The session.
     pub session: SessionId,
     /// Bits of a long in the applications: 32 or 64.
     pub bits: u32,

@@ -30,7 +30,6 @@ pub enum Address {
 /// A program as it is to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The file.
     pub path: PathBuf,
     /// What it sees as its own name.
     pub arg0: OsString,
@@ -51,7 +50,6 @@ pub trait Supply: std::fmt::Debug {
 pub enum Output {
     /// Send bytes, with descriptors on the first one.
     Send {
-        /// To whom.
         to: ConnId,
         /// At least one byte.
         bytes: Vec<u8>,
@@ -60,7 +58,6 @@ pub enum Output {
     },
     /// Send bytes that are made when there is room for them.
     Supply {
-        /// To whom.
         to: ConnId,
         /// Where they come from.
         supply: Box<dyn Supply>,
@@ -77,35 +74,20 @@ pub enum Output {
         first: ConnId,
     },
     /// Start a program.
-    Spawn {
-        /// What for.
-        errand: Errand,
-        /// The program.
-        program: Program,
-    },
+    Spawn { errand: Errand, program: Program },
     /// Begin to connect. Whether that is under way is told at once, whether it is done afterwards.
-    Connect {
-        /// What for.
-        errand: Errand,
-        /// Where to.
-        to: Address,
-    },
+    Connect { errand: Errand, to: Address },
     /// Make a pipe, whose reading end is looked after like a connection.
-    Pipe {
-        /// What for.
-        errand: Errand,
-    },
+    Pipe { errand: Errand },
     /// Tell when there is something to be read from a descriptor, and leave the reading to its owner. It is polled until
     /// it is closed here, which does not close it for its owner.
     Poll {
-        /// What for.
         errand: Errand,
         /// The descriptor, on which reading does not wait.
         descriptor: SharedFd,
     },
     /// Look after connections no more, and give them back as descriptors that wait, as their next owner expects them.
     HandOut {
-        /// What for.
         errand: Errand,
         /// The connections, on which nothing is left to be sent.
         conns: Vec<ConnId>,
@@ -118,7 +100,6 @@ pub enum Output {
     Inspect {
         /// On which connection.
         conn: ConnId,
-        /// Its process id.
         pid: i32,
     },
     /// Stop listening and remove the socket file.

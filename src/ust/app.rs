@@ -50,7 +50,6 @@ pub enum Cause {
 pub struct Outgoing {
     /// The object that the command is for.
     pub handle: u32,
-    /// The command.
     pub command: Command,
     /// Bytes that follow it.
     pub payload: Vec<u8>,
@@ -77,7 +76,6 @@ struct Expected {
 pub struct Answer {
     /// What it answers.
     pub cause: Cause,
-    /// Its content.
     pub reply: Reply,
     /// The field that follows an entry of a field list.
     pub field: Option<TracepointField>,
@@ -144,9 +142,7 @@ pub enum Overdue {
 /// One application.
 #[derive(Debug)]
 pub struct App {
-    /// Its command connection.
     pub command: ConnId,
-    /// Its notify connection.
     pub notify: ConnId,
     /// Who it is, as the kernel says.
     pub credentials: Credentials,

@@ -48,13 +48,9 @@ pub struct Header {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scheme {
     /// All applications of one user.
-    PerUid {
-        /// The user.
-        uid: u32,
-    },
+    PerUid { uid: u32 },
     /// Nobody: they belong to one application.
     PerPid {
-        /// Its process id.
         pid: i32,
         /// Its process name.
         name: String,

@@ -62,7 +62,6 @@ pub enum Takes {
 /// One option.
 #[derive(Debug)]
 pub struct Entry {
-    /// Which.
     pub name: Name,
     /// The long name without the dashes, which is also the key in a configuration file.
     pub long: &'static str,
