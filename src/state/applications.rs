@@ -430,7 +430,7 @@ fn rule_of(session: &Session, channel: ChannelId, rule: RuleId) -> Option<&crate
 mod tests {
     use super::*;
     use crate::accounts::Limits;
-    use crate::state::{Settings, Sources};
+    use crate::state::Settings;
     use lttng_protocol::ust::registration::{Alignments, ByteOrder, SocketKind};
     use std::time::Instant;
 
@@ -439,19 +439,7 @@ mod tests {
 
     /// Takes two applications, but one only of each user.
     fn state() -> State {
-        let settings = Settings {
-            uid: 0,
-            no_kernel: false,
-            hostname: String::new(),
-            boot_id: None,
-            page_size: 4096,
-            uuid: [0; 16],
-            application_timeout: None,
-            network_timeout: None,
-            limits: Limits::for_applications(2, 1),
-            sources: Sources { uuid: || Ok([0; 16]), clock_offset: || 0 },
-            consumers: Vec::new(),
-        };
+        let settings = Settings { limits: Limits::for_applications(2, 1), ..Settings::for_tests() };
         State::new(settings, Instant::now(), 0)
     }
 

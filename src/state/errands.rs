@@ -86,25 +86,12 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::accounts::Limits;
-    use crate::state::{Settings, Sources};
+    use crate::state::Settings;
     use crate::turn::ids::{ConsumerKind, RelayEnd, RelayId, Stream};
 
     /// A state without any peer.
     fn alone() -> State {
-        let settings = Settings {
-            uid: 1000,
-            no_kernel: true,
-            hostname: String::new(),
-            boot_id: None,
-            page_size: 4096,
-            uuid: [0; 16],
-            application_timeout: None,
-            network_timeout: None,
-            limits: Limits::for_applications(1, 1),
-            sources: Sources { uuid: || Ok([0; 16]), clock_offset: || 0 },
-            consumers: Vec::new(),
-        };
+        let settings = Settings::for_tests();
         State::new(settings, Instant::now(), 0)
     }
 

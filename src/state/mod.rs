@@ -80,6 +80,27 @@ pub struct Sources {
     pub clock_offset: fn() -> i64,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// For tests of parts that don't care: a user's daemon without consumer daemons, on a host that has no name, whose
+    /// random ids are all the same.
+    pub fn for_tests() -> Self {
+        Settings {
+            uid: 1000,
+            no_kernel: true,
+            hostname: String::new(),
+            boot_id: None,
+            page_size: 4096,
+            uuid: [7; 16],
+            application_timeout: None,
+            network_timeout: None,
+            limits: Limits::for_applications(10, 10),
+            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
+            consumers: Vec::new(),
+        }
+    }
+}
+
 /// Which peer's a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {

@@ -7,7 +7,7 @@ use lttng_protocol::client::{Body, Header};
 
 use super::*;
 use crate::accounts::{Limit, Limits, Resource};
-use crate::state::{Settings, Sources};
+use crate::state::Settings;
 
 struct World {
     state: State,
@@ -18,19 +18,7 @@ struct World {
 
 impl World {
     fn new(limits: Limits) -> Self {
-        let settings = Settings {
-            uid: 0,
-            no_kernel: true,
-            hostname: String::new(),
-            boot_id: None,
-            page_size: 4096,
-            uuid: [0; 16],
-            application_timeout: None,
-            network_timeout: None,
-            limits,
-            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
-            consumers: Vec::new(),
-        };
+        let settings = Settings { limits, ..Settings::for_tests() };
         let state = State::new(settings, Instant::now(), 0);
         World { state, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }

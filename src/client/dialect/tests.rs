@@ -9,11 +9,10 @@ use lttng_protocol::client::{Body, Event, SessionDescriptor, SessionKind as Wire
 use lttng_protocol::{Reader, Writer};
 
 use super::*;
-use crate::accounts::Limits;
 use crate::client::Clients;
 use crate::model::{LogLevels, Output as SessionOutput};
 use crate::operation::tasks::Tasks;
-use crate::state::{Settings, Sources, State};
+use crate::state::{Settings, State};
 use crate::sys::socket::Credentials;
 use crate::turn::ids::ConnId;
 use crate::turn::output::Output;
@@ -110,19 +109,7 @@ struct Desk {
 impl Desk {
     /// A daemon at the time at which the replies were recorded.
     fn new(wall: i64) -> Self {
-        let settings = Settings {
-            uid: 1000,
-            no_kernel: true,
-            hostname: "host".to_owned(),
-            boot_id: None,
-            page_size: 4096,
-            uuid: [7; 16],
-            application_timeout: None,
-            network_timeout: None,
-            limits: Limits::for_applications(10, 10),
-            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
-            consumers: Vec::new(),
-        };
+        let settings = Settings::for_tests();
         let state = State::new(settings, Instant::now(), wall);
         Desk { state, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }

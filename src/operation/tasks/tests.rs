@@ -5,12 +5,11 @@ use std::task::ready;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::accounts::Limits;
 use crate::helper::{PathJob, Response};
 use crate::model::wanted::SessionKind;
 use crate::model::{Output as SessionOutput, Schedules, Wanted};
 use crate::operation::steps::leaving;
-use crate::state::{Settings, Sources};
+use crate::state::Settings;
 use crate::turn::Post;
 use crate::turn::errand::Errand;
 use crate::turn::ids::Identity;
@@ -58,19 +57,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let settings = Settings {
-            uid: 1000,
-            no_kernel: true,
-            hostname: String::new(),
-            boot_id: None,
-            page_size: 4096,
-            uuid: [0; 16],
-            application_timeout: None,
-            network_timeout: None,
-            limits: Limits::for_applications(10, 10),
-            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
-            consumers: Vec::new(),
-        };
+        let settings = Settings::for_tests();
         let mut state = State::new(settings, Instant::now(), 0);
         state.adopted(Errand::Helper, Ok(HELPER));
         World { state, tasks: Tasks::default(), told: Vec::new() }
