@@ -95,6 +95,7 @@ fn start_logging(options: &Options) {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    signal::prepare_daemon()?;
     log::info!("{options:?}");
     let group = users::system_group_id(&options.group);
     if options.uid == 0 && group.is_none() {

@@ -34,7 +34,8 @@ use nix::unistd::{Pid, chdir};
 pub use request::{FileStart, MAX_MESSAGE, Malformed, PathJob, Request, Response};
 pub use worker::AccountFiles;
 
-use crate::sys::fork::{Fork, close_all_but, exit_now, fork, ignore_termination};
+use crate::sys::fork::{Fork, close_all_but, exit_now, fork};
+use crate::sys::signal;
 
 /// Operations of one user at the same time; more are answered with EAGAIN. A dead file system costs one
 /// process for each operation that hangs.
@@ -85,13 +86,12 @@ pub fn start_with(accounts: AccountFiles) -> io::Result<Helper> {
 /// The helper's life.
 fn serve(socket: OwnedFd, accounts: &AccountFiles) -> io::Result<()> {
     nix::sys::prctl::set_name(PROCESS_NAME)?;
-    ignore_termination()?;
+    signal::prepare_helper()?;
     // Not to keep the folder busy in which the daemon was started.
     chdir("/")?;
     umask(Mode::empty());
     let mut watched = SigSet::empty();
     watched.add(Signal::SIGCHLD);
-    watched.thread_set_mask()?;
     let children = SignalFd::with_flags(&watched, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
     let mut zygote = Zygote { socket, children, accounts, running: HashMap::new() };
     while zygote.turn()? {}

@@ -21,7 +21,7 @@ pub fn start(program: &Program) -> io::Result<i32> {
     let mut command = Command::new(&program.path);
     command.arg0(&program.arg0).args(&program.args);
     command.envs(program.env.iter().map(|(name, value)| (name, value)));
-    signal::start_unblocked(&mut command);
+    signal::start_afresh(&mut command);
     let child = command.spawn()?;
     Ok(child.id().cast_signed())
 }

@@ -7,7 +7,6 @@
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
-use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{ForkResult, Pid};
 
 /// Which side of the fork this is.
@@ -76,19 +75,6 @@ fn close_range(first: libc::c_uint, last: libc::c_uint) {
         // EBADF because the process has one thread.
         unsafe { libc::close(fd) };
     }
-}
-
-/// Sets `SIGINT` and `SIGTERM` to "ignore", for a helper that lives exactly as long as its socket: a
-/// terminal's Ctrl-C reaches it too, while the daemon still needs it to shut down.
-///
-/// # Errors
-/// What `sigaction(2)` says.
-pub fn ignore_termination() -> io::Result<()> {
-    for which in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGPIPE] {
-        // SAFETY: "ignore" installs no handler function.
-        unsafe { signal(which, SigHandler::SigIgn) }?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,36 +1,181 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Signals as bytes on a descriptor, and children that start with a clean signal state.
+//! What becomes of signals: in the daemon, in its helper, and in the programs that it starts.
+//!
+//! A process inherits which signals are ignored and which are blocked, and supervisors, shells and `nohup` hand on the
+//! oddest combinations. So each of the three says what it wants of every signal, and relies on nothing it was given.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Blocks TERM, INT and CHLD and returns the descriptor on which they are read instead. PIPE is ignored.
+/// Read from a descriptor by the daemon.
+const AWAITED: [Signal; 3] = [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD];
+
+/// Would end a process that does nothing about them, and tell this one nothing: whoever sends them means somebody else,
+/// or a terminal, a timer or a limit that does not matter. Those of the real-time signals are ignored, too.
+const IDLE: [Signal; 12] = [
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGVTALRM,
+    Signal::SIGPROF,
+    Signal::SIGIO,
+    Signal::SIGPIPE,
+    Signal::SIGPWR,
+    Signal::SIGSTKFLT,
+    // The system call that went over the limit fails, which is noticed where it matters.
+    Signal::SIGXCPU,
+    Signal::SIGXFSZ,
+];
+
+/// Signals have numbers below this.
+const END: libc::c_int = 65;
+
+/// The beginning of the daemon, before it does anything that can fail: TERM and INT that come from now on are not lost,
+/// but read once [`listen`] has made the descriptor.
+///
+/// # Errors
+/// What `sigprocmask` gives.
+pub fn prepare_daemon() -> io::Result<()> {
+    set_dispositions(|number| IDLE.iter().any(|idle| *idle as libc::c_int == number) || is_real_time(number));
+    set_mask(&AWAITED)
+}
+
+/// The beginning of the helper, which lives exactly as long as its socket: a terminal's Ctrl-C reaches it, too, while
+/// the daemon still needs it in order to end. Only CHLD is blocked, to be read from a descriptor.
+///
+/// # Errors
+/// What `sigprocmask` gives.
+pub fn prepare_helper() -> io::Result<()> {
+    let outlived = [Signal::SIGTERM, Signal::SIGINT];
+    set_dispositions(|number| {
+        let idle = IDLE.iter().chain(&outlived).any(|idle| *idle as libc::c_int == number);
+        idle || is_real_time(number)
+    });
+    set_mask(&[Signal::SIGCHLD])
+}
+
+/// The descriptor on which TERM, INT and CHLD are read, blocked from now on at the latest.
 ///
 /// # Errors
 /// What `sigprocmask` or `signalfd` gives.
 pub fn listen() -> io::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for number in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGCHLD] {
-        set.add(number);
+    set_mask(&AWAITED)?;
+    Ok(SignalFd::with_flags(&set_of(&AWAITED), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+/// Makes `command` start as if from a login: nothing ignored, nothing blocked. A consumer daemon must see the TERM and
+/// INT sent to it.
+pub fn start_afresh(command: &mut Command) {
+    let afresh = || {
+        set_dispositions(|_| false);
+        set_mask(&[])
+    };
+    // SAFETY: between fork and exec the closure only calls sigaction and sigprocmask, which are async-signal-safe.
+    unsafe { command.pre_exec(afresh) };
+}
+
+fn is_real_time(number: libc::c_int) -> bool {
+    number >= libc::SIGRTMIN()
+}
+
+/// Ignores the signals that `ignored` says, and has the default done for all others that were ignored. Handlers, which
+/// only the runtime has and which no program inherits, stay.
+///
+/// There is nothing to be done about failures: they mean that a signal can't be caught (KILL, STOP), or that the
+/// C library keeps it for itself.
+fn set_dispositions(ignored: impl Fn(libc::c_int) -> bool) {
+    for number in 1..END {
+        match (is_ignored(number), ignored(number)) {
+            // SAFETY: "ignore" and "default" are no code of ours; the call takes two numbers.
+            (false, true) => drop(unsafe { libc::signal(number, libc::SIG_IGN) }),
+            // SAFETY: as above.
+            (true, false) => drop(unsafe { libc::signal(number, libc::SIG_DFL) }),
+            _ => {}
+        }
     }
-    set.thread_block()?;
-    ignore_pipe()?;
-    Ok(SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
 }
 
-fn ignore_pipe() -> io::Result<()> {
-    // SAFETY: SIG_IGN installs no code of ours.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) }?;
-    Ok(())
+fn is_ignored(number: libc::c_int) -> bool {
+    // SAFETY: sigaction is plain data for which all-zero is a valid value.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: nothing is changed; the second pointer is valid for the call.
+    let known = unsafe { libc::sigaction(number, std::ptr::null(), &raw mut now) } == 0;
+    known && now.sa_sigaction == libc::SIG_IGN
 }
 
-/// Makes `command` start with no signal blocked: a consumer daemon must see the TERM and INT sent to it.
-pub fn start_unblocked(command: &mut Command) {
-    let unblock = || SigSet::empty().thread_set_mask().map_err(io::Error::from);
-    // SAFETY: between fork and exec the closure only calls sigprocmask, which is async-signal-safe.
-    unsafe { command.pre_exec(unblock) };
+fn set_mask(blocked: &[Signal]) -> io::Result<()> {
+    Ok(sigprocmask(SigmaskHow::SIG_SETMASK, Some(&set_of(blocked)), None)?)
+}
+
+fn set_of(signals: &[Signal]) -> SigSet {
+    signals.iter().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use nix::sys::wait::{WaitStatus, waitpid};
+
+    use super::*;
+    use crate::sys::fork::{Fork, exit_now, fork};
+
+    /// What the kernel says is blocked and ignored in the process that reads it, without what the C library keeps.
+    fn state_in(status: &str) -> [u64; 2] {
+        let own = 0b11 << (32 - 1);
+        ["SigBlk:", "SigIgn:"].map(|name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            u64::from_str_radix(line.trim(), 16).unwrap() & !own
+        })
+    }
+
+    fn bits(signals: &[Signal]) -> u64 {
+        signals.iter().map(|signal| 1 << (*signal as u32 - 1)).sum()
+    }
+
+    /// Runs `check` in a process of its own that was started with everything ignored and blocked.
+    fn burdened(check: impl FnOnce() -> bool) {
+        let Fork::Parent(child) = fork().unwrap() else {
+            set_dispositions(|_| true);
+            let all = sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None);
+            exit_now(u8::from(all.is_err() || !check()));
+        };
+        assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
+    }
+
+    fn own_state() -> [u64; 2] {
+        state_in(&fs::read_to_string("/proc/self/status").unwrap())
+    }
+
+    fn real_time() -> u64 {
+        u64::MAX << (libc::SIGRTMIN() - 1)
+    }
+
+    #[test]
+    fn what_was_inherited_does_not_matter() {
+        burdened(|| prepare_daemon().is_ok() && own_state() == [bits(&AWAITED), bits(&IDLE) | real_time()]);
+        burdened(|| {
+            let ignored = bits(&IDLE) | bits(&[Signal::SIGTERM, Signal::SIGINT]) | real_time();
+            prepare_helper().is_ok() && own_state() == [bits(&[Signal::SIGCHLD]), ignored]
+        });
+    }
+
+    #[test]
+    fn a_program_starts_with_nothing_ignored_or_blocked() {
+        burdened(|| {
+            let mut command = Command::new("cat");
+            command.arg("/proc/self/status");
+            start_afresh(&mut command);
+            // With CHLD ignored nobody could be waited for.
+            prepare_daemon().is_ok()
+                && command.output().is_ok_and(|output| {
+                    output.status.success() && state_in(&String::from_utf8_lossy(&output.stdout)) == [0, 0]
+                })
+        });
+    }
 }

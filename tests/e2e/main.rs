@@ -31,6 +31,7 @@ mod rotation;
 mod rules;
 mod schedules;
 mod shm;
+mod signals;
 mod snapshot;
 mod snapshot_outputs;
 mod support;

@@ -11,6 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 /// What can be built: name, sources, libraries.
 const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("emitter", &["emitter.c", "providers.c"], &["-llttng-ust", "-ldl"]),
+    ("burdened", &["burdened.c"], &[]),
     ("burst", &["burst.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("clash-number", &["clash.c"], &["-llttng-ust", "-ldl"]),
     ("clash-text", &["clash.c"], &["-DCLASH_TEXT", "-llttng-ust", "-ldl"]),

@@ -76,7 +76,8 @@ impl Process {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.0), signal).unwrap();
     }
 
-    fn status(self, key: &str) -> Option<String> {
+    /// A line of `/proc/PID/status`.
+    pub fn status(self, key: &str) -> Option<String> {
         let text = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         Some(line.trim().to_owned())

@@ -182,6 +182,13 @@ impl Sandbox {
             .collect()
     }
 
+    /// Whether a process of the sandbox has ended that its parent has not waited for.
+    pub fn has_zombies(&self) -> bool {
+        super::process::all()
+            .filter(|process| process.pid_in(&self.namespace).is_some())
+            .any(|process| process.state() == 'Z')
+    }
+
     /// Kills the processes whose command name begins like this.
     pub fn kill_all(&self, name: &str) {
         self.processes(name).iter().for_each(|process| process.signal(Signal::SIGKILL));
