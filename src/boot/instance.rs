@@ -30,6 +30,9 @@ const BACKLOG: i32 = 128;
 /// Longest socket path, without the closing NUL.
 const MAX_SOCKET_PATH: usize = 107;
 
+/// How often the lock file may be gone, or another one, when it is locked: each time a daemon has ended at that moment.
+const LOCK_ATTEMPTS: usize = 100;
+
 /// Where a client of a user other than root looks for the root daemon.
 const SYSTEM_CLIENT_SOCK: &str = "/var/run/lttng/client-lttng-sessiond";
 
@@ -44,6 +47,10 @@ pub enum Error {
     Locked(PathBuf),
     /// The lock file cannot be opened.
     LockFile(PathBuf, io::Error),
+    /// The lock file is a symbolic link: what it leads to can't be known to stay the same.
+    LockFileIsLink(PathBuf),
+    /// Somebody replaces the lock file all the time.
+    LockFileUnstable(PathBuf),
     /// A socket path does not fit into an address.
     PathTooLong(PathBuf),
     /// A socket cannot be made.
@@ -65,6 +72,12 @@ impl fmt::Display for Error {
             ),
             Error::LockFile(path, error) => {
                 write!(f, "Could not open lock file {}: {error}", path.display())
+            }
+            Error::LockFileIsLink(path) => {
+                write!(f, "Could not open lock file {}: it is a symbolic link", path.display())
+            }
+            Error::LockFileUnstable(path) => {
+                write!(f, "Could not get lock file {}: it is replaced again and again", path.display())
             }
             Error::PathTooLong(path) => write!(
                 f,
@@ -341,15 +354,19 @@ struct Lock {
 impl Lock {
     fn acquire(path: &Path) -> Result<Lock, Error> {
         let failed = |error| Error::LockFile(path.into(), error);
-        loop {
+        for _ in 0..LOCK_ATTEMPTS {
             let file = OpenOptions::new()
                 .read(true)
                 .write(true)
                 .create(true)
                 .truncate(false)
                 .mode(0o660)
+                .custom_flags(libc::O_NOFOLLOW)
                 .open(path)
-                .map_err(failed)?;
+                .map_err(|error| match fs::symlink_metadata(path) {
+                    Ok(metadata) if metadata.is_symlink() => Error::LockFileIsLink(path.into()),
+                    _ => failed(error),
+                })?;
             if !lock::try_exclusive(file.as_fd()).map_err(failed)? || !lock_record(&file).map_err(failed)? {
                 return Err(Error::Locked(path.into()));
             }
@@ -361,6 +378,7 @@ impl Lock {
                 return Ok(Lock { file, made });
             }
         }
+        Err(Error::LockFileUnstable(path.into()))
     }
 }
 

@@ -291,6 +291,27 @@ fn end(pid: Pid) {
 }
 
 #[test]
+fn a_lock_file_that_is_a_symbolic_link_is_refused() {
+    let folder = Folder::new("link");
+    let options = folder.options(1000);
+    fs::create_dir(&options.rundir).unwrap();
+    let elsewhere = folder.0.join("elsewhere");
+    for there in [false, true] {
+        if there {
+            fs::write(&elsewhere, "kept").unwrap();
+        }
+        std::os::unix::fs::symlink(&elsewhere, &options.lockfile).unwrap();
+        let refused = claim(&options).unwrap_err();
+        assert!(matches!(refused, Error::LockFileIsLink(_)), "{refused}");
+        assert_eq!(fs::read_link(&options.lockfile).unwrap(), elsewhere);
+        assert_eq!(elsewhere.exists(), there);
+        fs::remove_file(&options.lockfile).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "kept");
+    drop(claim(&options).unwrap());
+}
+
+#[test]
 fn the_lock_survives_the_end_of_the_process_that_took_it() {
     let folder = Folder::new("fork");
     let options = folder.options(1000);
