@@ -12,19 +12,19 @@
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
 TRIPLE := x86_64-unknown-linux-gnu
-# rustup's programs are not in the PATH of every shell.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# The first one that is new enough.
+cargo = PATH="$$(tests/scripts/rust)" cargo
 
 BINARY := $(TARGET)/$(if $(STATIC),static,release)/lttng-sessiond
 
 .PHONY: all static demo test bench install clean
 
 all:
-	cargo build --release --locked
+	$(cargo) build --release --locked
 
 # A target of its own, so that the flags do not reach build scripts and procedural macros.
 static:
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target $(TRIPLE)
+	RUSTFLAGS='-C target-feature=+crt-static' $(cargo) build --release --locked --target $(TRIPLE)
 	install -D -m 755 $(TARGET)/$(TRIPLE)/release/lttng-sessiond $(TARGET)/static/lttng-sessiond
 	@! ldd $(TARGET)/static/lttng-sessiond 2>/dev/null | grep '=>' || { echo 'not static'; exit 1; }
 	@ls -l $(TARGET)/static/lttng-sessiond
@@ -42,7 +42,7 @@ test:
 bench:
 	tests/scripts/setup test
 	$(MAKE) --no-print-directory static
-	LTTNG_TEST_REQUIRE=1 cargo test --release --locked --test bench -- --ignored --nocapture
+	LTTNG_TEST_REQUIRE=1 $(cargo) test --release --locked --test bench -- --ignored --nocapture
 
 install:
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
@@ -53,4 +53,4 @@ install:
 	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
 
 clean:
-	cargo clean
+	$(cargo) clean
