@@ -254,6 +254,10 @@ impl Machine for Daemon {
         }
     }
 
+    fn awaits(&self, conn: ConnId) -> bool {
+        self.state.awaits(conn)
+    }
+
     fn closed(&mut self, conn: ConnId) {
         if self.clients.has(conn) {
             self.clients.closed(&mut self.state, conn);

@@ -95,12 +95,25 @@ impl<M: Machine> Reactor<M> {
         }
     }
 
+    /// Has the kernel say when a peer takes more, or not any longer.
+    pub(super) fn watch_for_room(&mut self, conn: ConnId, lacks_room: bool) {
+        let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
+        if std::mem::replace(&mut connection.lacks_room, lacks_room) == lacks_room {
+            return;
+        }
+        if let Err(error) = self.poll_again(conn) {
+            log::error!("Can't poll a connection any more: {error}");
+            self.lose(conn);
+        }
+    }
+
     fn flush(&mut self, conn: ConnId) {
         let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
         let closing = self.closing.contains_key(&conn);
         match connection.flush() {
             Flushed::Everything if closing => self.remove(conn),
-            Flushed::Everything | Flushed::Partly => {}
+            Flushed::Everything => self.watch_for_room(conn, false),
+            Flushed::Partly => self.watch_for_room(conn, true),
             // There may still be something to read, a last answer for example.
             Flushed::Broken if closing => self.remove(conn),
             Flushed::Broken => {

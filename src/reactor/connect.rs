@@ -82,8 +82,11 @@ impl<M: Machine> Reactor<M> {
             Ok(false) => {}
             Ok(true) => {
                 if let Some(Source::Connecting(stream)) = self.sources.remove(&conn) {
-                    let connection = Connection::new(stream.into(), Kind::Stream);
+                    let mut connection = Connection::new(stream.into(), Kind::Stream);
+                    // It was polled for room to find out that it is there.
+                    connection.lacks_room = true;
                     self.sources.insert(conn, Source::Connection(connection));
+                    self.watch_for_room(conn, false);
                 }
                 // What came with it will not be announced again.
                 self.readable.insert(conn);

@@ -52,6 +52,8 @@ pub struct Connection {
     queued: usize,
     /// What follows the queue.
     supply: Option<Box<dyn Supply>>,
+    /// The peer took only a part the last time, and the kernel is to say when it takes more.
+    pub lacks_room: bool,
     /// Everything from this one comes before what is read from here.
     pub read_first: Option<ConnId>,
 }
@@ -59,7 +61,15 @@ pub struct Connection {
 impl Connection {
     /// Takes over a non-blocking descriptor.
     pub fn new(descriptor: OwnedFd, kind: Kind) -> Self {
-        Connection { descriptor, kind, queue: VecDeque::new(), queued: 0, supply: None, read_first: None }
+        Connection {
+            descriptor,
+            kind,
+            queue: VecDeque::new(),
+            queued: 0,
+            supply: None,
+            lacks_room: false,
+            read_first: None,
+        }
     }
 
     /// Whether it is a stream of bytes.

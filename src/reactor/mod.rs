@@ -38,7 +38,7 @@ use crate::turn::output::SharedFd;
 /// Bytes read at once.
 const BUFFER: usize = 64 << 10;
 /// Events taken from the kernel at once.
-const EVENTS: usize = 16;
+const EVENTS: usize = 256;
 
 /// What stands behind a token.
 #[derive(Debug)]
@@ -65,8 +65,10 @@ impl Source {
 
     fn interest(&self) -> Interest {
         match self {
-            Source::Signals(_) | Source::Listener(..) | Source::Foreign(_) => Interest::READABLE,
-            Source::Connection(_) | Source::Connecting(_) => Interest::READABLE | Interest::WRITABLE,
+            Source::Connecting(_) => Interest::READABLE | Interest::WRITABLE,
+            // Each message that a peer takes makes room for another: that is only of interest when there was none.
+            Source::Connection(connection) if connection.lacks_room => Interest::READABLE | Interest::WRITABLE,
+            _ => Interest::READABLE,
         }
     }
 }
@@ -205,6 +207,13 @@ impl<M: Machine> Reactor<M> {
         self.poll.registry().register(&mut SourceFd(&source.raw()), token, source.interest())?;
         self.sources.insert(conn, source);
         Ok(conn)
+    }
+
+    /// What is polled for has changed. What is there already is announced once more.
+    fn poll_again(&self, conn: ConnId) -> io::Result<()> {
+        let Some(source) = self.sources.get(&conn) else { return Ok(()) };
+        let token = Token(usize::try_from(conn.0).map_err(io::Error::other)?);
+        self.poll.registry().reregister(&mut SourceFd(&source.raw()), token, source.interest())
     }
 
     fn add_connection(&mut self, descriptor: OwnedFd, kind: Kind) -> io::Result<ConnId> {

@@ -36,6 +36,7 @@ impl<M: Machine> Reactor<M> {
             let mut descriptors = Vec::new();
             let mut read = connection.read(&mut self.buffer, &mut descriptors);
             if let Some(first) = connection.read_first
+                && self.machine.awaits(first)
                 && !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock)
             {
                 read = self.read_first(first, read);

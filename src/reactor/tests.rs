@@ -44,6 +44,7 @@ enum Input {
 struct Notes {
     inputs: VecDeque<Input>,
     outputs: Vec<Output>,
+    awaiting: bool,
     patience: Instant,
 }
 
@@ -64,6 +65,9 @@ impl Machine for Notes {
     }
     fn received(&mut self, conn: ConnId, bytes: &[u8], _: Vec<OwnedFd>) {
         self.note(Input::Received(conn, bytes.to_vec()));
+    }
+    fn awaits(&self, _: ConnId) -> bool {
+        self.awaiting
     }
     fn closed(&mut self, conn: ConnId) {
         self.note(Input::Closed(conn));
@@ -114,7 +118,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let patience = Instant::now() + PATIENCE;
-        let machine = Notes { inputs: VecDeque::new(), outputs: Vec::new(), patience };
+        let machine = Notes { inputs: VecDeque::new(), outputs: Vec::new(), awaiting: false, patience };
         // No signal at all: other tests of this process have children, too.
         let reactor = Reactor::new(machine, SignalFd::new(&SigSet::empty()).unwrap()).unwrap();
         Bench { reactor, events: Events::with_capacity(EVENTS), stopped: Vec::new() }
@@ -511,4 +515,65 @@ fn a_program_that_is_not_there_is_told_at_once() {
         matches!(told, Some(Input::Spawned(errand, Err(ErrorKind::NotFound))) if errand == Errand::ANY[1]),
         "{told:?}"
     );
+}
+
+/// A connection that is looked after, and its other end.
+fn adopted(bench: &mut Bench, errand: Errand) -> (ConnId, UnixStream) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    bench.reactor.adopt(errand, ours.into(), Kind::Stream).unwrap();
+    let Input::Adopted(told, Ok(conn)) = bench.next() else { panic!("not adopted") };
+    assert_eq!(told, errand);
+    (conn, theirs)
+}
+
+#[test]
+fn what_is_awaited_comes_before_what_may_refer_to_it() {
+    let mut bench = Bench::new();
+    let (second, mut asking) = adopted(&mut bench, Errand::ANY[0]);
+    let (first, mut answering) = adopted(&mut bench, Errand::ANY[1]);
+    assert!(bench.want(Output::ReadFirst { conn: second, first }).is_none());
+    for awaiting in [true, false] {
+        bench.reactor.machine.awaiting = awaiting;
+        answering.write_all(b"handle").unwrap();
+        asking.write_all(b"about it").unwrap();
+        let order = if awaiting { [first, second] } else { [second, first] };
+        for conn in order {
+            assert_eq!(bench.receive(conn), if conn == first { &b"handle"[..] } else { b"about it" });
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_takes_what_it_is_sent_wakes_nobody() {
+    let mut bench = Bench::new();
+    let (conn, mut peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.send(conn, b"taken");
+    peer.read_exact(&mut [0; 5]).unwrap();
+    bench.reactor.poll.poll(&mut bench.events, Some(Duration::ZERO)).unwrap();
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
+}
+
+#[test]
+fn a_slow_peer_gets_everything_and_wakes_nobody_afterwards() {
+    const MANY: usize = 4 << 20;
+    let mut bench = Bench::new();
+    let (conn, mut peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.send(conn, &vec![7; MANY]);
+    peer.set_nonblocking(true).unwrap();
+    let mut buffer = vec![0; 1 << 16];
+    let mut taken = 0;
+    while taken < MANY {
+        match peer.read(&mut buffer) {
+            Ok(count) => taken += count,
+            Err(_) => {
+                bench.reactor.turn(&mut bench.events, &mut |_| ()).unwrap();
+            }
+        }
+    }
+    bench.send(conn, b"taken");
+    peer.read_exact(&mut [0; 5]).unwrap();
+    bench.reactor.poll.poll(&mut bench.events, Some(Duration::ZERO)).unwrap();
+    bench.reactor.poll.poll(&mut bench.events, Some(Duration::ZERO)).unwrap();
+    assert!(bench.events.is_empty(), "{:?}", bench.events);
 }

@@ -237,6 +237,18 @@ impl State {
         }
     }
 
+    /// Whether something is to come on this connection that an application's other one may refer to: who it is, or the
+    /// handle of an object.
+    pub fn awaits(&self, conn: ConnId) -> bool {
+        match self.roles.get(&conn) {
+            Some(Role::Unregistered) => true,
+            Some(Role::Application(app)) => {
+                self.applications.all.get(app).is_some_and(|app| app.awaits_handle())
+            }
+            _ => false,
+        }
+    }
+
     /// Input: a connection is gone; the reactor has closed it.
     pub fn closed(&mut self, conn: ConnId) {
         match self.roles.remove(&conn) {

@@ -34,6 +34,10 @@ pub trait Machine {
     /// Bytes and descriptors from a peer.
     fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>);
 
+    /// Whether something is to come on this connection that what comes on another one may refer to, by
+    /// [`Output::ReadFirst`]. Otherwise the order of the two is of no interest.
+    fn awaits(&self, conn: ConnId) -> bool;
+
     /// A peer is gone, or can't be talked to. The connection is closed.
     fn closed(&mut self, conn: ConnId);
 

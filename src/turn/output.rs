@@ -66,7 +66,8 @@ pub enum Output {
     Close(ConnId),
     /// Close once everything was sent.
     CloseWhenSent(ConnId),
-    /// From now on, deliver everything that `first` has before what was read from `conn`.
+    /// From now on, deliver everything that `first` has before what was read from `conn`, whenever something is awaited
+    /// there (`Machine::awaits`).
     ReadFirst {
         /// The connection that comes second.
         conn: ConnId,

@@ -318,6 +318,11 @@ impl App {
         self.mirrors.values().all(SessionMirror::is_settled)
     }
 
+    /// Whether it was asked for an object whose handle is not known yet.
+    pub fn awaits_handle(&self) -> bool {
+        self.owes_answers() && self.mirrors.values().any(SessionMirror::awaits_handle)
+    }
+
     /// Whether any command is unanswered.
     pub fn owes_answers(&self) -> bool {
         !self.expected.is_empty()

@@ -251,7 +251,9 @@ impl World {
     /// Carries one message, or a piece of it, to the daemon; what has to be read before it goes first.
     fn carry_up(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
         let Some(link) = self.links.get(&conn).filter(|link| !link.up.is_empty()) else { return false };
-        if let Some(first) = link.after {
+        if let Some(first) = link.after
+            && self.daemon.awaits(first)
+        {
             while self.carry_up(first, None) {}
         }
         let Some(link) = self.links.get_mut(&conn) else { return false };
