@@ -102,6 +102,12 @@ const BANNED: &[(&str, &str, &str)] = &[
     ("operation/", "ConsumerKind::Ust", "tasks do not tell consumer daemons apart"),
 ];
 
+/// Where everything that is logged above the level of debugging may be what a peer causes at will.
+const BESIEGED: &[&str] = &["reactor/", "client/", "operation/", "state/", "ust/", "consumer/", "relayd/"];
+
+/// What such places must not use.
+const UNLIMITED: &[&str] = &["log::error!", "log::warn!", "log::info!"];
+
 #[test]
 fn the_picture_is_of_a_house() {
     let floor_of: BTreeMap<&str, usize> = HOUSE
@@ -194,6 +200,10 @@ fn misplaced_words(tree: &Tree) -> Vec<String> {
                     lines.map(|line| format!("src/{file}:{line}: {word} is not for this place: {why}")),
                 );
             }
+        }
+        for text in UNLIMITED.iter().filter(|_| BESIEGED.iter().any(|place| file.starts_with(place))) {
+            let lines = source.text.lines().enumerate().filter(|(_, line)| line.contains(text));
+            found.extend(lines.map(|(at, _)| format!("src/{file}:{}: {text}: use Turn::say", at + 1)));
         }
         for (place, text, why) in BANNED {
             if file.starts_with(place) {
@@ -352,6 +362,8 @@ mod keeper {
         let folder = "fn f() -> &str { \"/ust/uid\" } // \"/ust/\"\n";
         assert_eq!(found(&[("operation/stop.rs", folder)]).len(), 1);
         assert_eq!(found(&[("state/mod.rs", folder)]), [""; 0]);
+        assert_eq!(found(&[("state/mod.rs", "fn f() { log::warn!(\"x\") }")]).len(), 1);
+        assert_eq!(found(&[("boot/mod.rs", "fn f() { log::warn!(\"x\") }")]), [""; 0]);
         assert_eq!(found(&[("operation/stop.rs", "const K: ConsumerKind = ConsumerKind::Ust64;")]).len(), 1);
     }
 

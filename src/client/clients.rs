@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use log::Level;
+
 use lttng_protocol::client::ErrorCode;
 
 use super::connection::{ClientConnection, Request, Unfit};
@@ -16,6 +18,7 @@ use crate::operation::tasks::Tasks;
 use crate::state::State;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::ConnId;
+use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 
@@ -56,7 +59,12 @@ impl Clients {
                 self.all.insert(conn, client);
             }
             Err(exhausted) => {
-                log::warn!("Refused process {}: {exhausted}", credentials.pid);
+                state.turn.say(
+                    Level::Warn,
+                    Topic::Limits,
+                    Some(credentials.uid),
+                    format_args!("Refused process {}: {exhausted}", credentials.pid),
+                );
                 state.turn.outputs.push(Output::Close(conn));
             }
         }
@@ -79,10 +87,20 @@ impl Clients {
                 self.handle(state, tasks, conn, request);
             }
             Err(why) => {
-                let pid = client.credentials.pid;
+                let Credentials { pid, uid, .. } = client.credentials;
                 match why {
-                    Unfit::Nonsense => log::warn!("Process {pid} sent a request that can't be one"),
-                    Unfit::Exhausted(exhausted) => log::warn!("Refused process {pid}: {exhausted}"),
+                    Unfit::Nonsense => state.turn.say(
+                        Level::Warn,
+                        Topic::Request,
+                        Some(uid),
+                        format_args!("Process {pid} sent a request that can't be one"),
+                    ),
+                    Unfit::Exhausted(exhausted) => state.turn.say(
+                        Level::Warn,
+                        Topic::Limits,
+                        Some(uid),
+                        format_args!("Refused process {pid}: {exhausted}"),
+                    ),
                 }
                 self.drop_client(state, conn);
             }

@@ -3,6 +3,7 @@
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c`, `event.c` and `trace-ust.c`.
 
+use log::Level;
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter;
 
@@ -12,6 +13,7 @@ use super::desk::{Desk, Serving};
 use crate::model::rule::normalise_pattern;
 use crate::model::{Channel, Domain, EventRule, Filter, RuleKind};
 use crate::turn::ids::SessionId;
+use crate::turn::messages::Topic;
 
 /// Names that begin like this belong to agent domains.
 const RESERVED: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
@@ -20,9 +22,15 @@ const RESERVED: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Serving {
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     check_channel_name(desk, id, &wanted.channel)?;
+    let fault = filter_fault(wanted.filter.as_ref());
     let existed = find(desk, id, &wanted.channel).is_ok();
     need(desk, id, Some(wanted.scheme), &wanted.channel)?;
-    let result = find(desk, id, &wanted.channel).and_then(|channel| add_or_enable(channel, wanted));
+    let result =
+        find(desk, id, &wanted.channel).and_then(|channel| add_or_enable(channel, wanted, fault.is_some()));
+    if let (Err(ErrorCode::FilterInval), Some(fault)) = (&result, fault) {
+        let user = Some(desk.credentials.uid);
+        desk.state.turn.say(Level::Warn, Topic::Filter, user, format_args!("{fault}"));
+    }
     if result.is_err() && !existed {
         drop_last(desk, id);
     }
@@ -63,21 +71,21 @@ fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// A filter that the tracer would refuse, or worse, is never stored.
-fn check_filter(filter: Filter) -> Result<Filter, ErrorCode> {
-    if let Err(error) = filter::validate(&filter.bytecode, filter.reloc_offset) {
-        log::warn!("Refused the bytecode of filter `{}`: {error}", filter.expression);
-        return Err(ErrorCode::FilterInval);
-    }
-    Ok(filter)
+/// Why a filter is refused: one that the tracer would refuse, or worse, is never stored.
+fn filter_fault(filter: Option<&Filter>) -> Option<String> {
+    let filter = filter?;
+    let error = filter::validate(&filter.bytecode, filter.reloc_offset).err()?;
+    Some(format!("Refused the bytecode of filter `{}`: {error}", filter.expression))
 }
 
-fn add_or_enable(channel: &mut Channel, wanted: EnableEvent) -> Result<(), ErrorCode> {
+fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -> Result<(), ErrorCode> {
     let name = normalise_pattern(&wanted.name);
     if is_reserved(&name) {
         return Err(ErrorCode::InvalidEventName);
     }
-    let filter = wanted.filter.map(check_filter).transpose()?;
+    if bad_filter {
+        return Err(ErrorCode::FilterInval);
+    }
     let exclusions: Vec<String> = wanted.exclusions.iter().map(|name| normalise_pattern(name)).collect();
     let rule = EventRule {
         id: channel.next_rule(),
@@ -85,7 +93,7 @@ fn add_or_enable(channel: &mut Channel, wanted: EnableEvent) -> Result<(), Error
         // What it was called takes no part in finding one that exists.
         kind: wanted.kind.unwrap_or(RuleKind::Tracepoint),
         levels: wanted.levels.ok_or(ErrorCode::Invalid)?,
-        filter,
+        filter: wanted.filter,
         exclusions,
         enabled: true,
     };

@@ -52,9 +52,6 @@ impl Names {
 
     /// A host was looked up.
     pub fn looked_up(&mut self, host: Host, address: Option<String>) {
-        if address.is_none() {
-            log::error!("The host {} is not known", host.name);
-        }
         self.pending.remove(&host);
         self.found.insert(host, address);
     }

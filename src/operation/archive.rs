@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use lttng_protocol::consumer::{Status, TraceChunkExists};
 
 use super::answer::{Answer, Failure};
@@ -20,6 +22,7 @@ use crate::model::{Archived, Chunk, RotationState};
 use crate::state::FOLDER_MODE;
 use crate::sys::clock;
 use crate::turn::ids::SessionId;
+use crate::turn::messages::Topic;
 
 /// Pause before the consumer daemons are asked for the first time again whether they still write.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
@@ -128,7 +131,7 @@ impl Archive {
                 Phase::Folders => {
                     let well = ready!(cx.answers()).all_well();
                     if !well {
-                        log::error!("The trace chunk in {} could not be moved or removed", self.chunk.folder);
+                        self.say_that_it_failed(cx);
                     }
                     if !well || !self.makes_room(cx)? {
                         return done(well);
@@ -147,12 +150,19 @@ impl Archive {
                     let well = ready!(cx.answers()).all_well();
                     self.replaced(cx, well)?;
                     if !well {
-                        log::error!("The trace chunk in {} could not be moved or removed", self.chunk.folder);
+                        self.say_that_it_failed(cx);
                     }
                     return done(well);
                 }
             };
         }
+    }
+
+    fn say_that_it_failed(&self, cx: &mut Cx<'_>) {
+        let owner = cx.session(self.session).map(|session| session.wanted.owner.uid).ok();
+        let folder = &self.chunk.folder;
+        let text = format_args!("The trace chunk in {folder} could not be moved or removed");
+        cx.state.turn.say(Level::Error, Topic::Folders, owner, text);
     }
 
     /// How far a chunk is that not everybody has left.

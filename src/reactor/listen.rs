@@ -8,6 +8,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::connection::Kind;
 use super::{Reactor, Source};
 use crate::sys::socket::peer_credentials;
@@ -101,14 +103,14 @@ impl<M: Machine> Reactor<M> {
                     });
                     match added {
                         Ok((conn, caller)) => self.machine.accepted(listener, conn, caller),
-                        Err(error) => log::warn!("Can't take a connection: {error}"),
+                        Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     // Out of descriptors, most likely. Whoever waits is taken when some are free again.
-                    log::error!("Can't take connections for the moment: {error}");
+                    self.say(Level::Error, format_args!("Can't take connections for the moment: {error}"));
                     self.postponed.insert(conn);
                     self.accept_again = Instant::now().checked_add(ACCEPT_PAUSE);
                     return;

@@ -16,11 +16,13 @@ mod read;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
+use log::Level;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -33,6 +35,7 @@ use crate::sys::clock;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
+use crate::turn::messages::{Messages, Topic};
 use crate::turn::output::SharedFd;
 
 /// Bytes read at once.
@@ -90,6 +93,7 @@ pub struct Reactor<M> {
     /// Listening sockets that had to be left alone, and until when.
     postponed: BTreeSet<ConnId>,
     accept_again: Option<Instant>,
+    messages: Messages,
     next: u64,
     buffer: Vec<u8>,
     over: bool,
@@ -111,6 +115,7 @@ impl<M: Machine> Reactor<M> {
             unflushed: BTreeSet::new(),
             postponed: BTreeSet::new(),
             accept_again: None,
+            messages: Messages::default(),
             next: 0,
             buffer: vec![0; BUFFER],
             over: false,
@@ -198,6 +203,11 @@ impl<M: Machine> Reactor<M> {
         for conn in overdue.map(|(&conn, _)| conn).collect::<Vec<_>>() {
             self.remove(conn);
         }
+    }
+
+    /// Says why connections can't be taken, unless it has been said often enough.
+    fn say(&mut self, level: Level, text: fmt::Arguments<'_>) {
+        self.messages.say(Instant::now(), level, Topic::Connections, None, text);
     }
 
     fn add(&mut self, source: Source) -> io::Result<ConnId> {

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use log::Level;
+
 use lttng_protocol::ust::command::{Bytecode, Command, EventRule, TracerVersion, exclusion_payload};
 use lttng_protocol::ust::registration::Registration;
 
@@ -17,6 +19,7 @@ use crate::turn::facts::Fact;
 use crate::turn::ids::{
     AppId, BuffersKey, ChannelId, ConnId, ConsumerKind, ListingId, Owner, RuleId, SessionId,
 };
+use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 use crate::ust::app::{Answer, App, Cause, Outgoing};
@@ -50,12 +53,25 @@ impl State {
     /// Room for another connection of an application of this user, if there is any.
     fn room_for(&mut self, credentials: &Credentials) -> Option<Charge> {
         if credentials.pid == 0 {
-            log::warn!("Refused an application whose process is not visible from here");
+            self.turn.say(
+                Level::Warn,
+                Topic::Registration,
+                Some(credentials.uid),
+                format_args!("Refused an application whose process is not visible from here"),
+            );
             return None;
         }
         let charge = self.accounts.charge(credentials.uid, Resource::Applications, 1);
         if charge.is_err() {
-            log::error!("Exhausted file descriptors allowed for applications of user {}.", credentials.uid);
+            self.turn.say(
+                Level::Error,
+                Topic::Limits,
+                Some(credentials.uid),
+                format_args!(
+                    "Exhausted file descriptors allowed for applications of user {}.",
+                    credentials.uid
+                ),
+            );
         }
         charge.ok()
     }
@@ -66,8 +82,13 @@ impl State {
             Introduced::Partly | Introduced::Command => {}
             Introduced::Notify => self.notify_introduced(conn),
             Introduced::Nonsense => {
-                let pid = introduction.credentials.pid;
-                log::warn!("Process {pid} did not register as an application does");
+                let Credentials { pid, uid, .. } = introduction.credentials;
+                self.turn.say(
+                    Level::Warn,
+                    Topic::Registration,
+                    Some(uid),
+                    format_args!("Process {pid} did not register as an application does"),
+                );
                 self.forget_introduction(conn);
                 self.close(conn);
             }
@@ -94,7 +115,7 @@ impl State {
     /// The second connection of a process is there; the first one must have come before.
     fn notify_introduced(&mut self, conn: ConnId) {
         let Some(introduction) = self.take_introduction(conn) else { return };
-        let pid = introduction.credentials.pid;
+        let Credentials { pid, uid, .. } = introduction.credentials;
         let mut candidates = self.applications.unregistered.iter().rev();
         let partner = candidates
             .find(|(_, other)| other.credentials.pid == pid && other.registration.is_some())
@@ -102,7 +123,12 @@ impl State {
         let Some((command, known)) =
             partner.and_then(|partner| Some((partner, self.take_introduction(partner)?)))
         else {
-            log::warn!("Notify connection of process {pid} without a command connection");
+            self.turn.say(
+                Level::Warn,
+                Topic::Registration,
+                Some(uid),
+                format_args!("Notify connection of process {pid} without a command connection"),
+            );
             self.close(conn);
             return;
         };
@@ -131,7 +157,16 @@ impl State {
         // It can be listed. Whoever wonders why it is not recorded finds the reason here.
         let kind = ConsumerKind::for_bits(registration.bits_per_long);
         if !self.consumers.all.contains_key(&kind) {
-            log::warn!("Application {} can't be recorded: there is no {}", credentials.pid, kind.name());
+            self.turn.say(
+                Level::Warn,
+                Topic::Unserved,
+                Some(credentials.uid),
+                format_args!(
+                    "Application {} can't be recorded: there is no {}",
+                    credentials.pid,
+                    kind.name()
+                ),
+            );
         }
         let release_by = self.turn.after(RELEASE_TIMEOUT);
         let mut app = App::new(conns, credentials, registration, charges, self.turn.wall, release_by);
@@ -167,7 +202,12 @@ impl State {
         }
         let Some(app) = self.applications.all.get_mut(&id) else { return };
         if app.lagging {
-            log::info!("Application {} answers again", app.credentials.pid);
+            self.turn.say(
+                Level::Info,
+                Topic::Lagging,
+                Some(app.credentials.uid),
+                format_args!("Application {} answers again", app.credentials.pid),
+            );
             app.lagging = false;
         }
         if !app.owes_answers() {
@@ -182,7 +222,8 @@ impl State {
     fn application_answered(&mut self, id: AppId, answer: &Answer) -> Result<(), Nonsense> {
         self.applications.attention.answered(self.turn.now);
         let Some(app) = self.applications.all.get_mut(&id) else { return Ok(()) };
-        let (now, pid) = (self.turn.now, app.credentials.pid);
+        let Credentials { pid, uid, .. } = app.credentials;
+        let now = self.turn.now;
         match answer.cause {
             Cause::TracerVersion => {
                 // It can be traced without; only the metadata says less.
@@ -194,7 +235,12 @@ impl State {
                 let code = answer.reply.code;
                 let value = if code == 0 { Ok(answer.reply.value) } else { Err(code) };
                 if code != 0 {
-                    log::warn!("Application {pid} answered {request:?} with error {code}");
+                    self.turn.say(
+                        Level::Warn,
+                        Topic::Refusal,
+                        Some(uid),
+                        format_args!("Application {pid} answered {request:?} with error {code}"),
+                    );
                 }
                 if let Some(mirror) = app.mirrors.get_mut(&session) {
                     mirror.answered(request, value);
@@ -349,7 +395,12 @@ impl State {
 
     fn ask_application(&mut self, id: AppId, key: BuffersKey, request: Request) {
         let Some(outgoing) = self.translate(id, key, request) else {
-            log::error!("Internal error: {request:?} can't be sent");
+            self.turn.say(
+                Level::Error,
+                Topic::Internal,
+                None,
+                format_args!("Internal error: {request:?} can't be sent"),
+            );
             return;
         };
         let Some(app) = self.applications.all.get_mut(&id) else { return };

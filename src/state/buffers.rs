@@ -5,6 +5,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
 use super::State;
@@ -17,6 +19,7 @@ use crate::sys::clock;
 use crate::sys::socket::Credentials;
 use crate::turn::Begin;
 use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConsumerKind, Owner, SessionId};
+use crate::turn::messages::Topic;
 use crate::ust::app::App;
 use crate::ust::buffers::{Buffers, Cause, Need};
 use crate::ust::tsdl::{Clock, Header, Scheme};
@@ -58,7 +61,12 @@ impl State {
         let uuid = match (self.settings.sources.uuid)() {
             Ok(uuid) => uuid,
             Err(error) => {
-                log::error!("No random numbers for a trace's UUID: {error}");
+                self.turn.say(
+                    Level::Error,
+                    Topic::Internal,
+                    None,
+                    format_args!("No random numbers for a trace's UUID: {error}"),
+                );
                 return;
             }
         };

@@ -5,6 +5,8 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use log::Level;
+
 use lttng_protocol::consumer::UstRequest;
 
 use super::{Role, State};
@@ -16,6 +18,7 @@ use crate::turn::Answered;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind, Owner};
+use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
 use crate::turn::timers::Timer;
 
@@ -86,7 +89,12 @@ impl State {
             (Ok(pid), Some(consumer)) => consumer.spawned(pid),
             (Ok(_), None) => {}
             (Err(error), _) => {
-                log::error!("Can't start the {}: {error}", kind.name());
+                self.turn.say(
+                    Level::Error,
+                    Topic::Consumer,
+                    None,
+                    format_args!("Can't start the {}: {error}", kind.name()),
+                );
                 self.consumer_lost(kind, "it can't be started");
             }
         }
@@ -140,7 +148,12 @@ impl State {
 
     /// What is still missing can't be made. What there is already is closed.
     fn consumer_unreachable(&mut self, kind: ConsumerKind, error: &io::Error) {
-        log::error!("Can't connect to the {}: {error}", kind.name());
+        self.turn.say(
+            Level::Error,
+            Topic::Consumer,
+            None,
+            format_args!("Can't connect to the {}: {error}", kind.name()),
+        );
         self.consumer_lost(kind, "it can't be connected to");
     }
 

@@ -3,6 +3,8 @@
 
 use std::os::fd::OwnedFd;
 
+use log::Level;
+
 use lttng_protocol::client::Endpoint;
 
 use super::{Role, State};
@@ -11,6 +13,7 @@ use crate::helper::names::Host;
 use crate::helper::{PathJob, Request};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{BuffersKey, ConnId, Identity};
+use crate::turn::messages::Topic;
 use crate::turn::{Answered, Ticket};
 
 /// What work on a path was for.
@@ -56,7 +59,12 @@ impl State {
     }
 
     pub(super) fn helper_lost(&mut self) {
-        log::error!("The helper process is gone: no directory can be made any more");
+        self.turn.say(
+            Level::Error,
+            Topic::Helper,
+            None,
+            format_args!("The helper process is gone: no directory can be made any more"),
+        );
         self.turn.facts.push(Fact::HelperLost);
         for purpose in self.helper.lost() {
             self.path_done(purpose, Err(libc::EIO));
@@ -67,7 +75,12 @@ impl State {
         self.turn.changed = true;
         match purpose {
             PathPurpose::Name(host) => {
-                self.names.looked_up(host, result.ok().and_then(|found| found.address));
+                let address = result.ok().and_then(|found| found.address);
+                if address.is_none() {
+                    let text = format_args!("The host {} is not known", host.name);
+                    self.turn.say(Level::Error, Topic::Host, None, text);
+                }
+                self.names.looked_up(host, address);
             }
             PathPurpose::Task(ticket) => {
                 self.turn.answered(ticket, Answered::Path(result.map(|found| found.folder)));
@@ -80,7 +93,14 @@ impl State {
             PathPurpose::Buffers(key) => {
                 if let Err(errno) = result {
                     let error = std::io::Error::from_raw_os_error(errno);
-                    log::error!("Folders for the trace of {:?} can't be made: {error}", key.owner);
+                    let session = self.sessions.get(key.session);
+                    let user = session.map(|session| session.wanted.owner.uid);
+                    self.turn.say(
+                        Level::Error,
+                        Topic::Folders,
+                        user,
+                        format_args!("Folders for the trace of {:?} can't be made: {error}", key.owner),
+                    );
                 }
                 if let Some(buffers) = self.buffers.get_mut(&key) {
                     buffers.directory_made(result.is_ok());

@@ -4,10 +4,12 @@
 //! An application holds a lock over its whole process until it is answered, so every request is answered in
 //! the turn in which it is complete, also one that makes no sense.
 
+use log::Level;
 use lttng_protocol::ust::notify::{HeaderType, Reply, Request};
 
 use super::State;
 use crate::turn::ids::{AppId, ChannelId, SessionId};
+use crate::turn::messages::Topic;
 use crate::ust::app::App;
 use crate::ust::buffers::Buffers;
 
@@ -35,7 +37,12 @@ impl State {
                     self.turn.outputs.send(app.notify, reply.encode());
                 }
                 Err(error) => {
-                    log::warn!("Application {}: {error}", app.credentials.pid);
+                    self.turn.say(
+                        Level::Warn,
+                        Topic::Registration,
+                        Some(app.credentials.uid),
+                        format_args!("Application {}: {error}", app.credentials.pid),
+                    );
                     self.drop_application(id, "it asked for something that can't be understood");
                     return;
                 }

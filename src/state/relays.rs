@@ -9,11 +9,14 @@
 //! Unlike the original, which connects again and again until a consumer daemon has both, nothing is given away
 //! before both connections are there: what failed leaves nothing behind.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::Duration;
+
+use log::Level;
 
 use lttng_protocol::consumer::{RelaySocket, RelaySocketKind, UstRequest};
 use lttng_protocol::relayd::{self, Version};
@@ -27,6 +30,7 @@ use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
 use crate::sys::clock;
 use crate::turn::errand::Errand;
 use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId, Stream};
+use crate::turn::messages::Topic;
 use crate::turn::output::{Address, Output};
 use crate::turn::timers::Timer;
 
@@ -224,6 +228,13 @@ impl State {
         self.turn.timers.arrange(Timer::Relay(id), deadline);
     }
 
+    /// Says something of a relay daemon, on account of the owner of the session that needs it.
+    fn say_of_relay(&mut self, relay: RelayId, text: fmt::Arguments<'_>) {
+        let session = self.relays.get(&relay).and_then(|relay| self.sessions.get(relay.session));
+        let owner = session.map(|session| session.wanted.owner.uid);
+        self.turn.say(Level::Error, Topic::Relay, owner, text);
+    }
+
     fn link(&mut self, end: RelayEnd) -> Option<&mut Link> {
         self.relays.get_mut(&end.relay)?.links.get_mut(&end.consumer)
     }
@@ -233,7 +244,7 @@ impl State {
         let conn = match result {
             Ok(conn) => conn,
             Err(error) => {
-                log::error!("Can't connect to a relay daemon: {error}");
+                self.say_of_relay(end.relay, format_args!("Can't connect to a relay daemon: {error}"));
                 return self.fail_link(end, Refusal::Unreachable);
             }
         };
@@ -256,7 +267,7 @@ impl State {
     /// A connection to a relay daemon is there, or could not be made and is closed.
     pub(super) fn relay_connected(&mut self, conn: ConnId, end: RelayEnd, result: io::Result<()>) {
         if let Err(error) = result {
-            log::error!("Can't connect to a relay daemon: {error}");
+            self.say_of_relay(end.relay, format_args!("Can't connect to a relay daemon: {error}"));
             return self.closed(conn);
         }
         match self.link(end).map(|link| &link.phase) {
@@ -298,7 +309,7 @@ impl State {
             }
             Ok(Step::Agreed(agreement)) => self.relay_agreed(conn, end, agreement),
             Err(refusal) => {
-                log::error!("A relay daemon refuses: {refusal:?}");
+                self.say_of_relay(end.relay, format_args!("A relay daemon refuses: {refusal:?}"));
                 self.fail_link(end, refusal);
             }
         }
@@ -374,7 +385,7 @@ impl State {
             Some(Phase::Control { talk, .. }) => talk.silence(),
             _ => Refusal::Unreachable,
         };
-        log::error!("Lost the connection to a relay daemon");
+        self.say_of_relay(end.relay, format_args!("Lost the connection to a relay daemon"));
         self.fail_link(end, refusal);
     }
 
@@ -390,7 +401,7 @@ impl State {
             (RelayEnd { relay, consumer, stream: Stream::Control }, refusal)
         });
         for (end, refusal) in late.collect::<Vec<_>>() {
-            log::error!("A relay daemon did not answer in time");
+            self.say_of_relay(end.relay, format_args!("A relay daemon did not answer in time"));
             self.fail_link(end, refusal);
         }
         self.arrange_relay(relay);

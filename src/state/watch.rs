@@ -3,8 +3,12 @@
 
 use std::time::Instant;
 
+use log::Level;
+
 use super::State;
+use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, ConnId};
+use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
 use crate::ust::app::Overdue;
@@ -19,9 +23,9 @@ impl State {
         }
         let Some(app) = self.applications.all.get_mut(&id) else { return };
         if app.inspected(state, self.turn.now) {
-            let pid = app.credentials.pid;
+            let Credentials { pid, uid, .. } = app.credentials;
             let what = if app.lagging { "can't answer: nobody waits for it" } else { "could answer again" };
-            log::info!("Application {pid} {what}");
+            self.turn.say(Level::Info, Topic::Lagging, Some(uid), format_args!("Application {pid} {what}"));
             self.watch(id);
             self.touch(id);
         }
@@ -41,7 +45,12 @@ impl State {
                     silent = Some(silent.map_or((since, id), |longest| longest.min((since, id))));
                 }
                 Some(Overdue::GiveUp) => {
-                    log::warn!("Application {} did not answer in time", app.credentials.pid);
+                    self.turn.say(
+                        Level::Warn,
+                        Topic::Silence,
+                        Some(app.credentials.uid),
+                        format_args!("Application {} did not answer in time", app.credentials.pid),
+                    );
                     late.push(id);
                 }
             }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
 //! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), what for ([`errand`]), what it tells
-//! ([`machine`]), when something is to be looked at ([`timers`]), and what the parts say to those that stand above
+//! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), and what the parts say to those that stand above
 //! them ([`Turn`]).
 //!
 //! Nothing here decides anything, and nothing here knows who uses it.
@@ -11,17 +11,21 @@ pub mod facts;
 pub mod ids;
 pub mod inbox;
 pub mod machine;
+pub mod messages;
 pub mod output;
 pub mod timers;
 
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use self::facts::Facts;
 use self::ids::{BuffersKey, SessionId, TaskId};
+use self::messages::{Messages, Topic};
 use self::output::Outputs;
 use self::timers::Timers;
 use crate::sys::clock;
+use log::Level;
 
 /// Where the answer to a request goes: to one task, and to what that task asked together with it. An answer that comes
 /// after the task went on belongs to a batch that is over, and changes nothing.
@@ -85,6 +89,8 @@ pub struct Turn {
     pub facts: Facts,
     /// What is to be dealt with above the state.
     pub posts: Vec<Post>,
+    /// What has been said.
+    messages: Messages,
     /// Something happened that tasks or waiting clients may have been waiting for.
     pub changed: bool,
 }
@@ -99,6 +105,7 @@ impl Turn {
             timers: Timers::default(),
             facts: Facts::default(),
             posts: Vec::new(),
+            messages: Messages::default(),
             changed: false,
         }
     }
@@ -106,6 +113,11 @@ impl Turn {
     /// The point in time `duration` from now.
     pub fn after(&self, duration: Duration) -> Instant {
         clock::after(self.now, duration)
+    }
+
+    /// Says something that `user` has caused, or whoever it may be, unless it is too much of this kind.
+    pub fn say(&mut self, level: Level, topic: Topic, user: Option<u32>, text: fmt::Arguments<'_>) {
+        self.messages.say(self.now, level, topic, user, text);
     }
 
     /// Has work begun.

@@ -507,3 +507,25 @@ fn sessions_whose_consumer_daemon_died() {
         });
     }
 }
+
+#[test]
+fn what_a_peer_can_have_said_at_will_is_said_a_few_times() {
+    ours_only("it says less, and says it every time", |s| {
+        let daemon = Daemon::start(s);
+        let file = s.path("bytes");
+        // Neither a registration nor a request.
+        std::fs::write(&file, [0xff; 20_000]).unwrap();
+        let throw = s.program("peer").to_string_lossy().into_owned();
+        for socket in [APPS, CLIENT] {
+            s.run(&throw, &["throw", socket, "3000", &file]).ok();
+        }
+        record_once(s, "after");
+        daemon.stop();
+        let log = std::fs::read_to_string(s.path("daemon.log")).unwrap();
+        for what in ["did not register as an application does", "sent a request that can't be one"] {
+            let said = log.lines().filter(|line| line.contains(what)).count();
+            // A burst, and a line now and then as long as it goes on.
+            assert!((1..100).contains(&said), "{said} times: {what}");
+        }
+    });
+}

@@ -10,6 +10,8 @@
 
 use std::task::{Poll, ready};
 
+use log::Level;
+
 use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, Status};
 
 use super::delivery::{forget_refusals, push_all, push_next};
@@ -21,6 +23,7 @@ use crate::operation::archive::{Archive, Leave};
 use crate::operation::cx::Cx;
 use crate::sys::clock;
 use crate::turn::ids::{BuffersKey, SessionId};
+use crate::turn::messages::Topic;
 
 /// Folder of a chunk whose place is not free yet.
 const TEMPORARY: &str = ".tmp_new_chunk";
@@ -264,7 +267,9 @@ impl Rotation {
         self.let_go_on(cx);
         let Ok(session) = cx.session(self.session) else { return };
         if self.old.is_some() {
-            log::error!("Session {} could not leave its trace chunk: {why:?}", session.wanted.name);
+            let (owner, name) = (session.wanted.owner.uid, session.wanted.name.clone());
+            let text = format_args!("Session {name} could not leave its trace chunk: {why:?}");
+            cx.state.turn.say(Level::Error, Topic::Folders, Some(owner), text);
             if let Ok(mut session) = cx.record(self.session) {
                 session.rotation_failed();
             }

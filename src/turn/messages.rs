@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What the daemon says about its peers, and how much of it.
+//!
+//! Everything that a peer can bring the daemon to say at will goes through here: what one user causes is one topic's
+//! burst, and then one line for each interval, which says how many were left out. Otherwise any process could fill the
+//! disk with root's log. It must never ask the system for the time.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+/// Lines about one topic and user that are said at once.
+const BURST: u32 = 20;
+/// After a burst, one line is said in this time.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// Topics and users that are kept apart: a process may have many user ids.
+const MAX_APART: usize = 1024;
+/// Characters of a line. Names and expressions in it are the users'.
+const MAX_LENGTH: usize = 1000;
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Topic {
+    /// Connections can't be taken.
+    Connections,
+    /// A user has all that a user may have.
+    Limits,
+    /// Who connected as an application does not behave as one.
+    Registration,
+    /// An application can't be recorded.
+    Unserved,
+    /// An application refuses a request.
+    Refusal,
+    /// An application can't answer for a while.
+    Lagging,
+    /// An application is given up.
+    Silence,
+    /// A client's request makes no sense.
+    Request,
+    /// A filter is refused.
+    Filter,
+    /// A consumer daemon can't be had.
+    Consumer,
+    /// A relay daemon can't be had.
+    Relay,
+    /// A host is not known.
+    Host,
+    /// Folders can't be made or moved.
+    Folders,
+    /// The helper process.
+    Helper,
+    /// A mistake in the daemon.
+    Internal,
+}
+
+/// What was said about a topic and a user.
+#[derive(Debug)]
+struct Said {
+    /// Lines that may still be said at once.
+    left: u32,
+    /// Up to when `left` counts.
+    since: Instant,
+    left_out: u64,
+}
+
+impl Said {
+    fn new(now: Instant) -> Self {
+        Said { left: BURST, since: now, left_out: 0 }
+    }
+
+    /// Counts what time has brought.
+    fn renew(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.since);
+        let intervals = u32::try_from(passed.as_secs() / INTERVAL.as_secs()).unwrap_or(u32::MAX);
+        self.left = self.left.saturating_add(intervals).min(BURST);
+        if self.left == BURST {
+            self.since = now;
+        } else if let Some(since) = self.since.checked_add(INTERVAL.saturating_mul(intervals)) {
+            self.since = since;
+        }
+    }
+}
+
+/// Who has been told what.
+#[derive(Debug, Default)]
+pub struct Messages {
+    said: BTreeMap<(Topic, Option<u32>), Said>,
+    /// When it was last looked who has been quiet for long.
+    swept: Option<Instant>,
+}
+
+impl Messages {
+    /// Says `text`, unless `user`, or whoever it may be, has caused too much of this kind.
+    pub fn say(
+        &mut self,
+        now: Instant,
+        level: Level,
+        topic: Topic,
+        user: Option<u32>,
+        text: fmt::Arguments<'_>,
+    ) {
+        if level > log::max_level() {
+            return;
+        }
+        match self.admit(now, topic, user) {
+            None => {}
+            Some(0) => log::log!(target: "lttng_sessiond", level, "{}", line(text)),
+            Some(more) => {
+                log::log!(target: "lttng_sessiond", level, "{} ({more} more of this kind were left out)", line(text));
+            }
+        }
+    }
+
+    /// Forgets those that have been quiet for long. It takes a while, so not each time that one more comes.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < INTERVAL) {
+            return;
+        }
+        self.swept = Some(now);
+        self.said.retain(|_, said| {
+            said.renew(now);
+            said.left < BURST
+        });
+    }
+
+    /// Whether a line may be said now; then, how many were left out before it.
+    fn admit(&mut self, now: Instant, topic: Topic, user: Option<u32>) -> Option<u64> {
+        let mut key = (topic, user);
+        if !self.said.contains_key(&key) && self.said.len() >= MAX_APART {
+            self.sweep(now);
+            if self.said.len() >= MAX_APART {
+                key = (topic, None);
+            }
+        }
+        let said = self.said.entry(key).or_insert_with(|| Said::new(now));
+        said.renew(now);
+        if said.left == 0 {
+            said.left_out = said.left_out.saturating_add(1);
+            return None;
+        }
+        said.left = said.left.saturating_sub(1);
+        Some(std::mem::take(&mut said.left_out))
+    }
+}
+
+/// The text on one line, whatever is in it.
+fn line(text: fmt::Arguments<'_>) -> String {
+    let text = text.to_string();
+    let mut line = String::new();
+    for character in text.chars().take(MAX_LENGTH) {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    if text.chars().nth(MAX_LENGTH).is_some() {
+        // Writing to a string can't fail.
+        let _ = write!(line, "...");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USER: Option<u32> = Some(1000);
+
+    fn flood(messages: &mut Messages, now: Instant, lines: usize) -> Vec<u64> {
+        (0..lines).filter_map(|_| messages.admit(now, Topic::Registration, USER)).collect()
+    }
+
+    #[test]
+    fn a_burst_is_said_and_then_one_line_in_an_interval() {
+        let start = Instant::now();
+        let mut messages = Messages::default();
+        assert_eq!(flood(&mut messages, start, 10_000), vec![0; BURST as usize]);
+        let left_out = 10_000 - u64::from(BURST);
+        assert_eq!(flood(&mut messages, start + INTERVAL / 2, 100), [0; 0]);
+        assert_eq!(flood(&mut messages, start + INTERVAL, 100), [left_out + 100]);
+        assert_eq!(flood(&mut messages, start + INTERVAL * 2, 1), [99]);
+        assert_eq!(flood(&mut messages, start + INTERVAL * 2, 1), [0; 0]);
+        // Three quiet intervals are three lines.
+        assert_eq!(flood(&mut messages, start + INTERVAL * 5, 9), [1, 0, 0]);
+    }
+
+    #[test]
+    fn a_quiet_time_brings_one_burst_and_no_more() {
+        let start = Instant::now();
+        let mut messages = Messages::default();
+        flood(&mut messages, start, 50);
+        let said = flood(&mut messages, start + INTERVAL * 1000, 50);
+        assert_eq!((said.len(), said[0]), (BURST as usize, 30));
+        // Time that seems to go back brings nothing.
+        assert_eq!(flood(&mut messages, start, 1), [0; 0]);
+    }
+
+    #[test]
+    fn topics_and_users_do_not_silence_each_other() {
+        let now = Instant::now();
+        let mut messages = Messages::default();
+        flood(&mut messages, now, 1000);
+        assert_eq!(messages.admit(now, Topic::Registration, Some(1001)), Some(0));
+        assert_eq!(messages.admit(now, Topic::Registration, None), Some(0));
+        assert_eq!(messages.admit(now, Topic::Request, USER), Some(0));
+    }
+
+    #[test]
+    fn many_users_share_what_is_left() {
+        let now = Instant::now();
+        let mut messages = Messages::default();
+        let said = (0..100_000).filter(|user| messages.admit(now, Topic::Limits, Some(*user)).is_some());
+        assert_eq!(said.count(), MAX_APART + BURST as usize);
+        assert!(messages.said.len() <= MAX_APART + 1);
+        // Those that have been quiet for long make room.
+        let later = now + INTERVAL * BURST;
+        assert_eq!(messages.admit(later, Topic::Limits, Some(7_000_000)), Some(0));
+        assert!(messages.said.len() < MAX_APART);
+    }
+
+    #[test]
+    fn a_message_is_one_line_of_a_bounded_length() {
+        assert_eq!(line(format_args!("a\nError: b\x1b[m\u{e9}")), "a\\nError: b\\u{1b}[m\u{e9}");
+        let long = line(format_args!("{}", "x".repeat(1 << 20)));
+        assert_eq!(long.len(), MAX_LENGTH + 3);
+    }
+}
