@@ -248,7 +248,10 @@ fn a_users_daemon_writes_as_that_user() {
         let mut app = App::start_as(s, FIRST);
         app.tell("tick 7 1");
         s.lttng_as(FIRST, &["snapshot", "record"]).ok();
-        s.lttng_as(FIRST, &["snapshot", "record", "/not-mine"]).fails();
+        // The folder above it is root's.
+        let not_mine = s.path("not-mine");
+        s.lttng_as(FIRST, &["snapshot", "record", &not_mine]).fails();
+        assert!(!std::path::Path::new(&not_mine).exists());
         assert_eq!(recorded(s, &place), [[7]]);
         s.note("layout", &layout(s, &place), Order::Fixed);
         s.lttng_as(FIRST, &["destroy"]).ok();
@@ -272,7 +275,9 @@ fn snapshots_are_the_session_owners() {
             }
             lttng(&["snapshot", "record"]).ok();
             // Root's folders are not the member's.
-            lttng(&["snapshot", "record", "/root/place"]).fails();
+            let not_mine = s.path("not-mine");
+            lttng(&["snapshot", "record", &not_mine]).fails();
+            assert!(!std::path::Path::new(&not_mine).exists());
             lttng(&["snapshot", "record"]).ok();
             assert_eq!(recorded(s, &place), vec![vec![0, 1, 10, 11, 20, 21]; 2]);
             s.note("layout", &layout(s, &place), Order::Fixed);

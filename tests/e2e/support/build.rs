@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("rotator", &["rotator.c"], &["-llttng-ctl"]),
+    ("seclude", &["seclude.c"], &["-D_GNU_SOURCE"]),
     ("set-url", &["set-url.c"], &["-llttng-ctl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! One private world per test: mount, PID and network namespaces with an own `/run`, `/dev/shm`, home directory and
-//! loopback interface, so that every test has all ports.
+//! loopback interface, so that every test has all ports. All other folders are read-only, whoever asks: no test depends
+//! on what is allowed in the machine's own ones, and none leaves anything there.
 //!
 //! `unshare` holds the namespaces; its child, a shell, is their first process. It waits for the end of its
 //! standard input, so all processes inside end when the test does, however that happens. `nsenter` starts
@@ -42,6 +43,7 @@ if [ "$1" = mapped ]; then
     grep -v '^tracing:' /etc/group > /run/group
     mount --bind /run/group /etc/group
 fi
+"$2" "$3" /run /dev/shm
 echo up
 read -r _ || true
 "#;
@@ -126,6 +128,7 @@ impl Sandbox {
             .args(unshare_user())
             .args(["bash", "-c", FIRST_PROCESS, "first"])
             .arg(if is_root() { "root" } else { "mapped" })
+            .args([&build::program("seclude"), &dir])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -405,5 +408,26 @@ fn collect(mut command: Command, what: &str) -> Output {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         took,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::ours;
+
+    #[test]
+    fn only_its_own_folders_can_be_written_to() {
+        ours(|s| {
+            for own in ["/run".to_owned(), "/dev/shm".to_owned(), s.path(""), s.path("home")] {
+                s.run("touch", &[&format!("{own}/mine")]).ok();
+            }
+            let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
+            let temporary = std::env::temp_dir().to_string_lossy().into_owned();
+            for other in ["/", "/etc", "/usr", "/var", "/var/tmp", "/tmp", "/dev", &home, &temporary] {
+                let refused = s.run("touch", &[&format!("{other}/not-mine")]).fails();
+                assert!(refused.stderr.contains("Read-only file system"), "{}", refused.stderr);
+            }
+        });
     }
 }
