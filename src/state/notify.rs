@@ -5,7 +5,8 @@
 //! the turn in which it is complete, also one that makes no sense.
 
 use log::Level;
-use lttng_protocol::ust::notify::{HeaderType, Reply, Request};
+use lttng_protocol::Error;
+use lttng_protocol::ust::notify::{HeaderType, RawEvent, Reply, Request};
 
 use super::State;
 use crate::turn::ids::{AppId, ChannelId, SessionId};
@@ -22,20 +23,17 @@ impl State {
         app.notify_input.push(bytes);
         loop {
             let Some(app) = self.applications.all.get_mut(&id) else { return };
-            let request = match Request::length(app.notify_input.bytes()) {
-                Ok(Some(length)) => match app.notify_input.take(length, Request::decode) {
-                    Some(request) => request,
+            let reply = match Request::length(app.notify_input.bytes()) {
+                Ok(Some(length)) => match self.answer(id, length) {
+                    Some(reply) => reply,
                     None => return,
                 },
                 Ok(None) => return,
                 Err(error) => Err(error),
             };
-            match request {
-                Ok(request) => {
-                    let reply = self.register(id, &request);
-                    let Some(app) = self.applications.all.get(&id) else { return };
-                    self.turn.outputs.send(app.notify, reply.encode());
-                }
+            let Some(app) = self.applications.all.get(&id) else { return };
+            match reply {
+                Ok(reply) => self.turn.outputs.send(app.notify, reply.encode()),
                 Err(error) => {
                     self.turn.say(
                         Level::Warn,
@@ -50,13 +48,38 @@ impl State {
         }
     }
 
+    /// The answer to the request in the next `length` bytes of an application, once they are there.
+    fn answer(&mut self, id: AppId, length: usize) -> Option<Result<Reply, Error>> {
+        let known = self.described_event(id, length);
+        let app = self.applications.all.get_mut(&id)?;
+        if let Some(event) = known {
+            return app.notify_input.take(length, |_| Ok(Reply::Event { code: 0, id: event }));
+        }
+        let request = app.notify_input.take(length, Request::decode)?;
+        Some(request.map(|request| self.register(id, &request)))
+    }
+
+    /// The id of the event that the next `length` bytes describe, if it was described with the same bytes before. Nearly
+    /// all events of a second application of a kind are, and decoding them is most of the work.
+    fn described_event(&mut self, id: AppId, length: usize) -> Option<u32> {
+        let app = self.applications.all.get(&id)?;
+        let event = RawEvent::of(app.notify_input.bytes().get(..length)?)?;
+        let session = session_known_as(app, event.session)?;
+        let channel = app.mirrors.get(&session)?.channel_by_handle(event.channel)?;
+        let key = app.buffers_key(session, self.sessions.get(session)?.scheme());
+        // They are not changed, so nobody needs to look at them.
+        let buffers = self.buffers.serve(&key)?;
+        let number = buffers.channel(channel)?.number;
+        buffers.registry.described_event(number, event.description)
+    }
+
     fn register(&mut self, id: AppId, request: &Request) -> Reply {
         match request {
             Request::Event(event) => {
                 let id = self.registry_channel(id, event.session, event.channel);
                 let result = id
                     .ok_or(UNKNOWN)
-                    .and_then(|(buffers, number)| buffers.registry.register_event(number, event));
+                    .and_then(|(buffers, number)| buffers.registry.register_described(number, event));
                 let (code, id) = split(result);
                 Reply::Event { code, id }
             }

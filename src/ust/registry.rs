@@ -16,7 +16,7 @@ use lttng_protocol::ust::field::{Field, modernize_contexts};
 use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
 use lttng_protocol::ust::registration::ByteOrder;
 
-use self::identity::Identity;
+use self::identity::{Identity, squeeze_into};
 use super::tsdl::{self, Header, Types};
 
 /// Largest text, in bytes: some hundred thousand events. It bounds what the applications of a user can make
@@ -24,6 +24,8 @@ use super::tsdl::{self, Header, Types};
 const MAX_TEXT_SIZE: usize = 256 << 20;
 /// Most enumerations and entries of enumerations, counted together.
 const MAX_ENUM_ENTRIES: usize = 1 << 18;
+/// Most bytes of descriptions that are remembered: those of a thousand events.
+const MAX_REMEMBERED: usize = 256 << 10;
 
 /// A negative errno for the application.
 type Errno = i32;
@@ -43,6 +45,10 @@ pub struct Registry {
     enum_ids: HashMap<Identity, u64>,
     /// Enumerations and entries so far.
     enum_entries: usize,
+    /// Bytes of the descriptions that channels remember.
+    remembered: usize,
+    /// Room for the description that is looked for.
+    wanted: Vec<u8>,
 }
 
 /// A channel of the registry.
@@ -51,6 +57,8 @@ struct Channel {
     /// Set when an application has registered the channel.
     stream: Option<Stream>,
     event_ids: HashMap<Identity, u32>,
+    /// The ids of events whose description came more than once, by its bytes: an application is rarely alone of its kind.
+    described: HashMap<Identity, u32>,
     /// The event blocks, by event id.
     events: Vec<Span>,
 }
@@ -72,6 +80,8 @@ impl Registry {
             enums: Vec::new(),
             enum_ids: HashMap::new(),
             enum_entries: 0,
+            remembered: 0,
+            wanted: Vec::new(),
         }
     }
 
@@ -124,6 +134,42 @@ impl Registry {
         channel.events.push(span);
         channel.event_ids.insert(identity, id);
         Ok(id)
+    }
+
+    /// The id of an event, if the very same description is remembered.
+    pub fn described_event(&mut self, chan_id: u32, description: &[u8]) -> Option<u32> {
+        self.wanted.clear();
+        squeeze_into(&mut self.wanted, description);
+        let channel = self.channels.get(chan_id as usize)?;
+        channel.described.get(self.wanted.as_slice()).copied()
+    }
+
+    /// Like [`Registry::register_event`], for an event that [`Registry::described_event`] did not find: the next time it
+    /// does, unless this is the first time of all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Registry::register_event`].
+    pub fn register_described(&mut self, chan_id: u32, event: &RegisterEvent) -> Result<u32, Errno> {
+        let before = self.text.len();
+        let id = self.register_event(chan_id, event)?;
+        if self.text.len() == before && !self.wanted.is_empty() {
+            self.remember(chan_id, id);
+        }
+        Ok(id)
+    }
+
+    /// Remembers what was looked for last. When there is too much, all is forgotten: what is still in use comes again.
+    fn remember(&mut self, chan_id: u32, id: u32) {
+        let description = Identity::of_squeezed(&self.wanted);
+        if self.remembered.saturating_add(description.len()) > MAX_REMEMBERED {
+            self.remembered = 0;
+            self.channels.iter_mut().for_each(|channel| channel.described = HashMap::new());
+        }
+        if let Some(channel) = self.channels.get_mut(chan_id as usize) {
+            self.remembered = self.remembered.saturating_add(description.len());
+            channel.described.insert(description, id);
+        }
     }
 
     /// Takes note of a channel's contexts. The first time, its block is appended to the text; every later

@@ -223,6 +223,28 @@ impl Request {
     }
 }
 
+/// A request for an event's id as it came. Equal descriptions describe the same event, so that one that is known need not
+/// be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RawEvent<'a> {
+    /// Handle of the session in the application.
+    pub session: u32,
+    /// Handle of the channel in the application.
+    pub channel: u32,
+    /// All that follows.
+    pub description: &'a [u8],
+}
+
+impl<'a> RawEvent<'a> {
+    /// What a whole request holds, if it is about an event.
+    pub fn of(request: &'a [u8]) -> Option<Self> {
+        let mut reader = Reader::new("notify request", request);
+        let (command, session, channel) = (reader.u32().ok()?, reader.u32().ok()?, reader.u32().ok()?);
+        let description = request.get(reader.offset()..)?;
+        (command == EVENT).then_some(RawEvent { session, channel, description })
+    }
+}
+
 impl RegisterEvent {
     /// Reads what follows the session.
     fn decode(reader: &mut Reader, session: u32) -> Result<Self> {

@@ -6,6 +6,8 @@
 //! of kept: exact like a comparison of the whole, and about as long as the names in it. Which parts take
 //! part: `lttng-tools 2.13: src/bin/lttng-sessiond/ust-registry.c`.
 
+use std::borrow::Borrow;
+
 use lttng_protocol::Writer;
 use lttng_protocol::ust::field::Field;
 use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
@@ -14,7 +16,23 @@ use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Identity(Box<[u8]>);
 
+impl Borrow<[u8]> for Identity {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Identity {
+    /// An event as its application described it, byte for byte: what [`squeeze_into`] made of it.
+    pub fn of_squeezed(squeezed: &[u8]) -> Self {
+        Identity(squeezed.into())
+    }
+
+    /// Size in bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Name, log level, fields and model URI of an event. The signature does not take part.
     pub fn of_event(event: &RegisterEvent) -> Self {
         let mut writer = Writer::default();
@@ -46,14 +64,6 @@ impl Identity {
     }
 }
 
-#[cfg(test)]
-impl Identity {
-    /// Size in bytes.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-}
-
 /// Appends a text that ends where it says, so that no two sequences of texts have the same bytes.
 fn text(writer: &mut Writer, text: Option<&str>) {
     writer.u8(text.is_some().into());
@@ -61,20 +71,34 @@ fn text(writer: &mut Writer, text: Option<&str>) {
     writer.u64(text.len() as u64).bytes(text.as_bytes());
 }
 
-/// Replaces each run of up to 255 zeros by a zero and the length of the run.
 fn squeeze(bytes: &[u8]) -> Box<[u8]> {
     let mut squeezed = Vec::with_capacity(bytes.len() / 16);
-    for run in bytes.chunk_by(|a, b| (*a == 0) == (*b == 0)) {
-        if run.first() != Some(&0) {
-            squeezed.extend_from_slice(run);
-            continue;
-        }
+    squeeze_into(&mut squeezed, bytes);
+    squeezed.into_boxed_slice()
+}
+
+/// Appends `bytes` with each run of up to 255 zeros replaced by a zero and the length of the run.
+pub(super) fn squeeze_into(squeezed: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let (text, zeros) = rest.split_at(rest.iter().position(|&byte| byte == 0).unwrap_or(rest.len()));
+        squeezed.extend_from_slice(text);
+        let (run, more) = zeros.split_at(leading_zeros(zeros));
         for part in run.chunks(usize::from(u8::MAX)) {
             squeezed.push(0);
             squeezed.extend(u8::try_from(part.len()));
         }
+        rest = more;
     }
-    squeezed.into_boxed_slice()
+}
+
+/// How many zeros there are at the beginning. Runs of hundreds are usual: they are counted in large steps.
+fn leading_zeros(bytes: &[u8]) -> usize {
+    let (chunks, _) = bytes.as_chunks();
+    let whole = chunks.iter().take_while(|chunk| u128::from_ne_bytes(**chunk) == 0).count();
+    let counted = whole.saturating_mul(size_of::<u128>());
+    let rest = bytes.get(counted..).unwrap_or_default();
+    counted.saturating_add(rest.iter().take_while(|&&byte| byte == 0).count())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::fs;
 
 use lttng_protocol::ust::field::{Encoding, FieldKind, Integer};
-use lttng_protocol::ust::notify::{EnumValue, HeaderType, Reply, Request};
+use lttng_protocol::ust::notify::{EnumValue, HeaderType, RawEvent, Reply, Request};
 
 use super::super::tsdl::Scheme;
 use super::super::tsdl::tests::{header_of, per_pid_header, recorded, vector};
@@ -323,4 +323,53 @@ fn an_event_costs_little_besides_its_text() {
     assert_eq!(registry.register_event(chan_id, &event), Ok(0));
     let text = registry.text().len() - header;
     assert!(Identity::of_event(&event).len() < text / 2);
+}
+
+/// What a request says of its event, byte for byte.
+fn description(name: &str) -> Vec<u8> {
+    let bytes = vector(&format!("notify/{name}.req.bin"));
+    RawEvent::of(&bytes).unwrap().description.to_vec()
+}
+
+#[test]
+fn what_was_described_twice_is_known_by_its_bytes() {
+    let mut registry = Registry::new(&per_pid_header());
+    let channels = [registry.add_channel(), registry.add_channel()];
+    let names = ["a12-event-vec_prov_inst1", "a05-event-vec_prov_floats"];
+    let mut lookups = Vec::new();
+    for _ in 0..3 {
+        for (id, name) in (0..).zip(names) {
+            let known = registry.described_event(channels[0], &description(name));
+            lookups.push(known);
+            if known.is_none() {
+                assert_eq!(registry.register_described(channels[0], &event(name)), Ok(id));
+            }
+        }
+    }
+    // An application that is alone of its kind is not worth the memory.
+    assert_eq!(lookups, [None, None, None, None, Some(0), Some(1)]);
+    assert_eq!(registry.described_event(channels[1], &description(names[0])), None, "another channel");
+    let mut other = description(names[0]);
+    *other.last_mut().unwrap() ^= 1;
+    assert_eq!(registry.described_event(channels[0], &other), None, "another description");
+}
+
+#[test]
+fn descriptions_are_forgotten_before_there_are_too_many() {
+    let mut registry = Registry::new(&per_pid_header());
+    let channel = registry.add_channel();
+    let name = "a12-event-vec_prov_inst1";
+    assert_eq!(registry.register_event(channel, &event(name)), Ok(0));
+    for variant in 0..5_000_u32 {
+        // The signature does not make it another event.
+        let mut bytes = description(name);
+        bytes.extend_from_slice(&[1; 100]);
+        bytes.extend_from_slice(&variant.to_ne_bytes());
+        assert_eq!(registry.described_event(channel, &bytes), None);
+        assert_eq!(registry.register_described(channel, &event(name)), Ok(0));
+        assert_eq!(registry.described_event(channel, &bytes), Some(0));
+        assert!(registry.remembered <= MAX_REMEMBERED);
+        assert_eq!(registry.remembered, registry.channels[0].described.keys().map(Identity::len).sum());
+    }
+    assert!(registry.channels[0].described.len() < 5_000);
 }
