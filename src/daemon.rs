@@ -258,6 +258,10 @@ impl Machine for Daemon {
         self.state.awaits(conn)
     }
 
+    fn ended(&mut self, conn: ConnId) -> bool {
+        self.clients.are_owed(conn)
+    }
+
     fn closed(&mut self, conn: ConnId) {
         if self.clients.has(conn) {
             self.clients.closed(&mut self.state, conn);

@@ -107,6 +107,11 @@ impl Clients {
         }
     }
 
+    /// Whether a connection is that of a client whose request is complete and not answered.
+    pub fn are_owed(&self, conn: ConnId) -> bool {
+        self.all.get(&conn).is_some_and(ClientConnection::is_complete)
+    }
+
     /// Input: a client is gone. What it asked for completely is done all the same.
     pub fn closed(&mut self, state: &mut State, conn: ConnId) {
         match self.all.get_mut(&conn) {

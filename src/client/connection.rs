@@ -123,6 +123,11 @@ impl ClientConnection {
         matches!(self.stage, Stage::Waiting(_))
     }
 
+    /// Whether its request is complete.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.stage, Stage::Waiting(_) | Stage::Served(_))
+    }
+
     /// The request waits for its turn.
     pub fn wait(&mut self, request: Box<Request>) {
         self.stage = Stage::Waiting(request);
@@ -155,7 +160,7 @@ impl ClientConnection {
         bytes: &[u8],
         descriptors: Vec<OwnedFd>,
     ) -> Result<Option<Box<Request>>, Unfit> {
-        if matches!(self.stage, Stage::Waiting(_) | Stage::Served(_)) {
+        if self.is_complete() {
             // Nothing more is expected; it is not kept.
             return Ok(None);
         }

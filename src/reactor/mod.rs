@@ -70,7 +70,9 @@ impl Source {
         match self {
             Source::Connecting(_) => Interest::READABLE | Interest::WRITABLE,
             // Each message that a peer takes makes room for another: that is only of interest when there was none.
-            Source::Connection(connection) if connection.lacks_room => Interest::READABLE | Interest::WRITABLE,
+            Source::Connection(connection) if connection.lacks_room => {
+                Interest::READABLE | Interest::WRITABLE
+            }
             _ => Interest::READABLE,
         }
     }
@@ -86,6 +88,8 @@ pub struct Reactor<M> {
     readable: BTreeSet<ConnId>,
     /// Connections whose peer will send nothing more: they are read to their end.
     ending: BTreeSet<ConnId>,
+    /// Connections whose peer can't be sent anything any more, either.
+    hung_up: BTreeSet<ConnId>,
     /// Connections to be closed when all is sent, or at this time.
     closing: BTreeMap<ConnId, Instant>,
     /// Connections with something new to write.
@@ -111,6 +115,7 @@ impl<M: Machine> Reactor<M> {
             sources: BTreeMap::new(),
             readable: BTreeSet::new(),
             ending: BTreeSet::new(),
+            hung_up: BTreeSet::new(),
             closing: BTreeMap::new(),
             unflushed: BTreeSet::new(),
             postponed: BTreeSet::new(),
@@ -173,6 +178,9 @@ impl<M: Machine> Reactor<M> {
             }
             if event.is_read_closed() || event.is_error() {
                 self.ending.insert(conn);
+            }
+            if event.is_write_closed() || event.is_error() {
+                self.hung_up.insert(conn);
             }
             if event.is_writable() {
                 self.unflushed.insert(conn);
@@ -250,6 +258,7 @@ impl<M: Machine> Reactor<M> {
         self.closing.remove(&conn);
         self.readable.remove(&conn);
         self.ending.remove(&conn);
+        self.hung_up.remove(&conn);
         self.unflushed.remove(&conn);
         source
     }

@@ -42,7 +42,7 @@ impl<M: Machine> Reactor<M> {
                 read = self.read_first(first, read);
             }
             match read {
-                Ok(0) => return self.lose(conn),
+                Ok(0) => return self.end_of_input(conn),
                 Ok(count) => {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     // Less than there was room for is all there was, unless descriptors cut it short. More will be
@@ -59,6 +59,15 @@ impl<M: Machine> Reactor<M> {
             }
         }
         self.readable.insert(conn);
+    }
+
+    /// The peer sends no more. It may have closed only that side, to wait for what it is owed; that it is gone, or goes
+    /// later, is told by the kernel.
+    fn end_of_input(&mut self, conn: ConnId) {
+        let there = !self.hung_up.contains(&conn);
+        if !(there && (self.closing.contains_key(&conn) || self.machine.ended(conn))) {
+            self.lose(conn);
+        }
     }
 
     /// Deals with all that came on `first` before what was just read from another connection. Only now is all there that

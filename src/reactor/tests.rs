@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Write, pipe};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ enum Input {
 #[derive(Debug)]
 struct Notes {
     inputs: VecDeque<Input>,
+    /// Something is to come for a peer that sends nothing more.
+    owes: bool,
     outputs: Vec<Output>,
     awaiting: bool,
     patience: Instant,
@@ -68,6 +70,9 @@ impl Machine for Notes {
     }
     fn awaits(&self, _: ConnId) -> bool {
         self.awaiting
+    }
+    fn ended(&mut self, _: ConnId) -> bool {
+        self.owes
     }
     fn closed(&mut self, conn: ConnId) {
         self.note(Input::Closed(conn));
@@ -118,7 +123,8 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let patience = Instant::now() + PATIENCE;
-        let machine = Notes { inputs: VecDeque::new(), outputs: Vec::new(), awaiting: false, patience };
+        let machine =
+            Notes { inputs: VecDeque::new(), owes: false, outputs: Vec::new(), awaiting: false, patience };
         // No signal at all: other tests of this process have children, too.
         let reactor = Reactor::new(machine, SignalFd::new(&SigSet::empty()).unwrap()).unwrap();
         Bench { reactor, events: Events::with_capacity(EVENTS), stopped: Vec::new() }
@@ -137,9 +143,14 @@ impl Bench {
             if let Some(input) = self.reactor.machine.inputs.pop_front() {
                 return input;
             }
-            assert!(Instant::now() < self.reactor.machine.patience, "nothing happens");
-            self.reactor.turn(&mut self.events, &mut |listener| self.stopped.push(listener)).unwrap();
+            self.turn();
         }
+    }
+
+    /// Waits until something happens.
+    fn turn(&mut self) {
+        assert!(Instant::now() < self.reactor.machine.patience, "nothing happens");
+        self.reactor.turn(&mut self.events, &mut |listener| self.stopped.push(listener)).unwrap();
     }
 
     fn connecting(&mut self, errand: Errand, to: Address) -> ConnId {
@@ -237,6 +248,57 @@ fn a_process_connects_and_is_known_by_its_credentials() {
     assert_eq!(caller, Caller::Process(Credentials { pid, uid, gid }));
     exchange(&mut bench, conn, &mut peer);
     drop(peer);
+    assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
+}
+
+#[test]
+fn a_peer_that_only_sends_no_more_gets_what_it_is_owed() {
+    let mut bench = Bench::new();
+    let (conn, mut peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.reactor.machine.owes = true;
+    peer.write_all(b"question").unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(bench.receive(conn), b"question");
+    // More than fits into the socket, so that the rest is sent while the peer's end is known.
+    let answer = vec![7; 1 << 20];
+    bench.send(conn, &answer);
+    bench.want(Output::CloseWhenSent(conn));
+    let mut got = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        match peer.read(&mut buffer).unwrap() {
+            0 => break,
+            count => got.extend_from_slice(&buffer[..count]),
+        }
+        while bench.has(conn) && got.len() < answer.len() && !peer_has_more(&peer) {
+            bench.turn();
+        }
+    }
+    assert_eq!(got.len(), answer.len());
+    assert!(!bench.has(conn));
+}
+
+fn peer_has_more(peer: &UnixStream) -> bool {
+    let mut poll = [nix::poll::PollFd::new(peer.as_fd(), nix::poll::PollFlags::POLLIN)];
+    nix::poll::poll(&mut poll, nix::poll::PollTimeout::ZERO).unwrap() > 0
+}
+
+#[test]
+fn a_peer_that_goes_after_it_sent_no_more_is_gone() {
+    let mut bench = Bench::new();
+    let (conn, peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.reactor.machine.owes = true;
+    peer.shutdown(Shutdown::Write).unwrap();
+    while !bench.reactor.ending.contains(&conn) {
+        bench.turn();
+    }
+    assert!(bench.has(conn));
+    drop(peer);
+    assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
+    // Nothing is owed to this one.
+    bench.reactor.machine.owes = false;
+    let (conn, peer) = adopted(&mut bench, Errand::ANY[0]);
+    peer.shutdown(Shutdown::Write).unwrap();
     assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Applications come, get what they are to have, and go.
 //!
-//! An application makes two connections and introduces itself on both; they belong together by the process id
-//! that the kernel vouches for. From then on everything that it is asked follows from the planner.
+//! An application makes two connections and introduces itself on both; they belong together by the process, user and
+//! group ids that the kernel vouches for. From then on everything that it is asked follows from the planner.
 
 use std::time::Duration;
 
@@ -115,14 +115,16 @@ impl State {
     /// The second connection of a process is there; the first one must have come before.
     fn notify_introduced(&mut self, conn: ConnId) {
         let Some(introduction) = self.take_introduction(conn) else { return };
-        let Credentials { pid, uid, .. } = introduction.credentials;
+        let credentials = introduction.credentials;
         let mut candidates = self.applications.unregistered.iter().rev();
+        // A process id alone may be another process's by now.
         let partner = candidates
-            .find(|(_, other)| other.credentials.pid == pid && other.registration.is_some())
+            .find(|(_, other)| other.credentials == credentials && other.registration.is_some())
             .map(|(&partner, _)| partner);
         let Some((command, known)) =
             partner.and_then(|partner| Some((partner, self.take_introduction(partner)?)))
         else {
+            let Credentials { pid, uid, .. } = credentials;
             self.turn.say(
                 Level::Warn,
                 Topic::Registration,
@@ -547,5 +549,23 @@ mod tests {
         assert_eq!(charged(&state, BOB), 0);
         state.closed(ConnId(8));
         assert_eq!(state.accounts.users().count(), 0);
+    }
+
+    #[test]
+    fn only_connections_of_the_same_user_and_group_make_an_application() {
+        let process = |uid, gid| Credentials { pid: 7, uid, gid };
+        for other in [process(BOB, ALICE), process(ALICE, BOB)] {
+            let mut state = state();
+            state.application_connected(ConnId(1), process(ALICE, ALICE));
+            state.application_connected(ConnId(2), other);
+            state.received(ConnId(1), &registration(SocketKind::Command), Vec::new());
+            state.received(ConnId(2), &registration(SocketKind::Notify), Vec::new());
+            assert!(state.applications.all.is_empty(), "{other:?} was taken for the same process");
+            assert!(!state.roles.contains_key(&ConnId(2)));
+            // The one that came first still waits for its counterpart.
+            state.application_connected(ConnId(3), process(ALICE, ALICE));
+            state.received(ConnId(3), &registration(SocketKind::Notify), Vec::new());
+            assert_eq!(state.applications.all.len(), 1);
+        }
     }
 }

@@ -38,6 +38,10 @@ pub trait Machine {
     /// [`Output::ReadFirst`]. Otherwise the order of the two is of no interest.
     fn awaits(&self, conn: ConnId) -> bool;
 
+    /// A peer will send nothing more, but may still take what it is sent. Says whether something is to come for it; if
+    /// not, the connection is closed, and told of as such.
+    fn ended(&mut self, conn: ConnId) -> bool;
+
     /// A peer is gone, or can't be talked to. The connection is closed.
     fn closed(&mut self, conn: ConnId);
 

@@ -49,6 +49,28 @@ fn half_a_request_is_dropped_after_ten_seconds() {
 }
 
 #[test]
+fn who_sends_no_more_after_its_request_is_answered_all_the_same() {
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    let app = world.start_application();
+    world.apps[app].hung = true;
+    let served = world.send(&client::start("s"));
+    let waiting = world.send(&client::stop("s"));
+    let half = world.connect(USER);
+    world.say(world.clients[half.0].conn, &[0]);
+    world.pump();
+    assert!(world.shut_down(served) && world.shut_down(waiting));
+    assert!(!world.shut_down(half), "its request will never be whole");
+    world.leave(half);
+    world.resume(app);
+    assert_eq!(world.wait_for(served).code, ErrorCode::Ok);
+    assert_eq!(world.wait_for(waiting).code, ErrorCode::Ok);
+    assert!(!world.shut_down(served), "nothing more is owed");
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+#[test]
 fn garbage() {
     for length in [1, Header::LEN, 2 * Header::LEN, 100_000] {
         let mut world = World::new();

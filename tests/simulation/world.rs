@@ -262,6 +262,11 @@ impl World {
         self.hang_up(self.clients[id.0].conn);
     }
 
+    /// The client will send nothing more, but waits for its reply. Returns whether the daemon keeps the connection.
+    pub fn shut_down(&mut self, id: ClientId) -> bool {
+        self.daemon.ended(self.clients[id.0].conn)
+    }
+
     /// A peer closes a connection, after what it said.
     pub fn hang_up(&mut self, conn: ConnId) {
         if let Some(link) = self.links.get_mut(&conn) {
