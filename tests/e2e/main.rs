@@ -30,6 +30,7 @@ mod regenerate;
 mod rotation;
 mod rules;
 mod schedules;
+mod seclusion;
 mod shm;
 mod signals;
 mod snapshot;
