@@ -20,11 +20,15 @@ use crate::turn::output::{Output, SharedFd};
 /// How long a peer may take to fetch its last bytes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Rounds in one turn. What wants more is not done without end: peers are read from in between.
+const ROUNDS: usize = 256;
+
 impl<M: Machine> Reactor<M> {
-    /// Carries out what the machine wants, until it wants nothing more. `stopped` is told of each socket that is not
-    /// listened to any more.
+    /// Carries out what the machine wants, until it wants nothing more, or the next turn is to go on with it. `stopped`
+    /// is told of each socket that is not listened to any more.
     pub(super) fn carry_out(&mut self, stopped: &mut impl FnMut(Listener)) {
-        loop {
+        self.unfinished = false;
+        for _ in 0..ROUNDS {
             let outputs = self.machine.take_outputs();
             if outputs.is_empty() && self.unflushed.is_empty() {
                 return;
@@ -37,6 +41,7 @@ impl<M: Machine> Reactor<M> {
             }
             self.machine.settle();
         }
+        self.unfinished = true;
     }
 
     fn carry_out_one(&mut self, output: Output, stopped: &mut impl FnMut(Listener)) {

@@ -100,6 +100,8 @@ pub struct Reactor<M> {
     messages: Messages,
     next: u64,
     buffer: Vec<u8>,
+    /// The machine may want more than was carried out.
+    unfinished: bool,
     over: bool,
 }
 
@@ -123,6 +125,7 @@ impl<M: Machine> Reactor<M> {
             messages: Messages::default(),
             next: 0,
             buffer: vec![0; BUFFER],
+            unfinished: false,
             over: false,
         };
         reactor.add(Source::Signals(signals))?;
@@ -190,7 +193,7 @@ impl<M: Machine> Reactor<M> {
     }
 
     fn timeout(&mut self) -> Option<Duration> {
-        if !self.readable.is_empty() {
+        if self.unfinished || !self.readable.is_empty() {
             return Some(Duration::ZERO);
         }
         let closing = self.closing.values().copied();

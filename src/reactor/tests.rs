@@ -46,6 +46,8 @@ struct Notes {
     /// Something is to come for a peer that sends nothing more.
     owes: bool,
     outputs: Vec<Output>,
+    /// It always wants something more.
+    insatiable: bool,
     awaiting: bool,
     patience: Instant,
 }
@@ -109,6 +111,9 @@ impl Machine for Notes {
     }
     fn settle(&mut self) {}
     fn take_outputs(&mut self) -> Vec<Output> {
+        if self.insatiable {
+            self.outputs.push(Output::Close(ConnId(u64::MAX)));
+        }
         std::mem::take(&mut self.outputs)
     }
 }
@@ -123,8 +128,14 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let patience = Instant::now() + PATIENCE;
-        let machine =
-            Notes { inputs: VecDeque::new(), owes: false, outputs: Vec::new(), awaiting: false, patience };
+        let machine = Notes {
+            inputs: VecDeque::new(),
+            owes: false,
+            outputs: Vec::new(),
+            insatiable: false,
+            awaiting: false,
+            patience,
+        };
         // No signal at all: other tests of this process have children, too.
         let reactor = Reactor::new(machine, SignalFd::new(&SigSet::empty()).unwrap()).unwrap();
         Bench { reactor, events: Events::with_capacity(EVENTS), stopped: Vec::new() }
@@ -638,4 +649,19 @@ fn a_slow_peer_gets_everything_and_wakes_nobody_afterwards() {
     bench.reactor.poll.poll(&mut bench.events, Some(Duration::ZERO)).unwrap();
     bench.reactor.poll.poll(&mut bench.events, Some(Duration::ZERO)).unwrap();
     assert!(bench.events.is_empty(), "{:?}", bench.events);
+}
+
+#[test]
+fn a_machine_that_always_wants_more_does_not_keep_peers_waiting() {
+    let mut bench = Bench::new();
+    let (conn, mut peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.reactor.machine.insatiable = true;
+    bench.want(Output::Close(ConnId(u64::MAX)));
+    // It does not wait either.
+    assert_eq!(bench.reactor.timeout(), Some(Duration::ZERO));
+    peer.write_all(b"hello").unwrap();
+    assert_eq!(bench.receive(conn), b"hello");
+    bench.reactor.machine.insatiable = false;
+    bench.turn();
+    assert_ne!(bench.reactor.timeout(), Some(Duration::ZERO));
 }
