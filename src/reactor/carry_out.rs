@@ -5,6 +5,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use log::Level;
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
@@ -107,7 +108,7 @@ impl<M: Machine> Reactor<M> {
             return;
         }
         if let Err(error) = self.poll_again(conn) {
-            log::error!("Can't poll a connection any more: {error}");
+            self.say(Level::Error, format_args!("Can't poll a connection any more: {error}"));
             self.lose(conn);
         }
     }

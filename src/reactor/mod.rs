@@ -216,7 +216,7 @@ impl<M: Machine> Reactor<M> {
         }
     }
 
-    /// Says why connections can't be taken, unless it has been said often enough.
+    /// Says why connections can't be taken or kept, unless it has been said often enough.
     fn say(&mut self, level: Level, text: fmt::Arguments<'_>) {
         self.messages.say(Instant::now(), level, Topic::Connections, None, text);
     }

@@ -23,7 +23,7 @@ const MAX_LENGTH: usize = 1000;
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
-    /// Connections can't be taken.
+    /// Connections can't be taken, or kept.
     Connections,
     /// A user has all that a user may have.
     Limits,
