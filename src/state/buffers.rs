@@ -73,7 +73,7 @@ impl State {
         let header = Header {
             uuid,
             byte_order: app.registration.byte_order,
-            alignments: app.registration.alignments,
+            alignments: app.registration.alignments.of_packets(),
             bits_per_long: bits,
             tracer,
             scheme: trace_scheme(app, key),

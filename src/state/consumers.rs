@@ -286,11 +286,13 @@ impl State {
         }
     }
 
-    fn metadata_wanted(&self, key: u64) -> Option<Piece> {
+    fn metadata_wanted(&mut self, key: u64) -> Option<Piece> {
         // No two metadata channels have the same key, whichever consumer daemon has them.
-        let buffers = self.buffers.get(&self.buffers.with_metadata_key(key)?)?;
+        let buffers = self.buffers.with_metadata_key(key)?;
+        let buffers = self.buffers.get_mut(&buffers)?;
+        let version = buffers.version();
         let (offset, text) = buffers.undelivered();
-        Some(Piece { key, offset, text: text.to_vec(), version: buffers.version() })
+        Some(Piece { key, offset, text: text.to_vec(), version })
     }
 
     fn consumer_answered(&mut self, purpose: Purpose, outcome: Outcome) {

@@ -13,6 +13,10 @@ use crate::turn::ids::{AppId, ChannelId, SessionId};
 use crate::turn::messages::Topic;
 use crate::ust::app::App;
 use crate::ust::buffers::Buffers;
+use crate::ust::tsdl::readable::Unreadable;
+
+/// The code that an application is answered with, and what is wrong with its fields.
+type Refusal = (i32, Option<Unreadable>);
 
 /// Answer to a request about an object that the daemon does not know: -ENOENT.
 const UNKNOWN: i32 = -2;
@@ -76,29 +80,71 @@ impl State {
     fn register(&mut self, id: AppId, request: &Request) -> Reply {
         match request {
             Request::Event(event) => {
-                let id = self.registry_channel(id, event.session, event.channel);
-                let result = id
-                    .ok_or(UNKNOWN)
-                    .and_then(|(buffers, number)| buffers.registry.register_described(number, event));
-                let (code, id) = split(result);
-                Reply::Event { code, id }
+                let fields = &event.fields;
+                let result = self.with_channel(id, event.session, event.channel, |buffers, number| {
+                    let registered = buffers.registry.register_described(number, event);
+                    registered.map_err(|code| (code, buffers.registry.objection(fields)))
+                });
+                let (code, event_id) = self.split(id, result, || format!("event {:?}", event.name));
+                Reply::Event { code, id: event_id }
             }
             Request::Channel(channel) => {
-                let id = self.registry_channel(id, channel.session, channel.channel);
-                let result = id.ok_or(UNKNOWN).and_then(|(buffers, number)| {
-                    buffers.registry.register_channel(number, &channel.fields).map(|()| number)
+                let fields = &channel.fields;
+                let result = self.with_channel(id, channel.session, channel.channel, |buffers, number| {
+                    let registered = buffers.register_channel(number, fields).map(|()| number);
+                    registered.map_err(|code| (code, buffers.registry.objection(fields)))
                 });
-                let (code, id) = split(result);
-                Reply::Channel { code, id, header: HeaderType::Large }
+                let (code, number) = self.split(id, result, || "the contexts of a channel".to_owned());
+                Reply::Channel { code, id: number, header: HeaderType::Large }
             }
             Request::Enum(description) => {
                 let buffers = self.registry_of(id, description.session);
-                let result =
-                    buffers.ok_or(UNKNOWN).and_then(|buffers| buffers.registry.register_enum(description));
-                let (code, id) = split(result);
-                Reply::Enum { code, id }
+                let result = buffers.ok_or((UNKNOWN, None)).and_then(|buffers| {
+                    buffers.registry.register_enum(description).map_err(|code| (code, None))
+                });
+                let (code, enum_id) =
+                    self.split(id, result, || format!("enumeration {:?}", description.name));
+                Reply::Enum { code, id: enum_id }
             }
         }
+    }
+
+    fn with_channel<T>(
+        &mut self,
+        id: AppId,
+        session: u32,
+        channel: u32,
+        register: impl FnOnce(&mut Buffers, u32) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let (buffers, number) = self.registry_channel(id, session, channel).ok_or((UNKNOWN, None))?;
+        register(buffers, number)
+    }
+
+    /// The code and the number for the reply. That something is refused is told in the log.
+    fn split<T: Default>(
+        &mut self,
+        id: AppId,
+        result: Result<T, Refusal>,
+        what: impl FnOnce() -> String,
+    ) -> (i32, T) {
+        let (code, objection) = match result {
+            Ok(value) => return (0, value),
+            Err(refusal) => refusal,
+        };
+        if let Some(app) = self.applications.all.get(&id) {
+            let reason = objection.map_or_else(
+                || std::io::Error::from_raw_os_error(code.saturating_neg()).to_string(),
+                |objection| objection.to_string(),
+            );
+            let (pid, name) = (app.credentials.pid, &app.registration.name);
+            self.turn.say(
+                Level::Warn,
+                Topic::Unserved,
+                Some(app.credentials.uid),
+                format_args!("Application {pid} ({name:?}) can't record {}: {reason}", what()),
+            );
+        }
+        (code, T::default())
     }
 
     fn registry_channel(&mut self, id: AppId, session: u32, channel: u32) -> Option<(&mut Buffers, u32)> {
@@ -125,11 +171,4 @@ impl State {
 fn session_known_as(app: &App, handle: u32) -> Option<SessionId> {
     let mut mirrors = app.mirrors.iter();
     mirrors.find(|(_, mirror)| mirror.slot.handle() == Some(handle)).map(|(&id, _)| id)
-}
-
-fn split<T: Default>(result: Result<T, i32>) -> (i32, T) {
-    match result {
-        Ok(value) => (0, value),
-        Err(code) => (code, T::default()),
-    }
 }

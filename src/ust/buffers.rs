@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use lttng_protocol::ust::field::Field;
+
 use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
@@ -411,8 +413,24 @@ impl Buffers {
         self.delivered = 0;
     }
 
-    /// Text that the consumer daemon does not have, with its offset.
-    pub fn undelivered(&self) -> (usize, &[u8]) {
+    /// Takes note of a channel's contexts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Registry::register_channel`].
+    pub fn register_channel(&mut self, number: u32, contexts: &[Field]) -> Result<(), i32> {
+        let restarts = self.registry.restarts();
+        let result = self.registry.register_channel(number, contexts);
+        if self.registry.restarts() != restarts {
+            self.version = self.version.saturating_add(1);
+            self.delivered = 0;
+        }
+        result
+    }
+
+    /// Text that the consumer daemon does not have, with its offset. A reader can read it together with the rest.
+    pub fn undelivered(&mut self) -> (usize, &[u8]) {
+        self.registry.complete();
         (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
     }
 

@@ -12,11 +12,12 @@ mod identity;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use lttng_protocol::ust::field::{Field, modernize_contexts};
+use lttng_protocol::ust::field::{Field, FieldKind, modernize_contexts};
 use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
 use lttng_protocol::ust::registration::ByteOrder;
 
 use self::identity::{Identity, squeeze_into};
+use super::tsdl::readable::{self, Unreadable};
 use super::tsdl::{self, Header, Types};
 
 /// Largest text, in bytes: some hundred thousand events. It bounds what the applications of a user can make
@@ -38,6 +39,10 @@ type Span = Range<u32>;
 pub struct Registry {
     byte_order: ByteOrder,
     text: String,
+    /// Size of the header in it.
+    header: usize,
+    /// How often it started over by itself.
+    restarts: u64,
     /// By chan_id.
     channels: Vec<Channel>,
     /// By enumeration id.
@@ -68,14 +73,37 @@ struct Channel {
 struct Stream {
     contexts: Identity,
     block: Span,
+    /// No application has registered the channel: it is described without contexts.
+    assumed: bool,
+    /// Some of the contexts refer to others.
+    refers: bool,
+    /// There is an event that never occurs in the text.
+    placeholder: bool,
+}
+
+impl Stream {
+    fn new(contexts: &[Field], block: Span, assumed: bool) -> Self {
+        let refers =
+            |field: &Field| matches!(field.kind, FieldKind::Sequence { .. } | FieldKind::Variant { .. });
+        Stream {
+            contexts: Identity::of_fields(contexts),
+            block,
+            assumed,
+            refers: contexts.iter().any(refers),
+            placeholder: false,
+        }
+    }
 }
 
 impl Registry {
     /// A registry without channels; its text is the header.
     pub fn new(header: &Header) -> Self {
+        let text = header.to_string();
         Registry {
             byte_order: header.byte_order,
-            text: header.to_string(),
+            header: text.len(),
+            text,
+            restarts: 0,
             channels: Vec::new(),
             enums: Vec::new(),
             enum_ids: HashMap::new(),
@@ -97,11 +125,14 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `-EOVERFLOW` if there are too many.
+    /// `-EINVAL` if no reader would understand it; `-EOVERFLOW` if there are too many.
     pub fn register_enum(&mut self, request: &RegisterEnum) -> Result<u64, Errno> {
         let identity = Identity::of_enum(request);
         if let Some(&id) = self.enum_ids.get(&identity) {
             return Ok(id);
+        }
+        if !readable::is_possible_enum(&request.entries) {
+            return Err(-libc::EINVAL);
         }
         let entries = self.enum_entries.saturating_add(request.entries.len()).saturating_add(1);
         if entries > MAX_ENUM_ENTRIES {
@@ -129,6 +160,7 @@ impl Registry {
         }
         let id = u32::try_from(channel.events.len()).map_err(|_| -libc::ENOENT)?;
         let block = tsdl::event(self.types(), chan_id, id, event).map_err(tsdl::Error::errno)?;
+        self.check(&event.fields)?;
         let span = self.append(&block)?;
         let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
         channel.events.push(span);
@@ -173,7 +205,8 @@ impl Registry {
     }
 
     /// Takes note of a channel's contexts. The first time, its block is appended to the text; every later
-    /// application must have the same contexts.
+    /// application must have the same contexts. The text starts over if the channel had been described without
+    /// contexts meanwhile.
     ///
     /// # Errors
     ///
@@ -183,17 +216,80 @@ impl Registry {
         let channel = self.channels.get(chan_id as usize).ok_or(-libc::EINVAL)?;
         let contexts = modernize_contexts(contexts).ok_or(-libc::EINVAL)?;
         let identity = Identity::of_fields(&contexts);
-        if let Some(stream) = &channel.stream {
-            return if stream.contexts == identity { Ok(()) } else { Err(-libc::EINVAL) };
-        }
+        let assumed = match &channel.stream {
+            Some(stream) if stream.contexts == identity => {
+                self.describe(chan_id, |stream| stream.assumed = false);
+                return Ok(());
+            }
+            Some(stream) if !stream.assumed => return Err(-libc::EINVAL),
+            stream => stream.is_some(),
+        };
         let block = tsdl::stream(self.types(), chan_id, &contexts).map_err(tsdl::Error::errno)?;
+        self.check(&contexts)?;
         let block = self.append(&block)?;
-        let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
-        channel.stream = Some(Stream { contexts: identity, block });
+        let stream = Stream::new(&contexts, block, false);
+        if let Some(channel) = self.channels.get_mut(chan_id as usize) {
+            channel.stream = Some(stream);
+        }
+        if assumed {
+            let header = self.text.get(..self.header).unwrap_or_default().to_owned();
+            self.start_over(header);
+            self.restarts = self.restarts.saturating_add(1);
+        }
         Ok(())
     }
 
-    /// The metadata text so far. It only grows, except in [`Registry::regenerate`].
+    /// Adds what the text lacks for a reader: each channel that no application has registered yet is described,
+    /// without contexts, and one without events gets a placeholder where a reader needs one. A reader gives up on an
+    /// event or a packet of a channel that is not described, and there are such when an application goes, or stands
+    /// still, before it has come to its channels.
+    pub fn complete(&mut self) {
+        for chan_id in (0..).take(self.channels.len()) {
+            if self.channels.get(chan_id as usize).is_some_and(|channel| channel.stream.is_none()) {
+                self.assume(chan_id);
+            }
+            let lacks_event = self.channels.get(chan_id as usize).is_some_and(|channel| {
+                let wants = |stream: &Stream| stream.refers && !stream.placeholder;
+                channel.events.is_empty() && channel.stream.as_ref().is_some_and(wants)
+            });
+            if lacks_event && self.append(&tsdl::placeholder(chan_id)).is_ok() {
+                self.describe(chan_id, |stream| stream.placeholder = true);
+            }
+        }
+    }
+
+    /// Describes a channel without contexts.
+    fn assume(&mut self, chan_id: u32) {
+        let block = tsdl::stream(self.types(), chan_id, &[]).map_err(tsdl::Error::errno);
+        let Ok(block) = block.and_then(|block| self.append(&block)) else { return };
+        if let Some(channel) = self.channels.get_mut(chan_id as usize) {
+            channel.stream = Some(Stream::new(&[], block, true));
+        }
+    }
+
+    /// How often the text has started over by itself.
+    pub fn restarts(&self) -> u64 {
+        self.restarts
+    }
+
+    fn describe(&mut self, chan_id: u32, change: impl FnOnce(&mut Stream)) {
+        let channel = self.channels.get_mut(chan_id as usize);
+        if let Some(stream) = channel.and_then(|channel| channel.stream.as_mut()) {
+            change(stream);
+        }
+    }
+
+    /// Why fields are refused that can be written: for the log.
+    pub fn objection(&self, fields: &[Field]) -> Option<Unreadable> {
+        readable::check(self.types(), fields).err()
+    }
+
+    fn check(&self, fields: &[Field]) -> Result<(), Errno> {
+        readable::check(self.types(), fields).map_err(|_| -libc::EINVAL)
+    }
+
+    /// The metadata text so far. It only grows, except in [`Registry::regenerate`] and when [`Registry::restarts`]
+    /// does. A reader can read it after [`Registry::complete`].
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -202,9 +298,18 @@ impl Registry {
     /// blocks of its events, by id. A channel that no application has registered yet still has no block. The
     /// header must be for the same byte order as the first one: the blocks are not made anew.
     pub fn regenerate(&mut self, header: &Header) {
-        let old = std::mem::replace(&mut self.text, header.to_string());
+        self.start_over(header.to_string());
+    }
+
+    /// Makes the text anew from its blocks.
+    fn start_over(&mut self, header: String) {
+        self.header = header.len();
+        let old = std::mem::replace(&mut self.text, header);
         for channel in &mut self.channels {
-            let stream = channel.stream.as_mut().map(|stream| &mut stream.block);
+            let stream = channel.stream.as_mut().map(|stream| {
+                stream.placeholder = false;
+                &mut stream.block
+            });
             for span in stream.into_iter().chain(&mut channel.events) {
                 let block = old.get(span.start as usize..span.end as usize).unwrap_or_default();
                 *span = push(&mut self.text, block);

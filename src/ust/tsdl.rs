@@ -7,6 +7,7 @@
 //! written is an error, never half a block.
 
 mod fields;
+pub mod readable;
 
 use std::fmt::{self, Write};
 
@@ -171,10 +172,11 @@ pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> 
     let RegisterEvent { loglevel, .. } = event;
     let name = Quoted(&event.name);
     let mut block = Block::default();
-    write!(
-        block,
-        "event {{\n\tname = \"{name}\";\n\tid = {id};\n\tstream_id = {chan_id};\n\tloglevel = {loglevel};\n"
-    )?;
+    writeln!(block, "event {{\n\tname = \"{name}\";\n\tid = {id};\n\tstream_id = {chan_id};")?;
+    // Readers give up on a negative one. It says nothing that LTTng defines.
+    if *loglevel >= 0 {
+        writeln!(block, "\tloglevel = {loglevel};")?;
+    }
     if let Some(uri) = &event.model_emf_uri {
         writeln!(block, "\tmodel.emf.uri = \"{}\";", Quoted(uri))?;
     }
@@ -184,7 +186,18 @@ pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> 
     Ok(block.0)
 }
 
-/// The inside of a string: `\` and `"` with a `\` in front, no end of a line.
+/// The event block of an event that never occurs, with an id that no event gets. babeltrace2 aborts on contexts with a
+/// sequence or a variant if their channel has no event at all.
+pub fn placeholder(chan_id: u32) -> String {
+    let id = u32::MAX;
+    format!(
+        "event {{\n\tname = \"lttng_sessiond:none\";\n\tid = {id};\n\tstream_id = {chan_id};\n\
+         \tfields := struct {{\n\t}};\n}};\n\n"
+    )
+}
+
+/// The inside of a string: `\` and `"` with a `\` in front, no end of a line, control characters as octal numbers
+/// (babeltrace2 takes one digit only of a hexadecimal one).
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -192,6 +205,7 @@ impl fmt::Display for Quoted<'_> {
         self.0.chars().try_for_each(|c| match c {
             '\\' | '"' => write!(f, "\\{c}"),
             '\n' => f.write_str("\\n"),
+            '\0'..='\x1f' | '\x7f' => write!(f, "\\{:03o}", u32::from(c)),
             other => f.write_char(other),
         })
     }
@@ -276,13 +290,12 @@ trace {{
         writeln!(f, "\ttracer_major = {major};\n\ttracer_minor = {minor};")?;
         writeln!(f, "\ttracer_buffering_scheme = \"{scheme}\";\n\ttracer_buffering_id = {id};")?;
         writeln!(f, "\tarchitecture_bit_width = {};", self.bits_per_long)?;
-        // A newline would end the string; the other quoting is that of any string.
         writeln!(f, "\ttrace_name = \"{}\";", Quoted(&self.trace_name))?;
         writeln!(f, "\ttrace_creation_datetime = \"{}\";", self.created)?;
-        writeln!(f, "\thostname = \"{}\";", self.hostname)?;
+        writeln!(f, "\thostname = \"{}\";", Quoted(&self.hostname))?;
         if let Scheme::PerPid { pid, name, registered } = &self.scheme {
             writeln!(f, "\ttracer_patchlevel = {patchlevel};\n\tvpid = {pid};")?;
-            writeln!(f, "\tprocname = \"{name}\";\n\tvpid_datetime = \"{registered}\";")?;
+            writeln!(f, "\tprocname = \"{}\";\n\tvpid_datetime = \"{registered}\";", Quoted(name))?;
         }
         f.write_str("};\n\n")
     }

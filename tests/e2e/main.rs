@@ -24,6 +24,7 @@ mod metadata;
 mod misbehaving;
 mod network;
 mod processes;
+mod readable;
 mod reckless;
 mod record;
 mod regenerate;

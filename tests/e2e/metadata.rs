@@ -8,7 +8,7 @@ use crate::contexts::BUILT_IN;
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
 use crate::support::normalise::Order;
-use crate::support::session::BUFFERS;
+use crate::support::session::{BUFFERS, session};
 use crate::support::trace::{Event, events, numbers};
 use crate::support::{Sandbox, ours, ours_only, side_by_side};
 
@@ -129,6 +129,51 @@ fn names_with_special_characters() {
             s.lttng(&["destroy", "--all"]).ok();
             assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1]);
             s.note("metadata", &text(s, &trace), Order::Fixed);
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn names_of_processes_with_special_characters() {
+    ours_only("it writes them as they are: the trace can't be read", |s| {
+        let daemon = Daemon::start(s);
+        let trace = session(s, &["--buffers-pid"]);
+        s.lttng(&["start"]).ok();
+        let names = ["a\"b\\c", "\"\n};\nINJECTED {", "\u{1b}[31m\t\r1", "\u{e9}\u{540d}", "%s%n", "\\"];
+        for (number, name) in names.into_iter().enumerate() {
+            let mut app = App::start_named(s, name);
+            app.tell(&format!("tick {number} 1"));
+            app.exit();
+        }
+        s.lttng(&["destroy"]).ok();
+        // (Its usual output has the name of the process in each line.)
+        let details = s.run("babeltrace2", &["-c", "sink.text.details", &trace]).ok().stdout;
+        assert_eq!(details.matches("Event `testapp:tick`").count(), names.len(), "{details}");
+        for name in names {
+            assert!(details.contains(&format!("procname: {name}\n")), "{name:?}: {details}");
+        }
+        daemon.stop();
+    });
+}
+
+/// babeltrace2 aborts on the contexts of a channel that has no event, if one of them refers to another.
+#[test]
+fn contexts_of_an_application_without_events() {
+    for buffers in BUFFERS {
+        ours_only("the trace can't be read", |s| {
+            let daemon = Daemon::start(s);
+            let trace = session(s, &[buffers]);
+            s.lttng(&["enable-channel", "-u", buffers, "quiet"]).ok();
+            s.lttng(&["enable-event", "-u", "-c", "quiet", "no:such_event"]).ok();
+            s.lttng(&["add-context", "-u", "-c", "quiet", "-t", "$app.some:thing"]).ok();
+            s.lttng(&["start"]).ok();
+            let mut app = App::start(s);
+            app.tell("tick 0 3");
+            app.exit();
+            s.lttng(&["destroy"]).ok();
+            assert!(text(s, &trace).contains("lttng_sessiond:none"));
+            assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 2]);
             daemon.stop();
         });
     }

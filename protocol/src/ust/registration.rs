@@ -65,6 +65,29 @@ pub struct Alignments {
     pub long: u32,
 }
 
+impl Alignments {
+    /// Those of the packets that this machine's consumer daemons write for applications that say `self`. On x86 no
+    /// tracer aligns anything, whatever an application says.
+    #[must_use]
+    pub fn of_packets(self) -> Self {
+        if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
+            Alignments { uint8: 8, uint16: 8, uint32: 8, uint64: 8, long: 8 }
+        } else {
+            self
+        }
+    }
+
+    /// Whether a machine can have these, where `long` has `bits_per_long` bits: bytes stand anywhere, the others are
+    /// aligned to a power of two from a byte to their own size.
+    pub fn are_possible(&self, bits_per_long: u32) -> bool {
+        let Alignments { uint8, uint16, uint32, uint64, long } = *self;
+        let sizes = [(uint8, 8), (uint16, 16), (uint32, 32), (uint64, 64), (long, bits_per_long)];
+        sizes
+            .into_iter()
+            .all(|(alignment, size)| alignment.is_power_of_two() && (8..=size).contains(&alignment))
+    }
+}
+
 /// The registration message, 136 bytes:
 ///
 /// | offset | field |

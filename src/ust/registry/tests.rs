@@ -325,6 +325,69 @@ fn an_event_costs_little_besides_its_text() {
     assert!(Identity::of_event(&event).len() < text / 2);
 }
 
+/// Readers give up on events and packets of a channel without a block.
+#[test]
+fn channels_that_nobody_registers_are_described() {
+    let mut registry = Registry::new(&per_pid_header());
+    let (chan_id, other) = (registry.add_channel(), registry.add_channel());
+    assert_eq!(registry.register_event(chan_id, &event("a12-event-vec_prov_inst1")), Ok(0));
+    assert_eq!(registry.register_channel(other, &[]), Ok(()));
+    let text = registry.text().to_owned();
+    registry.complete();
+    let assumed = "stream {\n\tid = 0;\n\tevent.header := struct event_header_large;\n\
+                   \tpacket.context := struct packet_context;\n};\n\n";
+    assert_eq!(registry.text(), text.clone() + assumed);
+    registry.complete();
+    assert_eq!(registry.text(), text.clone() + assumed, "once is enough");
+
+    // What was assumed is not what the application has: the text starts over.
+    let integer = |name: &str| Field {
+        name: name.to_owned(),
+        kind: FieldKind::Integer(Integer {
+            size: 32,
+            signed: false,
+            reverse_byte_order: false,
+            base: 10,
+            encoding: Encoding::NONE,
+            alignment: 8,
+        }),
+    };
+    let twice = [integer("x"), integer("x")];
+    assert_eq!(registry.register_channel(chan_id, &twice), Err(-22));
+    assert_eq!((registry.restarts(), registry.text()), (0, &*(text.clone() + assumed)));
+    assert_eq!(registry.register_channel(chan_id, &[integer("x")]), Ok(()));
+    assert_eq!(registry.restarts(), 1);
+    assert!(!registry.text().contains(assumed) && registry.text().contains("_x;\n"), "{}", registry.text());
+    assert_eq!(sorted_blocks(registry.text()).len(), sorted_blocks(&text).len() + 1);
+    assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
+
+    // What was assumed is right.
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    registry.complete();
+    assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
+    assert_eq!(registry.register_channel(chan_id, &[integer("x")]), Err(-22));
+    assert_eq!(registry.restarts(), 0);
+}
+
+/// Contexts of an application that has none of the events.
+#[test]
+fn contexts_that_refer_to_others_get_an_event() {
+    let mut registry = Registry::new(&per_pid_header());
+    let chan_id = registry.add_channel();
+    register_enums(&mut registry, IN_ORDER);
+    assert_eq!(registry.register_channel(chan_id, &contexts("a01-channel-cobjd6")), Ok(()));
+    let text = registry.text().to_owned();
+    for _ in 0..2 {
+        registry.complete();
+        assert_eq!(registry.text(), text.clone() + &tsdl::placeholder(chan_id));
+    }
+    assert_eq!(registry.register_event(chan_id, &event("a12-event-vec_prov_inst1")), Ok(0));
+    registry.regenerate(&per_pid_header());
+    registry.complete();
+    assert!(!registry.text().contains("lttng_sessiond:none"), "it has an event");
+}
+
 /// What a request says of its event, byte for byte.
 fn description(name: &str) -> Vec<u8> {
     let bytes = vector(&format!("notify/{name}.req.bin"));

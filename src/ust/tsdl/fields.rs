@@ -193,7 +193,7 @@ impl fmt::Display for Tabs {
 /// A name with `_` for what TSDL does not allow: application contexts have `$`, `.` and `:` in theirs and whatever
 /// their user chose. One bad name would make the whole trace unreadable.
 #[derive(Clone, Copy)]
-struct Identifier<'a>(&'a str);
+pub(super) struct Identifier<'a>(pub &'a str);
 
 impl fmt::Display for Identifier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -321,3 +321,63 @@ proptest! {
         }
     }
 }
+
+fn readable(fields: &[Field]) -> bool {
+    readable::check(Types { byte_order: ByteOrder::Little, enums: &enums() }, fields).is_ok()
+}
+
+/// What makes babeltrace2 give up on the whole text, and its neighbours that do not.
+#[test]
+fn what_readers_do_not_read() {
+    let int = |name: &str, integer| field(name, FieldKind::Integer(integer));
+    let float = |exponent, mantissa| Float { exponent, mantissa, reverse_byte_order: false, alignment: 8 };
+    let sequence = field("s", FieldKind::Sequence { length_name: "l".to_owned(), alignment: 0 });
+    let array = |length, alignment| field("a", FieldKind::Array { length, alignment });
+    let enumeration = field("t", FieldKind::Enum { name: String::new(), id: 0 });
+    let signed = Integer { signed: true, ..U32 };
+    let variant =
+        |tag: &str| field("v", FieldKind::Variant { choices: 1, tag: tag.to_owned(), alignment: 0 });
+    for (expected, fields) in [
+        (true, vec![int("a", U32), int("b", Integer { size: 1, alignment: 1, ..U32 })]),
+        (false, vec![int("a", Integer { size: 0, ..U32 })]),
+        (false, vec![int("a", Integer { size: 65, ..U32 })]),
+        (false, vec![int("a", Integer { alignment: 0, ..U32 })]),
+        (false, vec![int("a", Integer { alignment: 3, ..U32 })]),
+        (false, vec![int("a", Integer { base: 99, ..U32 })]),
+        (false, vec![int("a", Integer { reverse_byte_order: true, alignment: 4, ..U32 })]),
+        (false, vec![int("a.b", U32), int("a_b", U32)]),
+        (true, vec![field("f", FieldKind::Float(float(8, 24)))]),
+        (false, vec![field("f", FieldKind::Float(float(24, 8)))]),
+        (true, vec![int("l", U32), sequence.clone(), element()]),
+        (false, vec![int("l", signed), sequence.clone(), element()]),
+        (false, vec![sequence, element(), int("l", U32)]),
+        (true, vec![array(3, 4), element()]),
+        (false, vec![array(3, 3), element()]),
+        (false, vec![array(u32::MAX, 0), element()]),
+        (false, vec![int("a_padding", U32), array(3, 4), element()]),
+        (false, vec![variant("t"), element()]),
+        (false, vec![int("t", U32), variant("t"), element()]),
+        (false, vec![enumeration.clone(), int("", signed), variant("t"), element()]),
+        (true, vec![enumeration, int("", signed)]),
+    ] {
+        assert_eq!(readable(&fields), expected, "{fields:?}");
+    }
+}
+
+#[test]
+fn enumerations_that_no_reader_reads() {
+    let entry = |start, end, auto| EnumEntry { start, end, label: "x".to_owned(), auto };
+    let unsigned = |number| value(number, false);
+    let descends = entry(value(-1, true), unsigned(5), false);
+    assert!(!readable::is_possible_enum(&[]));
+    assert!(!readable::is_possible_enum(&[entry(unsigned(5), unsigned(3), false)]));
+    assert!(readable::is_possible_enum(&[descends.clone(), entry(unsigned(9), unsigned(0), true)]));
+    let enums = [vec![descends].into_boxed_slice()];
+    let types = Types { byte_order: ByteOrder::Little, enums: &enums };
+    let kind = || FieldKind::Enum { name: String::new(), id: 0 };
+    for signed in [false, true] {
+        let container = field("", FieldKind::Integer(Integer { signed, ..U32 }));
+        let result = readable::check(types, &[field("e", kind()), container]);
+        assert_eq!(result.is_ok(), signed, "only with a sign is -1 before 5");
+    }
+}

@@ -141,6 +141,17 @@ fn cannot_run() -> bool {
     true
 }
 
+/// The same for a test that needs one program only.
+pub fn is_missing(program: &str, package: &str) -> bool {
+    let missing = find_program(program).is_none();
+    let reason = format!("no {program} (package {package})");
+    assert!(!missing || env::var_os("LTTNG_TEST_REQUIRE").is_none(), "cannot run: {reason}");
+    if missing {
+        skip(&reason);
+    }
+    missing
+}
+
 /// Tells the user, past the test harness's capture, that this test did not run.
 pub fn skip(reason: &str) {
     say(&format!("SKIPPED: {reason}"));
