@@ -86,6 +86,16 @@ impl<K: Copy + Ord, V> SmallMap<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
+    /// All values, by key, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.entries.iter_mut().map(|(_, value)| value)
+    }
+
+    /// Drops all entries but those with such values.
+    pub fn retain(&mut self, such: impl Fn(&V) -> bool) {
+        self.entries.retain(|(_, value)| such(value));
+    }
+
     /// Whether there is nothing.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

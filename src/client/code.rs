@@ -13,7 +13,7 @@ impl From<Failure> for ErrorCode {
     fn from(failure: Failure) -> ErrorCode {
         match failure {
             Failure::SessionGone => ErrorCode::SessNotFound,
-            Failure::ConsumerLost | Failure::LossesUnknown => ErrorCode::Unk,
+            Failure::ConsumerLost | Failure::LossesUnknown | Failure::BuffersNotMade => ErrorCode::Unk,
             Failure::FolderNotMade => ErrorCode::CreateDirFail,
             Failure::ChunkRefused => ErrorCode::CreateTraceChunkFailConsumer,
             Failure::ChunkNotClosed => ErrorCode::CloseTraceChunkFailConsumer,

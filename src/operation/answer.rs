@@ -132,8 +132,10 @@ pub enum Failure {
     ConsumerLost,
     /// A consumer daemon did not say what its channels have lost.
     LossesUnknown,
-    /// The folders of a trace chunk can't be made.
+    /// The folders of a trace chunk can't be made, or are not there any more.
     FolderNotMade,
+    /// Some applications can't have the buffers that they are to record to.
+    BuffersNotMade,
     /// Not every consumer daemon takes a trace chunk.
     ChunkRefused,
     /// A consumer daemon does not close a trace chunk.

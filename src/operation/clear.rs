@@ -14,6 +14,7 @@ use super::steps::recording::{open_packets, resume};
 use super::steps::rotation::Rotation;
 use super::task::Task;
 use crate::consumer::verb::{Content, Verb};
+use crate::model::Session;
 use crate::turn::ids::SessionId;
 
 /// Clearing a session.
@@ -67,7 +68,8 @@ impl Task for Clear {
                     self.clear_buffers(cx)?
                 }
                 Phase::Buffers => {
-                    self.failure = what_failed(&ready!(cx.answers()));
+                    let answers = ready!(cx.answers());
+                    self.failure = what_failed(cx.session(self.session)?, &answers);
                     self.leave_files(cx)?
                 }
                 Phase::Files(rotation) => {
@@ -81,6 +83,9 @@ impl Task for Clear {
                 }
                 Phase::Removal => {
                     ready!(leaving::settled(cx, self.session));
+                    if self.was_active {
+                        cx.state.retry_buffers(self.session);
+                    }
                     return Poll::Ready(self.finish(cx));
                 }
             };
@@ -147,10 +152,10 @@ impl Clear {
     }
 }
 
-fn what_failed(answers: &Answers) -> Option<Failure> {
+fn what_failed(session: &Session, answers: &Answers) -> Option<Failure> {
     if answers.contains(Status::RELAYD_CLEAR_DISALLOWED) && !answers.late {
         Some(Failure::ClearDisallowed)
-    } else if answers.all_well_but_for(Status::CHANNEL_NOT_FOUND) {
+    } else if answers.all_did(session) {
         None
     } else {
         Some(Failure::NotCleared)

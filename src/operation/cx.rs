@@ -5,6 +5,7 @@
 //! owed when the task has had its time. An answer that comes later belongs to no batch and is dropped, so that it can't
 //! be taken for one to the next step's questions.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -17,11 +18,12 @@ use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
 use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Tracer, Verb};
 use crate::helper::PathJob;
-use crate::model::{Recorder, Session};
+use crate::model::{BufferingScheme, Recorder, Session};
 use crate::state::{PathPurpose, State};
-use crate::turn::ids::{AppId, ConsumerKind, Identity, SessionId, TaskId};
+use crate::turn::ids::{AppId, BuffersKey, ConsumerKind, Identity, SessionId, TaskId};
 use crate::turn::output::SharedFd;
 use crate::turn::{Answered, Ticket};
+use crate::ust::obstacle::Obstacle;
 
 /// How long a task may take. Consumer daemons have no deadline of their own.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -49,6 +51,14 @@ impl Answers {
     /// Whether everything was answered, and with success.
     pub fn all_well(&self) -> bool {
         self.failures.is_empty() && !self.lost && !self.late
+    }
+
+    /// Whether all channels of a session did as they were asked. Those of a process that exits may be gone.
+    pub fn all_did(&self, session: &Session) -> bool {
+        match session.scheme() {
+            BufferingScheme::PerUser => self.all_well(),
+            BufferingScheme::PerProcess => self.all_well_but_for(Status::CHANNEL_NOT_FOUND),
+        }
     }
 
     /// Whether everything was answered, with success or with this status.
@@ -207,6 +217,17 @@ impl<'a> Cx<'a> {
     /// Whether some of a session's buffers are still being made.
     pub fn is_making_buffers(&self, session: SessionId) -> bool {
         self.state.buffers_of(session).any(|(_, buffers)| !buffers.is_complete())
+    }
+
+    /// The buffers of a session that applications should have and can't, each with what the client is to be told.
+    pub fn failed_buffers(&self, session: SessionId) -> BTreeMap<BuffersKey, Failure> {
+        let failed = self.state.failed_buffers(session).into_iter();
+        let failure = |why| match why {
+            Obstacle::Folder(_) => Failure::FolderNotMade,
+            Obstacle::ConsumerLost => Failure::ConsumerLost,
+            Obstacle::Refused(_) | Obstacle::NoStreams => Failure::BuffersNotMade,
+        };
+        failed.map(|(key, why)| (key, failure(why))).collect()
     }
 
     // Questions.

@@ -67,7 +67,11 @@ impl Task for Destroy {
                 }
                 Phase::Rotate(rotation) => match ready!(rotation.step(cx)) {
                     // Also what a relay daemon that is gone makes fail; the session ends all the same.
-                    Err(why) if self.archives || !cx.session(self.session)?.is_local() => {
+                    Err(why)
+                        if self.archives
+                            || why == Failure::ChannelsNotRotated
+                            || !cx.session(self.session)?.is_local() =>
+                    {
                         self.trouble = Some(why);
                         self.release(cx)
                     }

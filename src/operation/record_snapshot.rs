@@ -111,6 +111,7 @@ impl RecordSnapshot {
         loop {
             self.phase = match self.phase {
                 Phase::Begin => {
+                    cx.state.retry_metadata(self.session);
                     let of_session = cx.state.buffers_of(self.session);
                     let in_use = of_session.filter(|(_, buffers)| !buffers.retired);
                     self.buffers = in_use.map(|(&key, _)| key).collect();
@@ -154,8 +155,7 @@ impl RecordSnapshot {
         existing.all(|buffers| buffers.metadata_settled() || buffers.data_keys().next().is_none())
     }
 
-    /// The buffers that can be written. Those whose metadata channel could not be made hold nothing that anybody
-    /// could read.
+    /// The buffers that can be written. What those hold whose metadata channel could not be made can't be read by anybody.
     fn readable<'a>(&'a self, cx: &'a Cx<'_>) -> impl Iterator<Item = (&'a BuffersKey, &'a Buffers)> {
         let existing = self.buffers.iter().filter_map(|key| Some((key, cx.state.buffers.get(key)?)));
         existing.filter(|(_, buffers)| buffers.metadata_ready())
@@ -205,6 +205,10 @@ impl RecordSnapshot {
         let Some(packets) = packets_per_stream(self.max_size, &rooms) else {
             return Ok(self.close(cx, Some(Failure::SnapshotTooSmall)));
         };
+        let mut existing = self.buffers.iter().filter_map(|key| cx.state.buffers.get(key));
+        if existing.any(|buffers| buffers.is_undescribable() && buffers.data_keys().next().is_some()) {
+            self.failure = Some(Failure::SnapshotFailed);
+        }
         let readable = self.readable(cx);
         self.channels =
             readable.flat_map(|(key, buffers)| self.pieces(cx, session, key, buffers, packets)).collect();
@@ -240,7 +244,7 @@ impl RecordSnapshot {
 
     /// Tells every consumer daemon that was told of the trace chunk that it ends.
     fn close(&mut self, cx: &mut Cx<'_>, failure: Option<Failure>) -> Phase {
-        self.failure = failure;
+        self.failure = self.failure.or(failure);
         // What hangs is not waited for again.
         if !cx.expired() {
             cx.renew();

@@ -37,6 +37,9 @@ impl Task for Rotate {
         let result = ready!(rotation.step(cx));
         // Also after a failure: a session that does not record has left its chunk in any case.
         cx.record(self.session)?.rotated();
+        if cx.session(self.session)?.is_active() {
+            cx.state.retry_buffers(self.session);
+        }
         Poll::Ready(result.map(|left| Answer::RotationBegun(left.unwrap_or(0))))
     }
 }

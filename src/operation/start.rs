@@ -75,12 +75,17 @@ impl Start {
                         // What it had is lost.
                         return Poll::Ready(Err(Failure::ConsumerLost));
                     }
+                    cx.state.retry_buffers(self.session);
+                    cx.state.forget_refusals(self.session);
                     Phase::Applications(resume(cx, self.session)?)
                 }
                 Phase::Applications(followers) => {
                     ready!(cx.settled(followers, self.session));
                     if cx.state.lost_consumer() {
                         return Poll::Ready(Err(Failure::ConsumerLost));
+                    }
+                    if let Some((_, failure)) = cx.failed_buffers(self.session).pop_first() {
+                        return Poll::Ready(Err(failure));
                     }
                     open_packets(cx, self.session);
                     cx.record(self.session)?.begun();

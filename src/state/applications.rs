@@ -318,7 +318,7 @@ impl State {
             self.sessions.get(session).is_some_and(|session| session.recording.is_changing_chunk());
         let state = |channel: ChannelId| match buffers {
             // It had buffers of its own before, and will have new ones when those are given up.
-            Some(buffers) if buffers.retired => BufferState::Pending,
+            Some(buffers) if buffers.retired => BufferState::GivenUp,
             Some(buffers) => buffers.state(channel),
             // Its tracer's version is needed first, or it can't be served.
             None if app.tracer.is_none() => BufferState::Pending,
@@ -363,6 +363,15 @@ impl State {
         let keys: Vec<_> = recording.map(|(&id, app)| (id, app.buffers_key(session, scheme))).collect();
         for (id, key) in keys {
             self.ask_application(id, key, Request::RecordState);
+        }
+    }
+
+    /// What applications refused of a session may be asked for once more.
+    pub fn forget_refusals(&mut self, session: SessionId) {
+        for app in self.applications.all.values_mut() {
+            if let Some(mirror) = app.mirrors.get_mut(&session) {
+                mirror.forget_refusals();
+            }
         }
     }
 

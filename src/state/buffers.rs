@@ -2,6 +2,7 @@
 //! Buffers are made when an application of a recording session first needs them, and their metadata is pushed
 //! to the consumer daemon soon after it was produced.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConsumerKind, Owner, Sessio
 use crate::turn::messages::Topic;
 use crate::ust::app::App;
 use crate::ust::buffers::{Buffers, Cause, Need};
+use crate::ust::obstacle::Obstacle;
 use crate::ust::tsdl::{Clock, Header, Scheme};
 
 /// Mode of folders made for traces.
@@ -130,6 +132,102 @@ impl State {
         self.turn.begin(Begin::Retire(key));
     }
 
+    /// Has everything made anew that a session's buffers could not have: it is begun, or goes on, and what stood in the
+    /// way may be gone.
+    pub fn retry_buffers(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get(id) else { return };
+        let active = session.is_active();
+        let ready = self.ready_consumers();
+        let of_session = self.buffers.iter().filter(|(key, buffers)| {
+            key.session == id && !buffers.retired && ready.contains(&buffers.consumer)
+        });
+        let keys: Vec<BuffersKey> = of_session.map(|(&key, _)| key).collect();
+        for key in keys {
+            let Some(buffers) = self.buffers.get_mut(&key) else { continue };
+            buffers.retry_metadata(|| self.counters.consumer_key());
+            self.turn.changed = true;
+            if matches!(key.owner, Owner::User(_)) {
+                buffers.retry(|| self.counters.consumer_key());
+            } else if buffers.failures().next().is_some() && (!active || buffers.data_keys().next().is_none())
+            {
+                // What an application was given of its own buffers can't be given once more.
+                self.retire_buffers(key);
+            }
+        }
+    }
+
+    /// Has the metadata channels made anew that a session could not have.
+    pub fn retry_metadata(&mut self, session: SessionId) {
+        let of_session = self.buffers.keys().filter(|key| key.session == session);
+        for key in of_session.copied().collect::<Vec<_>>() {
+            if let Some(buffers) = self.buffers.get_mut(&key) {
+                buffers.retry_metadata(|| self.counters.consumer_key());
+                self.turn.changed = true;
+            }
+        }
+    }
+
+    /// The buffers of a session that applications need now and that can't be had, and why.
+    pub fn failed_buffers(&self, session: SessionId) -> BTreeMap<BuffersKey, Obstacle> {
+        let failed = self.buffers_of(session).filter(|(_, buffers)| !buffers.retired);
+        let failed = failed.filter_map(|(&key, buffers)| Some((key, buffers.failures().next()?.1)));
+        failed.filter(|&(key, _)| self.users_of(key).next().is_some()).collect()
+    }
+
+    /// The applications that record to some buffers, if their session is for them.
+    fn users_of(&self, key: BuffersKey) -> impl Iterator<Item = AppId> {
+        let uses = move |id: AppId, app: &App| match key.owner {
+            Owner::User(uid) => app.credentials.uid == uid && app.registration.bits_per_long == key.bits,
+            Owner::Application(owner) => id == owner,
+        };
+        self.applications.all.iter().filter(move |&(&id, app)| uses(id, app)).map(|(&id, _)| id)
+    }
+
+    /// The user whose session they are for.
+    pub(super) fn owner_of(&self, key: BuffersKey) -> Option<u32> {
+        self.sessions.get(key.session).map(|session| session.wanted.owner.uid)
+    }
+
+    /// Whose buffers they are, for messages.
+    pub(super) fn owner_name(&self, key: BuffersKey) -> String {
+        match key.owner {
+            Owner::User(uid) => format!("the {}-bit applications of user {uid}", key.bits),
+            Owner::Application(id) => match self.applications.all.get(&id) {
+                Some(app) => format!("process {}", app.credentials.pid),
+                None => "a process that has exited".to_owned(),
+            },
+        }
+    }
+
+    /// Has everybody look at what became of buffers who waits for them. This is the one place, whoever changed them.
+    fn tell_news(&mut self, key: BuffersKey) {
+        if !self.buffers.serve(&key).is_some_and(Buffers::take_news) {
+            return;
+        }
+        let users: Vec<AppId> = self.users_of(key).collect();
+        self.applications.dirty.extend(users);
+        self.turn.changed = true;
+        let unsaid = self.buffers.serve(&key).map(Buffers::take_unsaid).unwrap_or_default();
+        let mut channels: BTreeMap<Obstacle, Vec<ChannelId>> = BTreeMap::new();
+        for (id, why) in unsaid {
+            channels.entry(why).or_default().push(id);
+        }
+        // That one is said for all buffers together.
+        channels.remove(&Obstacle::ConsumerLost);
+        let Some(session) = self.sessions.get(key.session) else { return };
+        let name_of = |id: &ChannelId| session.channel(*id).map_or("", |channel| &channel.name);
+        for (why, channels) in channels {
+            let names: Vec<&str> = channels.iter().map(name_of).collect();
+            let (names, of, session) = (names.join(", "), self.owner_name(key), &session.wanted);
+            self.turn.say(
+                Level::Error,
+                Topic::Buffers,
+                Some(session.owner.uid),
+                format_args!("Session {} records nothing of {of}: {why}; channels: {names}", session.name),
+            );
+        }
+    }
+
     /// Asks for everything that buffers need, and pushes metadata that is due.
     pub(super) fn serve_buffers(&mut self) {
         while let Some(key) = self.buffers.next_touched() {
@@ -139,6 +237,7 @@ impl State {
             }
             self.copy_metadata(key);
             self.serve_readers(key);
+            self.tell_news(key);
             // The delay begins to run here, also for what is kept back.
             let due = self.buffers.serve(&key).and_then(|buffers| buffers.push_due(self.turn.now));
             self.buffers.set_push(key, due);
@@ -159,7 +258,7 @@ impl State {
     fn serve_readers(&mut self, key: BuffersKey) {
         let live = self.sessions.get(key.session).is_some_and(|session| session.live_timer() > 0);
         let buffers = self.buffers.serve(&key).filter(|_| live);
-        if buffers.is_some_and(|buffers| buffers.has_undelivered() && buffers.want_metadata()) {
+        if buffers.is_some_and(|buffers| buffers.is_behind() && buffers.want_metadata()) {
             // There is something new to ask for: it is looked at once more.
             let _ = self.buffers.get_mut(&key);
         }
@@ -280,7 +379,7 @@ impl State {
         }
         if trace.is_none() {
             // Nothing is recorded to this machine.
-            buffers.directory_made(true);
+            buffers.directory_made(Ok(()));
             self.turn.changed = true;
         }
         for path in [trace, kept].into_iter().flatten() {
@@ -318,8 +417,7 @@ impl State {
         if !self.ask_consumer(kind, request, Tail::None, purpose)
             && let Some(buffers) = self.buffers.get_mut(&key)
         {
-            buffers.fail();
-            self.touch_all_applications();
+            buffers.fail(Obstacle::ConsumerLost);
         }
     }
 }

@@ -17,10 +17,11 @@ use crate::sys::socket::Credentials;
 use crate::turn::Answered;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind, Owner};
+use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
 use crate::turn::timers::Timer;
+use crate::ust::obstacle::Obstacle;
 
 /// Whether user space can be traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -271,7 +272,7 @@ impl State {
         }
         for key in self.buffers.keys().copied().collect::<Vec<_>>() {
             if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == kind) {
-                buffers.fail();
+                buffers.fail(Obstacle::ConsumerLost);
             }
         }
         self.touch_all_applications();
@@ -304,47 +305,43 @@ impl State {
             Purpose::Relay(end) => self.relay_taken(end, succeeded),
             Purpose::Task(ticket) => self.turn.answered(ticket, answered(outcome)),
             Purpose::Channel(key, channel) => {
-                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.channel_made(channel, made);
-                } else if let Outcome::Channel(status) = outcome
-                    && made
-                {
-                    self.forget_channel(key, status.key);
+                let made = channel_made(&outcome);
+                match (self.buffers.get_mut(&key), made) {
+                    (Some(buffers), made) => buffers.channel_made(channel, made.map(|_| ())),
+                    (None, Ok(made)) => self.forget_channel(key, made),
+                    (None, Err(_)) => {}
                 }
-                self.touch_applications_of(key);
             }
             Purpose::Handover(key, channel) => {
                 let buffers = match outcome {
-                    Outcome::Buffers(Ok(buffers)) => Some(buffers),
-                    _ => {
+                    Outcome::Buffers(Ok(buffers)) => Ok(buffers),
+                    outcome => {
                         let made = self.buffers.get(&key).and_then(|buffers| buffers.channel(channel));
                         if let Some(made) = made.map(|made| made.key) {
                             self.forget_channel(key, made);
                         }
-                        None
+                        Err(obstacle(&outcome))
                     }
                 };
                 if let Some(of) = self.buffers.get_mut(&key) {
                     of.channel_handed_over(channel, buffers);
                 }
-                self.touch_applications_of(key);
             }
             Purpose::Push(key) => {
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.pushed(succeeded, now);
+                let buffers = self.buffers.get_mut(&key);
+                if buffers.is_some_and(|buffers| buffers.pushed(succeeded, now)) {
+                    self.tell_undescribed(key, obstacle(&outcome));
                 }
             }
-            Purpose::Metadata(key) => {
-                let made = matches!(outcome, Outcome::Channel(status) if status.code == 0);
-                match (self.buffers.get_mut(&key), outcome) {
-                    (Some(buffers), _) => buffers.metadata_made(made),
-                    (None, Outcome::Channel(status)) if made => self.forget_channel(key, status.key),
-                    (None, _) => {}
-                }
-            }
+            Purpose::Metadata(key) => match (self.buffers.get_mut(&key), channel_made(&outcome)) {
+                (Some(buffers), Ok(_)) => buffers.metadata_made(),
+                (Some(_), Err(why)) => self.metadata_refused(key, why),
+                (None, Ok(made)) => self.forget_channel(key, made),
+                (None, Err(_)) => {}
+            },
             Purpose::SetUpMetadata(key, channel) => match self.buffers.get_mut(&key) {
-                Some(buffers) => buffers.metadata_set_up(succeeded),
+                Some(buffers) if succeeded => buffers.metadata_set_up(),
+                Some(_) => self.metadata_refused(key, obstacle(&outcome)),
                 None if succeeded => self.end_metadata(key, channel),
                 None => {}
             },
@@ -370,15 +367,46 @@ impl State {
         let _ = self.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
     }
 
-    fn touch_applications_of(&mut self, key: BuffersKey) {
-        let users = self.applications.all.iter().filter(|(id, app)| {
-            let is_user = match key.owner {
-                Owner::User(uid) => app.credentials.uid == uid,
-                Owner::Application(owner) => **id == owner,
-            };
-            is_user && app.registration.bits_per_long == key.bits
-        });
-        self.applications.dirty.extend(users.map(|(&id, _)| id));
+    /// A consumer daemon would not make a metadata channel. It is asked again later, for another one.
+    fn metadata_refused(&mut self, key: BuffersKey, why: Obstacle) {
+        let (next, now) = (self.counters.consumer_key(), self.turn.now);
+        if self.buffers.get_mut(&key).is_some_and(|buffers| buffers.metadata_refused(next, now)) {
+            self.tell_undescribed(key, why);
+        }
+    }
+
+    fn tell_undescribed(&mut self, key: BuffersKey, why: Obstacle) {
+        let Some(session) = self.sessions.get(key.session).filter(|_| why != Obstacle::ConsumerLost) else {
+            return;
+        };
+        let (of, session) = (self.owner_name(key), &session.wanted);
+        self.turn.say(
+            Level::Error,
+            Topic::Buffers,
+            Some(session.owner.uid),
+            format_args!("Metadata of {of} in session {} can't be written for now: {why}", session.name),
+        );
+    }
+}
+
+/// The consumer daemon's number of a channel that it has made, or why it has not.
+fn channel_made(outcome: &Outcome) -> Result<u64, Obstacle> {
+    match outcome {
+        Outcome::Channel(status) if status.code == 0 => Ok(status.key),
+        outcome => Err(obstacle(outcome)),
+    }
+}
+
+/// Why a consumer daemon did not do what it was asked for.
+fn obstacle(outcome: &Outcome) -> Obstacle {
+    match *outcome {
+        Outcome::Lost => Obstacle::ConsumerLost,
+        Outcome::Channel(status) => Obstacle::Refused(status.code),
+        Outcome::Status(status) | Outcome::Buffers(Err(status)) | Outcome::Closed(status, _) => {
+            Obstacle::Refused(status)
+        }
+        // No answers to what this is asked of.
+        Outcome::Buffers(Ok(_)) | Outcome::DataPending(_) | Outcome::Count(_) => Obstacle::NoStreams,
     }
 }
 

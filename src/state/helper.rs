@@ -86,24 +86,18 @@ impl State {
                 self.turn.answered(ticket, Answered::Path(result.map(|found| found.folder)));
             }
             PathPurpose::Copy(key) => {
-                if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.copied(result.is_ok());
+                let result = result.map(|_| ());
+                let ended = self.buffers.get_mut(&key).is_some_and(|buffers| buffers.copied(result));
+                if let Some(errno) = result.err().filter(|_| ended) {
+                    let error = std::io::Error::from_raw_os_error(errno);
+                    let (of, user) = (self.owner_name(key), self.owner_of(key));
+                    let text = format_args!("Metadata of {of} can't be kept beside its buffers: {error}");
+                    self.turn.say(Level::Error, Topic::Buffers, user, text);
                 }
             }
             PathPurpose::Buffers(key) => {
-                if let Err(errno) = result {
-                    let error = std::io::Error::from_raw_os_error(errno);
-                    let session = self.sessions.get(key.session);
-                    let user = session.map(|session| session.wanted.owner.uid);
-                    self.turn.say(
-                        Level::Error,
-                        Topic::Folders,
-                        user,
-                        format_args!("Folders for the trace of {:?} can't be made: {error}", key.owner),
-                    );
-                }
                 if let Some(buffers) = self.buffers.get_mut(&key) {
-                    buffers.directory_made(result.is_ok());
+                    buffers.directory_made(result.map(|_| ()));
                 }
             }
         }

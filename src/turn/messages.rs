@@ -49,6 +49,8 @@ pub enum Topic {
     Host,
     /// Folders can't be made or moved.
     Folders,
+    /// Something of an application's buffers can't be had.
+    Buffers,
     /// The helper process.
     Helper,
     /// A mistake in the daemon.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use lttng_protocol::ust::field::Field;
 
+use super::obstacle::Obstacle;
 use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
@@ -22,8 +23,17 @@ use crate::turn::ids::{ChannelId, ConsumerKind};
 
 /// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
 const PUSH_DELAY: Duration = Duration::from_millis(700);
-/// How long a push that failed is left alone.
+/// How long metadata that was refused is left alone: longer each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(60);
+
+/// What whoever waits for a channel knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outlook {
+    Pending,
+    Ready,
+    Failed(Obstacle),
+}
 
 /// What is to be known of the application that causes a set of buffers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +68,17 @@ enum Stage {
     Made,
     Fetching,
     Ready(Rc<ChannelBuffers>),
-    Failed,
+    Failed(Obstacle),
+}
+
+impl Stage {
+    fn outlook(&self) -> Outlook {
+        match self {
+            Stage::Ready(_) => Outlook::Ready,
+            Stage::Failed(why) => Outlook::Failed(*why),
+            Stage::Wanted | Stage::Asked | Stage::Made | Stage::Fetching => Outlook::Pending,
+        }
+    }
 }
 
 /// One data channel.
@@ -73,6 +93,10 @@ pub struct BufferedChannel {
     /// Bytes that it has written, as far as the consumer daemon has told.
     written: u64,
     stage: Stage,
+    /// What those who wait for it were told last.
+    told: Outlook,
+    /// That it failed was said.
+    said: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +118,10 @@ struct Copy {
     under_way: Option<usize>,
     /// The file exists.
     exists: bool,
-    /// Something went wrong: nothing more is copied.
+    /// Something went wrong: nothing more is copied until all that failed is tried again.
     failed: bool,
+    /// Something went wrong before: there may be a file that was not finished.
+    tried: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +131,7 @@ enum MetadataStage {
     Made,
     SettingUp,
     Ready,
+    /// Not to be had for now.
     Failed,
 }
 
@@ -137,8 +164,10 @@ pub struct Buffers {
     /// How long the text is that is being pushed, and its version.
     pushing: Option<(usize, u64)>,
     push_at: Option<Instant>,
-    /// The last push failed.
+    /// The last push failed, or there is no metadata channel for one.
     refused: bool,
+    /// How long the next one that fails is left alone.
+    retry_delay: Duration,
 }
 
 impl Buffers {
@@ -154,9 +183,11 @@ impl Buffers {
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
-                let channel =
-                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage: Stage::Wanted };
-                (id, channel)
+                let (stage, told) = (Stage::Wanted, Outlook::Pending);
+                (
+                    id,
+                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage, told, said: false },
+                )
             })
             .collect();
         Buffers {
@@ -178,6 +209,7 @@ impl Buffers {
             pushing: None,
             push_at: None,
             refused: false,
+            retry_delay: RETRY_DELAY,
         }
     }
 
@@ -232,14 +264,14 @@ impl Buffers {
         needs
     }
 
-    /// The folders are there, or not.
-    pub fn directory_made(&mut self, made: bool) {
+    /// One of the folders is there, or the system's error.
+    pub fn directory_made(&mut self, result: Result<(), i32>) {
         self.directory = match self.directory {
             Directory::Asked(count) if count > 1 => Directory::Asked(count.saturating_sub(1)),
             _ => Directory::Made,
         };
-        if !made {
-            self.fail();
+        if let Err(errno) = result {
+            self.fail(Obstacle::Folder(errno));
         }
     }
 
@@ -248,8 +280,15 @@ impl Buffers {
         if let Directory::Asked(count) = self.directory {
             self.directory = Directory::Asked(count.saturating_add(1));
         }
-        let none = Copy { length: 0, version: 0, under_way: None, exists: false, failed: false };
-        self.copy = Some(none);
+        let none = Copy {
+            length: 0,
+            version: self.version,
+            under_way: None,
+            exists: false,
+            failed: false,
+            tried: false,
+        };
+        self.copy.get_or_insert(none);
     }
 
     /// What is to be appended to the copy now, at most `limit` bytes, and how it begins.
@@ -273,51 +312,138 @@ impl Buffers {
         Some((start, piece))
     }
 
-    /// The copy was continued, or could not be.
-    pub fn copied(&mut self, done: bool) {
-        if let Some(copy) = &mut self.copy {
-            copy.length = copy.length.saturating_add(copy.under_way.take().unwrap_or(0));
-            copy.exists |= done;
-            copy.failed |= !done;
+    /// The copy was continued, or could not be, with the system's error. Returns whether it ends with that.
+    pub fn copied(&mut self, result: Result<(), i32>) -> bool {
+        let Some(copy) = &mut self.copy else { return false };
+        copy.length = copy.length.saturating_add(copy.under_way.take().unwrap_or(0));
+        let left_behind = result == Err(libc::EEXIST) && copy.tried;
+        copy.exists |= result.is_ok() || left_behind;
+        if result.is_err() {
+            // It may have got a part of the last piece.
+            copy.version = u64::MAX;
+            copy.tried = true;
+            copy.failed = !left_behind;
         }
+        copy.failed
     }
 
     /// The consumer daemon made a channel, or not.
-    pub fn channel_made(&mut self, id: ChannelId, made: bool) {
+    pub fn channel_made(&mut self, id: ChannelId, result: Result<(), Obstacle>) {
         if let Some(channel) = self.channels.get_mut(&id) {
-            channel.stage = if made { Stage::Made } else { Stage::Failed };
+            channel.stage = result.map_or_else(Stage::Failed, |()| Stage::Made);
         }
     }
 
     /// The consumer daemon handed over a channel, or not. Buffers without a stream are none.
-    pub fn channel_handed_over(&mut self, id: ChannelId, buffers: Option<ChannelBuffers>) {
+    pub fn channel_handed_over(&mut self, id: ChannelId, result: Result<ChannelBuffers, Obstacle>) {
         if let Some(channel) = self.channels.get_mut(&id) {
-            let streams = buffers.as_ref().map_or(0, |buffers| buffers.streams.len());
+            let streams = result.as_ref().map_or(0, |buffers| buffers.streams.len());
             channel.streams = u32::try_from(streams).unwrap_or(u32::MAX);
-            channel.stage = match buffers.filter(|buffers| !buffers.streams.is_empty()) {
-                Some(buffers) => Stage::Ready(Rc::new(buffers)),
-                None => Stage::Failed,
+            channel.stage = match result {
+                Ok(_) if streams == 0 => Stage::Failed(Obstacle::NoStreams),
+                Ok(buffers) => Stage::Ready(Rc::new(buffers)),
+                Err(why) => Stage::Failed(why),
             };
         }
     }
 
-    /// The consumer daemon made the metadata channel, or not.
-    pub fn metadata_made(&mut self, made: bool) {
-        self.metadata = if made { MetadataStage::Made } else { MetadataStage::Failed };
+    /// The consumer daemon made the metadata channel.
+    pub fn metadata_made(&mut self) {
+        self.metadata = MetadataStage::Made;
     }
 
-    /// The consumer daemon put the metadata channel to use, or not.
-    pub fn metadata_set_up(&mut self, done: bool) {
-        self.metadata = if done { MetadataStage::Ready } else { MetadataStage::Failed };
+    /// The consumer daemon put the metadata channel to use.
+    pub fn metadata_set_up(&mut self) {
+        self.metadata = MetadataStage::Ready;
+        self.refused = false;
+    }
+
+    /// There is no metadata channel for now: the next one to be asked for is known to the consumer daemon as `key`.
+    /// Returns whether that is news.
+    pub fn metadata_refused(&mut self, key: u64, now: Instant) -> bool {
+        self.metadata = MetadataStage::Failed;
+        self.metadata_key = key;
+        self.metadata_wanted = false;
+        self.put_off(now)
+    }
+
+    /// The text is left alone for a while. Returns whether it was not refused before.
+    fn put_off(&mut self, now: Instant) -> bool {
+        self.push_at = now.checked_add(self.retry_delay);
+        self.retry_delay = self.retry_delay.saturating_mul(2).min(LONGEST_RETRY_DELAY);
+        !std::mem::replace(&mut self.refused, true)
     }
 
     /// Nothing more will come: the consumer daemon is gone, or no file can be made.
-    pub fn fail(&mut self) {
+    pub fn fail(&mut self, why: Obstacle) {
         for channel in self.channels.values_mut() {
-            channel.stage = Stage::Failed;
+            channel.stage = Stage::Failed(why);
         }
         self.metadata = MetadataStage::Failed;
         self.pushing = None;
+    }
+
+    /// The channels that can't be had, and why.
+    pub fn failures(&self) -> impl Iterator<Item = (ChannelId, Obstacle)> {
+        self.channels.iter().filter_map(|(&id, channel)| match channel.stage {
+            Stage::Failed(why) => Some((id, why)),
+            _ => None,
+        })
+    }
+
+    /// Whether channels came or failed, or are made anew, since this was last asked: who waits for them must look again.
+    pub fn take_news(&mut self) -> bool {
+        let mut news = false;
+        for channel in self.channels.values_mut() {
+            let outlook = channel.stage.outlook();
+            news |= std::mem::replace(&mut channel.told, outlook) != outlook;
+        }
+        news
+    }
+
+    /// The failures that are to be said, once it is known of all channels what became of them.
+    pub fn take_unsaid(&mut self) -> Vec<(ChannelId, Obstacle)> {
+        if !self.data_channels_settled() {
+            return Vec::new();
+        }
+        let mut unsaid = Vec::new();
+        for (&id, channel) in &mut self.channels {
+            if let Stage::Failed(why) = channel.stage
+                && !std::mem::replace(&mut channel.said, true)
+            {
+                unsaid.push((id, why));
+            }
+        }
+        unsaid
+    }
+
+    /// The data channels that could not be had are wanted again; `keys` gives numbers for the consumer daemon.
+    pub fn retry(&mut self, mut keys: impl FnMut() -> u64) {
+        if !self.is_complete() {
+            return;
+        }
+        for channel in self.channels.values_mut() {
+            if matches!(channel.stage, Stage::Failed(_)) {
+                (channel.stage, channel.key, channel.said) = (Stage::Wanted, keys(), false);
+                // The folders may be gone, too.
+                self.directory = Directory::Wanted;
+            }
+        }
+    }
+
+    /// The metadata that was refused is to be taken now: the channel, if there is none, the text, and its copy.
+    pub fn retry_metadata(&mut self, mut keys: impl FnMut() -> u64) {
+        if self.metadata == MetadataStage::Failed {
+            self.metadata = MetadataStage::Wanted;
+            self.metadata_key = keys();
+            self.metadata_wanted = false;
+        }
+        self.refused = false;
+        self.retry_delay = RETRY_DELAY;
+        self.push_at = None;
+        if let Some(copy) = &mut self.copy {
+            copy.failed = false;
+        }
     }
 
     /// How far a channel is, for the planner of an application.
@@ -326,7 +452,7 @@ impl Buffers {
             Some(Stage::Ready(buffers)) => {
                 BufferState::Ready(u32::try_from(buffers.streams.len()).unwrap_or(u32::MAX))
             }
-            Some(Stage::Failed) | None => BufferState::Failed,
+            Some(Stage::Failed(_)) | None => BufferState::Failed,
             Some(_) => BufferState::Pending,
         }
     }
@@ -379,9 +505,14 @@ impl Buffers {
         self.metadata == MetadataStage::Ready
     }
 
-    /// Whether it is known if there will be a metadata channel.
+    /// Whether it is known if there is a metadata channel.
     pub fn metadata_settled(&self) -> bool {
-        matches!(self.metadata, MetadataStage::Ready | MetadataStage::Failed)
+        self.metadata_ready() || self.is_undescribable()
+    }
+
+    /// Whether no metadata channel is to be had for now.
+    pub fn is_undescribable(&self) -> bool {
+        self.metadata == MetadataStage::Failed
     }
 
     /// Whether nothing of it is being made.
@@ -392,7 +523,12 @@ impl Buffers {
     }
 
     fn data_channels_settled(&self) -> bool {
-        self.channels.values().all(|channel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed))
+        self.channels.values().all(|channel| matches!(channel.stage, Stage::Ready(_) | Stage::Failed(_)))
+    }
+
+    /// Whether there is a data channel, or one may come.
+    fn has_data_channels(&self) -> bool {
+        self.channels.values().any(|channel| !matches!(channel.stage, Stage::Failed(_)))
     }
 
     /// Generation of the metadata; raised when the text starts over.
@@ -436,9 +572,12 @@ impl Buffers {
 
     /// Whether the consumer daemon has no part in some of the text yet, and is to be given it unasked.
     pub fn has_undelivered(&self) -> bool {
-        self.monitored
-            && self.metadata != MetadataStage::Failed
-            && self.delivered < self.registry.text().len()
+        self.monitored && self.has_data_channels() && self.delivered < self.registry.text().len()
+    }
+
+    /// Whether the consumer daemon would not take some of the text.
+    pub fn is_refused(&self) -> bool {
+        self.has_undelivered() && self.refused
     }
 
     /// Whether there is text that the consumer daemon can be expected to take.
@@ -456,8 +595,11 @@ impl Buffers {
         self.metadata_ready() && self.has_undelivered() && self.pushing.is_none()
     }
 
-    /// There is text to push: the metadata channel is needed. True the first time.
+    /// There is text to push: the metadata channel is needed. True if it is to be asked for now.
     pub fn want_metadata(&mut self) -> bool {
+        if self.metadata == MetadataStage::Failed {
+            self.metadata = MetadataStage::Wanted;
+        }
         !std::mem::replace(&mut self.metadata_wanted, true)
     }
 
@@ -485,12 +627,16 @@ impl Buffers {
         self.pushing.filter(|(_, version)| *version == self.version).map(|(end, _)| end)
     }
 
-    /// A push was answered.
-    pub fn pushed(&mut self, accepted: bool, now: Instant) {
-        self.refused = !accepted;
+    /// A push was answered. Returns whether it was refused, and the one before was not.
+    pub fn pushed(&mut self, accepted: bool, now: Instant) -> bool {
         match self.pushing.take() {
-            Some((end, version)) if accepted => self.delivered_up_to(end, version),
-            _ => self.push_at = now.checked_add(RETRY_DELAY),
+            Some((end, version)) if accepted => {
+                self.refused = false;
+                self.retry_delay = RETRY_DELAY;
+                self.delivered_up_to(end, version);
+                false
+            }
+            _ => self.put_off(now),
         }
     }
 

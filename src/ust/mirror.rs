@@ -54,7 +54,7 @@ pub enum Slot {
     Requested,
     /// There, under this handle.
     Held(u32),
-    /// The application would not make it. It is not asked again.
+    /// The application would not make it. It is asked again when the session is started again.
     Refused,
 }
 
@@ -121,7 +121,7 @@ pub struct SessionMirror {
     pub enabled: bool,
     /// Recorded at least once: channels can't be added any more.
     pub was_enabled: bool,
-    /// The application failed to start it; tried again after the next stop.
+    /// The application failed to start it; tried again when the session is started again.
     pub start_refused: bool,
     /// Its channels.
     pub channels: SmallMap<ChannelId, ChannelMirror>,
@@ -179,6 +179,18 @@ impl SessionMirror {
                 (self.enabled, self.start_refused) = (false, true);
             }
             _ => {}
+        }
+    }
+
+    /// What the application refused may be asked for once more, as far as it can still be added. What it got partly is
+    /// left as it is.
+    pub fn forget_refusals(&mut self) {
+        self.start_refused = false;
+        if self.slot == Slot::Refused {
+            self.slot = Slot::Absent;
+        }
+        for channel in self.channels.values_mut() {
+            channel.rules.retain(|rule| rule.slot != Slot::Refused);
         }
     }
 

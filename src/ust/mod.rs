@@ -11,6 +11,7 @@ pub mod buffers;
 pub mod introduction;
 pub mod listing;
 pub mod mirror;
+pub mod obstacle;
 pub mod planner;
 pub mod registry;
 pub mod tsdl;

@@ -20,6 +20,8 @@ pub enum BufferState {
     Ready(u32),
     /// They could not be made: the channel records nothing.
     Failed,
+    /// They are being given up; others come after them.
+    GivenUp,
 }
 
 /// What an application should have of a session.
@@ -105,6 +107,17 @@ fn record(
         Slot::Refused => return,
     }
     let none = ChannelMirror::default();
+    // What could not be had when it was started can't be added: it gets the session anew.
+    let is_missing = |channel: &Channel| {
+        let slot = mirror.channels.get(&channel.id).map_or(Slot::Absent, |known| known.slot);
+        let coming = matches!(buffers(channel.id), BufferState::Ready(_) | BufferState::GivenUp);
+        slot == Slot::Absent && coming
+    };
+    if mirror.was_enabled && channels.iter().any(is_missing) {
+        release(mirror, plan);
+        plan.waiting = true;
+        return;
+    }
     for channel in channels {
         let known = mirror.channels.get(&channel.id).unwrap_or(&none);
         match (known.slot, buffers(channel.id)) {
@@ -117,7 +130,11 @@ fn record(
                 plan.requests.push(Request::CreateChannel(channel.id));
                 plan.waiting = true;
             }
-            (Slot::Absent, BufferState::Pending) if !mirror.was_enabled => plan.waiting = true,
+            (Slot::Absent, BufferState::Pending | BufferState::GivenUp) if !mirror.was_enabled => {
+                plan.waiting = true;
+            }
+            // It is known soon whether it can be had.
+            (Slot::Absent, BufferState::Pending) => plan.waiting = true,
             (Slot::Requested, _) => plan.waiting = true,
             _ => {}
         }

@@ -38,3 +38,4 @@ mod snapshot;
 mod snapshot_outputs;
 mod support;
 mod trackers;
+mod unmade;

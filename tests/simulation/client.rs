@@ -4,11 +4,15 @@
 use lttng_protocol::client::{
     Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
     Instrumentation, NetworkOutput, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind,
-    SessionOutput, SnapshotOutput,
+    SessionOutput, SnapshotOutput, TrackerValue,
 };
 
 use crate::wire::Segment;
 use lttng_sessiond::turn::ids::ConnId;
+
+/// `LTTNG_PROCESS_ATTR_VIRTUAL_USER_ID` and `LTTNG_TRACKING_POLICY_INCLUDE_SET`.
+const VIRTUAL_USER_ID: i32 = 3;
+const INCLUDE_SET: i32 = 2;
 
 #[derive(Debug)]
 pub struct Client {
@@ -240,6 +244,15 @@ pub fn list_tracepoints() -> Request {
 
 pub fn list_fields() -> Request {
     request("", Some(Domain::Ust), &Body::ListTracepointFields)
+}
+
+/// Has a session follow a user, and nobody that it is not told of.
+pub fn track(session: &str, uid: u32) -> [Request; 2] {
+    let (attribute, ust) = (VIRTUAL_USER_ID, Some(Domain::Ust));
+    [
+        request(session, ust, &Body::TrackerSetPolicy { attribute, policy: INCLUDE_SET }),
+        request(session, ust, &Body::TrackerAdd { attribute, value: TrackerValue::Uid(uid.into()) }),
+    ]
 }
 
 /// A command by its number, with nothing in it.

@@ -192,6 +192,8 @@ pub struct Consumer {
     pub pending: usize,
     /// The next request of this kind is refused with this status.
     pub refuse_next: Option<(Kind, i32)>,
+    /// All requests of this kind are refused with this status.
+    pub refuse_all: Option<(Kind, i32)>,
     expect: Expect,
     talk: Metadata,
     /// Key of the metadata channel that is being written to a snapshot: its text is asked for before the answer.
@@ -221,6 +223,7 @@ impl Consumer {
             told: 0,
             pending: 1,
             refuse_next: None,
+            refuse_all: None,
             expect: Expect::Request,
             talk: Metadata::Idle,
             wants_text: None,

@@ -2,6 +2,7 @@
 //! The simulated helper process: makes every folder, unless it is told not to.
 
 use std::fs::File;
+use std::time::Duration;
 
 use lttng_sessiond::helper::{PathJob, Request, Response};
 use lttng_sessiond::turn::ids::ConnId;
@@ -16,6 +17,8 @@ pub const KNOWN_HOST: &str = "relay";
 pub enum Trouble {
     /// This request, counted from 1, fails with this errno.
     Refuse(usize, i32),
+    /// So does this one, after a while.
+    RefuseLate(usize, i32, Duration),
     /// It dies at this request.
     Die(usize),
     /// It never answers this request.
@@ -51,6 +54,10 @@ impl Helper {
         let number = self.requests.len();
         let error = match self.trouble {
             Some(Trouble::Refuse(at, errno)) if at == number => Some(errno),
+            Some(Trouble::RefuseLate(at, errno, delay)) if at == number => {
+                effects.delay = delay;
+                Some(errno)
+            }
             Some(Trouble::Die(at)) if at <= number => return effects.closes.push(self.conn),
             Some(Trouble::Hang(at)) if at == number => return,
             _ if !known => Some(libc::ENOENT),

@@ -30,3 +30,4 @@ mod rotation;
 mod schedules;
 mod script;
 mod snapshot;
+mod unmade;

@@ -267,16 +267,47 @@ fn what_only_one_consumer_daemon_has_is_taken_back() {
     }
 }
 
+/// A world in which the consumer daemon has lost a channel when it is asked next to clear it, or to leave its chunk.
+fn without_a_channel(per_process: bool) -> World {
+    let mut world = World::new();
+    world.start_application();
+    world.must(&client::create(SESSION));
+    let request = client::enable_channel(SESSION, "c");
+    world.must(&if per_process { client::per_process(request) } else { request });
+    let request = client::enable_event(SESSION, "c", client::rule("app:*"));
+    world.must(&if per_process { client::per_process(request) } else { request });
+    world.must(&client::start(SESSION));
+    world.pass(Duration::from_secs(2));
+    let kind = |request: &UstRequest| {
+        matches!(request, UstRequest::ClearChannel { .. } | UstRequest::RotateChannel { .. })
+    };
+    world.consumer().refuse_next = Some((kind, 119));
+    world
+}
+
 #[test]
-fn a_channel_that_is_gone_has_nothing_to_leave() {
-    for command in [client::rotate(SESSION), client::clear(SESSION)] {
-        let mut world = recording();
-        let kind = |request: &UstRequest| {
-            matches!(request, UstRequest::ClearChannel { .. } | UstRequest::RotateChannel { .. })
-        };
-        world.consumer().refuse_next = Some((kind, 119));
+fn a_channel_of_a_process_that_is_gone_has_nothing_to_leave() {
+    for command in [client::rotate(SESSION), client::clear(SESSION), client::destroy(SESSION)] {
+        let mut world = without_a_channel(true);
         world.must(&command);
-        world.must(&client::destroy(SESSION));
+        world.ask(&client::destroy(SESSION));
+        world.end_of_everything();
+    }
+}
+
+/// The buffers of a user are there as long as the session: what was in them is lost.
+#[test]
+fn a_channel_of_a_user_that_is_gone_is_an_error() {
+    let rotation = ErrorCode::RotationFailConsumer;
+    let codes = [
+        (client::rotate(SESSION), rotation),
+        (client::clear(SESSION), ErrorCode::ClearFailConsumer),
+        (client::destroy(SESSION), rotation),
+    ];
+    for (command, code) in codes {
+        let mut world = without_a_channel(false);
+        assert_eq!(world.ask(&command), code);
+        world.ask(&client::destroy(SESSION));
         world.end_of_everything();
     }
 }
@@ -327,8 +358,8 @@ fn the_helper_refuses_dies_or_hangs() {
 #[test]
 fn a_chunk_that_cant_be_moved_is_an_error_of_that_rotation() {
     let mut world = recording();
-    // One for the new folder and one for the application's folder in it, then the move.
-    world.helper.trouble = Some(helper::Trouble::Refuse(world.helper.requests.len() + 3, libc::EACCES));
+    // One for the old folder, one for the new one, and one for the application's folder in that, then the move.
+    world.helper.trouble = Some(helper::Trouble::Refuse(world.helper.requests.len() + 4, libc::EACCES));
     world.must(&client::rotate(SESSION));
     assert_eq!(wait_for_rotation(&mut world, 0).state, RotationState::Error);
     assert!(matches!(world.helper.requests.last().unwrap().job, PathJob::MoveChunk { .. }));

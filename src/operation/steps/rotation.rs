@@ -17,6 +17,7 @@ use lttng_protocol::consumer::{CloseCommand, CloseTraceChunk, CreateTraceChunk, 
 use super::delivery::{forget_refusals, push_all, push_next};
 use super::folders::{Folders, TracerFolders};
 use crate::consumer::verb::{Content, SessionVerb, Verb};
+use crate::helper::PathJob;
 use crate::model::{Chunk, Session};
 use crate::operation::answer::Failure;
 use crate::operation::archive::{Archive, Leave};
@@ -24,9 +25,13 @@ use crate::operation::cx::Cx;
 use crate::sys::clock;
 use crate::turn::ids::{BuffersKey, SessionId};
 use crate::turn::messages::Topic;
+use crate::ust::buffers::Buffers;
 
 /// Folder of a chunk whose place is not free yet.
 const TEMPORARY: &str = ".tmp_new_chunk";
+
+/// Folders of the old chunk that are looked for: there may be hundreds.
+const LOOK_AT: usize = 16;
 
 /// Changing a session's chunk.
 #[derive(Debug)]
@@ -40,8 +45,8 @@ pub struct Rotation {
     closed: i64,
     /// Of how many buffers metadata is on its way.
     behind: usize,
-    /// Not every channel has left the old chunk.
-    failed: bool,
+    /// Why the old chunk is not whole.
+    failure: Option<Failure>,
     phase: Phase,
 }
 
@@ -50,6 +55,8 @@ enum Phase {
     Begin,
     /// What is being made for the old chunk gets ready.
     Settle,
+    /// The folders of the old chunk are looked for.
+    Look,
     /// Folders of the new chunk.
     Folder(Folders),
     /// The consumer daemons are told of the new chunk.
@@ -63,8 +70,8 @@ enum Phase {
 impl Rotation {
     /// Has the session record to a new chunk if `go_on`, to none otherwise.
     pub fn new(session: SessionId, leave: Leave, go_on: bool) -> Self {
-        let (old, new) = (None, None);
-        Rotation { session, leave, go_on, old, new, closed: 0, behind: 0, failed: false, phase: Phase::Begin }
+        let (old, new, failure) = (None, None, None);
+        Rotation { session, leave, go_on, old, new, closed: 0, behind: 0, failure, phase: Phase::Begin }
     }
 
     /// Goes on; in the end, the number of the chunk that was left, if there was one, or why it was not.
@@ -89,6 +96,13 @@ impl Rotation {
                     if !cx.expired() {
                         ready!(settled);
                     }
+                    self.look(cx)?
+                }
+                Phase::Look => {
+                    let answers = ready!(cx.answers());
+                    if answers.failures.iter().any(|errno| [libc::ENOENT, libc::ENOTDIR].contains(errno)) {
+                        self.failure = Some(Failure::FolderNotMade);
+                    }
                     if self.go_on { self.make_folders(cx)? } else { self.leave_chunk(cx)? }
                 }
                 Phase::Folder(ref mut folders) => {
@@ -104,8 +118,14 @@ impl Rotation {
                     self.leave_chunk(cx)?
                 }
                 Phase::Channels => {
-                    // One that is gone has nothing to leave.
-                    self.failed |= !ready!(cx.answers()).all_well_but_for(Status::CHANNEL_NOT_FOUND);
+                    let answers = ready!(cx.answers());
+                    if !answers.all_did(cx.session(self.session)?) || self.is_undescribed(cx) {
+                        // What is to be cleared may be gone only now.
+                        let gone = answers.contains(Status::CHANNEL_NOT_FOUND);
+                        let uncleared = gone && self.leave == Leave::Delete;
+                        let why = if uncleared { Failure::NotCleared } else { Failure::ChannelsNotRotated };
+                        self.failure.get_or_insert(why);
+                    }
                     match self.old.clone() {
                         None => return Poll::Ready(self.finish(cx, String::new())),
                         Some(old) => self.close(cx, &old)?,
@@ -138,6 +158,30 @@ impl Rotation {
             cx.renew();
         }
         if behind > 0 || cx.is_making_buffers(self.session) { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Has the old chunk looked for, which is to be archived: somebody may have removed it.
+    fn look(&self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+        let session = cx.session(self.session)?;
+        let owner = session.wanted.owner;
+        let archived = self.leave == Leave::Archive && !session.is_destroyed() && session.is_local();
+        if let Some(old) = self.old.as_ref().filter(|_| archived) {
+            let of_session = cx.state.buffers_of(self.session).map(|(_, buffers)| buffers);
+            let used = of_session.filter(|buffers| buffers.data_keys().next().is_some());
+            // If one is there, so are those that are as old.
+            let folders: Vec<String> = used.take(LOOK_AT).map(Buffers::folder).collect();
+            for folder in folders {
+                let path = format!("{}/{folder}", old.folder).into();
+                cx.ask_helper(owner, PathJob::OpenDirectory { path }, 0);
+            }
+        }
+        Ok(Phase::Look)
+    }
+
+    /// Whether the old chunk is kept and can't be read, since a consumer daemon did not take all metadata.
+    fn is_undescribed(&self, cx: &Cx<'_>) -> bool {
+        let kept = self.old.is_some() && self.leave != Leave::Delete;
+        kept && cx.state.buffers_of(self.session).any(|(_, buffers)| buffers.is_refused())
     }
 
     fn make_folders(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
@@ -244,8 +288,8 @@ impl Rotation {
     }
 
     fn finish(&mut self, cx: &mut Cx<'_>, closed_path: String) -> Result<Option<u64>, Failure> {
-        if self.failed {
-            return Err(Failure::ChannelsNotRotated);
+        if let Some(failure) = self.failure {
+            return Err(failure);
         }
         self.let_go_on(cx);
         let Some(old) = self.old.take() else { return Ok(None) };

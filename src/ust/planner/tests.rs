@@ -20,13 +20,28 @@ enum Wish {
 #[derive(Debug, Clone)]
 enum Step {
     AddChannel,
-    AddRule { channel: usize, filter: bool, exclusions: bool },
-    SwitchRule { channel: usize, rule: usize },
-    SwitchChannel { channel: usize },
+    AddRule {
+        channel: usize,
+        filter: bool,
+        exclusions: bool,
+    },
+    SwitchRule {
+        channel: usize,
+        rule: usize,
+    },
+    SwitchChannel {
+        channel: usize,
+    },
     Wish(Wish),
     MakeBuffers,
+    /// The buffers of this channel can't be had for now.
+    FailBuffers {
+        channel: usize,
+    },
     Plan,
-    Answer { count: usize },
+    Answer {
+        count: usize,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -39,6 +54,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         index.prop_map(|channel| Step::SwitchChannel { channel }),
         prop_oneof![Just(Wish::Nothing), Just(Wish::Stopped), Just(Wish::Recording)].prop_map(Step::Wish),
         Just(Step::MakeBuffers),
+        (0..4usize).prop_map(|channel| Step::FailBuffers { channel }),
         Just(Step::Plan),
         (1..6usize).prop_map(|count| Step::Answer { count }),
     ];
@@ -72,6 +88,7 @@ const STREAMS: u32 = 2;
 struct World {
     channels: Vec<Channel>,
     buffers_made: bool,
+    failed: Option<usize>,
     recorded: bool,
     wish: Wish,
     mirror: SessionMirror,
@@ -88,6 +105,7 @@ impl World {
         World {
             channels: Vec::new(),
             buffers_made: false,
+            failed: None,
             recorded: false,
             wish: Wish::Stopped,
             mirror: SessionMirror::default(),
@@ -150,7 +168,8 @@ impl World {
                 self.wish = wish;
                 self.recorded |= wish == Wish::Recording;
             }
-            Step::MakeBuffers => self.buffers_made = true,
+            Step::MakeBuffers => (self.buffers_made, self.failed) = (true, None),
+            Step::FailBuffers { channel } => self.failed = Some(channel),
             Step::Plan => drop(self.plan()),
             Step::Answer { count } => (0..count).for_each(|_| self.answer()),
             Step::AddChannel => {}
@@ -158,8 +177,12 @@ impl World {
     }
 
     fn plan(&mut self) -> Plan {
-        let made = self.buffers_made;
-        let buffers = move |_| if made { BufferState::Ready(STREAMS) } else { BufferState::Pending };
+        let (made, failed) = (self.buffers_made, self.failed.map(|at| ChannelId(at as u64)));
+        let buffers = move |id| match made {
+            _ if failed == Some(id) => BufferState::Failed,
+            true => BufferState::Ready(STREAMS),
+            false => BufferState::Pending,
+        };
         let desired = match self.wish {
             Wish::Nothing => Desired::Nothing,
             Wish::Stopped => Desired::Stopped,
@@ -190,9 +213,10 @@ impl World {
 
     /// Plans and answers until there is nothing left to ask. The buffers come, too.
     fn run_to_the_end(&mut self) {
-        self.buffers_made = true;
+        (self.buffers_made, self.failed) = (true, None);
         let objects: usize = self.channels.iter().map(|channel| 8 + 6 * channel.rules.len()).sum();
-        let limit = self.asked + 4 * objects + 40;
+        // It may get the session anew.
+        let limit = self.asked + 8 * objects + 80;
         loop {
             let plan = self.plan();
             if plan.requests.is_empty() && self.in_flight.is_empty() {

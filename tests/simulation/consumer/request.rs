@@ -6,7 +6,9 @@ use super::*;
 impl Consumer {
     pub(super) fn requested(&mut self, request: UstRequest, trouble: Option<Trouble>) -> Vec<Message> {
         self.requests.push(request.clone());
-        let chosen = self.refuse_next.take_if(|(is_it, _)| is_it(&request)).map_or(0, |(_, status)| status);
+        let next = self.refuse_next.take_if(|(is_it, _)| is_it(&request));
+        let chosen =
+            next.or(self.refuse_all.filter(|(is_it, _)| is_it(&request))).map_or(0, |(_, status)| status);
         let forced = if chosen != 0 { chosen } else { refusal(trouble) };
         let key_status = |known: bool, status: i32| if known { 0 } else { status };
         let plain = |bytes: Vec<u8>| vec![(bytes, Vec::new())];
