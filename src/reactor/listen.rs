@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::connection::Kind;
 use super::{Reactor, Source};
 use crate::sys::socket::peer_credentials;
 use crate::turn::errand::Listener;
@@ -26,14 +25,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub enum Socket {
     /// In the file system.
-    Unix(UnixListener),
+    Unix(mio::net::UnixListener),
     /// At an address and a port.
     Tcp(TcpListener),
 }
 
 impl From<UnixListener> for Socket {
     fn from(socket: UnixListener) -> Self {
-        Socket::Unix(socket)
+        Socket::Unix(mio::net::UnixListener::from_std(socket))
     }
 }
 
@@ -54,7 +53,7 @@ impl Socket {
     /// Takes the next connection.
     fn accept(&self) -> io::Result<Taken> {
         match self {
-            Socket::Unix(socket) => socket.accept().map(|(stream, _)| Taken::Unix(stream)),
+            Socket::Unix(socket) => socket.accept().map(|(stream, _)| Taken::Unix(stream.into())),
             Socket::Tcp(socket) => socket.accept().map(|(stream, address)| Taken::Tcp(stream, address)),
         }
     }
@@ -62,6 +61,7 @@ impl Socket {
 
 /// A connection that was just taken.
 enum Taken {
+    /// It does not wait.
     Unix(UnixStream),
     Tcp(TcpStream, SocketAddr),
 }
@@ -72,7 +72,6 @@ impl Taken {
         match self {
             Taken::Unix(stream) => {
                 let credentials = peer_credentials(stream.as_fd())?;
-                stream.set_nonblocking(true)?;
                 Ok((stream.into(), Caller::Process(credentials)))
             }
             Taken::Tcp(stream, address) => {
@@ -98,11 +97,13 @@ impl<M: Machine> Reactor<M> {
             let listener = *listener;
             match socket.accept() {
                 Ok(taken) => {
-                    let added = taken.prepare().and_then(|(descriptor, caller)| {
-                        Ok((self.add_connection(descriptor, Kind::Stream)?, caller))
-                    });
-                    match added {
-                        Ok((conn, caller)) => self.machine.accepted(listener, conn, caller),
+                    match taken.prepare() {
+                        Ok((descriptor, caller)) => {
+                            let conn = self.add_unpolled(descriptor);
+                            self.machine.accepted(listener, conn, caller);
+                            // Who connects has mostly said what it wants by now.
+                            self.read(conn);
+                        }
                         Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
                     }
                 }

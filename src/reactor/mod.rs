@@ -86,6 +86,8 @@ pub struct Reactor<M> {
     sources: BTreeMap<ConnId, Source>,
     /// Sources that may have more to read, although the kernel will not say so again.
     readable: BTreeSet<ConnId>,
+    /// Connections just taken: who is answered at once and goes is never polled.
+    unpolled: BTreeSet<ConnId>,
     /// Connections whose peer will send nothing more: they are read to their end.
     ending: BTreeSet<ConnId>,
     /// Connections whose peer can't be sent anything any more, either.
@@ -116,6 +118,7 @@ impl<M: Machine> Reactor<M> {
             machine,
             sources: BTreeMap::new(),
             readable: BTreeSet::new(),
+            unpolled: BTreeSet::new(),
             ending: BTreeSet::new(),
             hung_up: BTreeSet::new(),
             closing: BTreeMap::new(),
@@ -168,7 +171,26 @@ impl<M: Machine> Reactor<M> {
         }
         self.machine.settle();
         self.carry_out(stopped);
+        if !self.poll_new_ones() {
+            self.machine.settle();
+            self.carry_out(stopped);
+        }
         Ok(())
+    }
+
+    /// Has the connections polled that were taken in this turn and are still there. Returns whether that is possible for
+    /// all; the others are lost.
+    fn poll_new_ones(&mut self) -> bool {
+        let mut all = true;
+        for conn in std::mem::take(&mut self.unpolled) {
+            let polled = self.sources.get(&conn).map_or(Ok(()), |source| self.register(conn, source));
+            if let Err(error) = polled {
+                self.say(Level::Error, format_args!("Can't poll a connection: {error}"));
+                self.lose(conn);
+                all = false;
+            }
+        }
+        all
     }
 
     /// Notes what the kernel says. Returns the sources that there may be something to read from.
@@ -176,6 +198,9 @@ impl<M: Machine> Reactor<M> {
         let mut readable = std::mem::take(&mut self.readable);
         for event in events {
             let conn = ConnId(event.token().0 as u64);
+            if !self.sources.contains_key(&conn) {
+                continue;
+            }
             if is_readable(event) || self.is_connecting(conn) {
                 readable.insert(conn);
             }
@@ -222,23 +247,44 @@ impl<M: Machine> Reactor<M> {
     }
 
     fn add(&mut self, source: Source) -> io::Result<ConnId> {
-        let conn = ConnId(self.next);
-        let token = Token(usize::try_from(self.next).map_err(io::Error::other)?);
-        self.next = self.next.saturating_add(1);
-        self.poll.registry().register(&mut SourceFd(&source.raw()), token, source.interest())?;
+        let conn = self.next_id();
+        self.register(conn, &source)?;
         self.sources.insert(conn, source);
         Ok(conn)
     }
 
-    /// What is polled for has changed. What is there already is announced once more.
-    fn poll_again(&self, conn: ConnId) -> io::Result<()> {
-        let Some(source) = self.sources.get(&conn) else { return Ok(()) };
-        let token = Token(usize::try_from(conn.0).map_err(io::Error::other)?);
-        self.poll.registry().reregister(&mut SourceFd(&source.raw()), token, source.interest())
-    }
-
     fn add_connection(&mut self, descriptor: OwnedFd, kind: Kind) -> io::Result<ConnId> {
         self.add(Source::Connection(Connection::new(descriptor, kind)))
+    }
+
+    /// Adds a connection that is polled after this turn, if it is still there.
+    fn add_unpolled(&mut self, descriptor: OwnedFd) -> ConnId {
+        let conn = self.next_id();
+        self.sources.insert(conn, Source::Connection(Connection::new(descriptor, Kind::Stream)));
+        self.unpolled.insert(conn);
+        conn
+    }
+
+    fn next_id(&mut self) -> ConnId {
+        let conn = ConnId(self.next);
+        self.next = self.next.saturating_add(1);
+        conn
+    }
+
+    /// Has the kernel announce what is there already, and what comes.
+    fn register(&self, conn: ConnId, source: &Source) -> io::Result<()> {
+        self.poll.registry().register(&mut SourceFd(&source.raw()), token(conn)?, source.interest())
+    }
+
+    /// What is polled for has changed. What is there already is announced once more.
+    fn poll_again(&self, conn: ConnId) -> io::Result<()> {
+        match self.sources.get(&conn) {
+            Some(source) if !self.unpolled.contains(&conn) => {
+                let registry = self.poll.registry();
+                registry.reregister(&mut SourceFd(&source.raw()), token(conn)?, source.interest())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The peer is gone.
@@ -248,23 +294,38 @@ impl<M: Machine> Reactor<M> {
     }
 
     fn remove(&mut self, conn: ConnId) {
-        drop(self.take(conn));
+        match self.forget(conn) {
+            // Nobody else has a connection open: closed, it is not polled any more.
+            Some(Source::Connection(_)) | None => {}
+            Some(source) => self.deregister(&source),
+        }
     }
 
     /// Forgets a descriptor and hands it out.
     fn take(&mut self, conn: ConnId) -> Option<Source> {
-        let source = self.sources.remove(&conn);
-        if let Some(source) = &source {
-            // Fails only for what was never registered.
-            let _ = self.poll.registry().deregister(&mut SourceFd(&source.raw()));
-        }
+        let source = self.forget(conn)?;
+        self.deregister(&source);
+        Some(source)
+    }
+
+    fn deregister(&self, source: &Source) {
+        // Fails only for what was never registered.
+        let _ = self.poll.registry().deregister(&mut SourceFd(&source.raw()));
+    }
+
+    fn forget(&mut self, conn: ConnId) -> Option<Source> {
         self.closing.remove(&conn);
         self.readable.remove(&conn);
+        self.unpolled.remove(&conn);
         self.ending.remove(&conn);
         self.hung_up.remove(&conn);
         self.unflushed.remove(&conn);
-        source
+        self.sources.remove(&conn)
     }
+}
+
+fn token(conn: ConnId) -> io::Result<Token> {
+    usize::try_from(conn.0).map(Token).map_err(io::Error::other)
 }
 
 fn is_readable(event: &Event) -> bool {

@@ -665,3 +665,27 @@ fn a_machine_that_always_wants_more_does_not_keep_peers_waiting() {
     bench.turn();
     assert_ne!(bench.reactor.timeout(), Some(Duration::ZERO));
 }
+
+#[test]
+fn what_was_said_before_the_connection_was_taken_is_read_with_it() {
+    let folder = Folder::new("said");
+    let listener = UnixListener::bind(folder.socket()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut bench = Bench::new();
+    bench.reactor.listen(Listener::ANY[0], listener.into()).unwrap();
+    let mut early = UnixStream::connect(folder.socket()).unwrap();
+    early.write_all(b"request").unwrap();
+    let mut late = UnixStream::connect(folder.socket()).unwrap();
+    bench.reactor.turn(&mut bench.events, &mut |_| ()).unwrap();
+    let inputs = &mut bench.reactor.machine.inputs;
+    let Some(Input::Accepted(_, first, _)) = inputs.pop_front() else { panic!("not taken") };
+    let Some(Input::Received(from, bytes)) = inputs.pop_front() else { panic!("not read") };
+    assert_eq!((from, bytes), (first, b"request".to_vec()));
+    let Some(Input::Accepted(_, second, _)) = inputs.pop_front() else { panic!("not taken") };
+    assert!(inputs.is_empty());
+    // Both are polled from now on, also for their end.
+    late.write_all(b"later").unwrap();
+    assert_eq!(bench.receive(second), b"later");
+    drop(early);
+    assert!(matches!(bench.next(), Input::Closed(conn) if conn == first));
+}

@@ -142,6 +142,8 @@ pub struct Applications {
     dirty: BTreeSet<AppId>,
     /// Those that owe answers.
     watched: BTreeSet<AppId>,
+    /// How many of these have kept silent for so long that the others do not wait for them, when they were last counted.
+    silent: usize,
     /// When processes of silent ones are looked at.
     attention: Attention,
 }
@@ -207,6 +209,7 @@ impl State {
                 unregistered: BTreeMap::new(),
                 dirty: BTreeSet::new(),
                 watched: BTreeSet::new(),
+                silent: 0,
                 attention: Attention::new(now),
             },
             buffers: BufferTable::default(),
@@ -267,6 +270,7 @@ impl State {
     /// Lets everything act below clients and tasks that has something to do, or as much of it as can be sent now.
     pub fn settle(&mut self) {
         while !self.turn.outputs.are_large()
+            && self.may_ask_another()
             && let Some(app) = self.applications.dirty.pop_first()
         {
             self.synchronise(app);
@@ -277,14 +281,16 @@ impl State {
 
     /// Whether nothing is left to be done before something happens. To be asked when everybody has acted.
     pub fn is_at_rest(&mut self) -> bool {
-        !self.turn.changed && self.applications.dirty.is_empty() && !self.push_in_turn()
+        let all_asked = self.applications.dirty.is_empty() || !self.may_ask_another();
+        !self.turn.changed && all_asked && !self.push_in_turn()
     }
 
     /// A time has come.
     pub fn expired(&mut self, timer: Timer) {
         match timer {
             Timer::Connection(conn) => self.expire_introduction(conn),
-            Timer::Release(app) => drop(self.applications.dirty.insert(app)),
+            // It has waited long enough, also for those that were asked before it.
+            Timer::Release(app) => self.synchronise(app),
             Timer::Watch => self.expire_applications(),
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),

@@ -25,6 +25,9 @@ impl State {
     pub(super) fn notify_received(&mut self, id: AppId, bytes: &[u8]) {
         let Some(app) = self.applications.all.get_mut(&id) else { return };
         app.notify_input.push(bytes);
+        // With a crowd, the numbers for all of an application's events may take longer than one answer may.
+        app.shows_life(self.turn.now);
+        self.applications.attention.answered(self.turn.now);
         loop {
             let Some(app) = self.applications.all.get_mut(&id) else { return };
             let reply = match Request::length(app.notify_input.bytes()) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Applications that do not answer: those that can't are found out, those that could are given up in the end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::Level;
 
@@ -13,7 +13,18 @@ use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
 use crate::ust::app::Overdue;
 
+/// Applications that may owe answers while another one is asked. All of a crowd at once would compete for the CPU until
+/// the last ones had had their time without having had a chance, and each of them would cost more the more there are.
+const WINDOW: usize = 64;
+/// An application that has been silent for this long keeps nobody from being asked.
+const TURN: Duration = Duration::from_millis(500);
+
 impl State {
+    /// Whether an application may be asked for something although others owe answers.
+    pub(super) fn may_ask_another(&self) -> bool {
+        self.applications.watched.len() < WINDOW.saturating_add(self.applications.silent)
+    }
+
     /// Input: what was found of a process that [`Output::Inspect`] asked about.
     pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
         let id = AppId(conn);
@@ -36,9 +47,13 @@ impl State {
     pub(super) fn expire_applications(&mut self) {
         let timeout = self.settings.application_timeout;
         let mut late = Vec::new();
+        self.applications.silent = 0;
         let mut silent: Option<(Instant, AppId)> = None;
         for &id in &self.applications.watched {
             let Some(app) = self.applications.all.get(&id) else { continue };
+            if app.lagging || app.is_silent(self.turn.now, TURN) {
+                self.applications.silent = self.applications.silent.saturating_add(1);
+            }
             match app.overdue(self.turn.now, self.applications.attention, timeout) {
                 None => {}
                 Some(Overdue::Inspect(since)) => {
@@ -74,6 +89,7 @@ impl State {
     pub(super) fn unwatch(&mut self, id: AppId) {
         self.applications.watched.remove(&id);
         if self.applications.watched.is_empty() {
+            self.applications.silent = 0;
             self.turn.timers.clear(Timer::Watch);
         }
     }

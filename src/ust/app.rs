@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How often a suspended process is looked at. It shows by answering that it goes on; this is for one that does
 /// not even then.
 const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
+/// How many times as long as a silent application one may take that asks for numbers meanwhile.
+const LONGEST: u32 = 6;
 /// How often one that is merely slow is looked at.
 const SLOW_CHECK: Duration = Duration::from_millis(100);
 
@@ -84,13 +86,25 @@ pub struct Answer {
 /// When the application is looked at, or given up.
 #[derive(Debug, Clone, Copy)]
 struct Watch {
-    /// Its last sign of life, or when the oldest unanswered command was written.
+    /// When the oldest unanswered command was written, or the one before it was answered.
+    asked: Instant,
+    /// Its last sign of life, or when it was asked.
     since: Instant,
     /// When its process is looked at next.
     check: Instant,
 }
 
 impl Watch {
+    fn new(now: Instant) -> Self {
+        Watch { asked: now, since: now, check: after(now, SUSPICION) }
+    }
+
+    /// When an application that could answer has had its time. One that says something else meanwhile is getting on, but
+    /// not for ever.
+    fn end(&self, timeout: Duration) -> Instant {
+        after(self.since, timeout).min(after(self.asked, timeout.saturating_mul(LONGEST)))
+    }
+
     fn next_check(&self, attention: Attention) -> Instant {
         let quiet = after(attention.progress, SUSPICION);
         self.check.max(quiet.min(after(self.since, PATIENCE))).max(attention.next)
@@ -226,7 +240,7 @@ impl App {
         if !descriptors.is_empty() {
             outputs.send_descriptors(self.command, descriptors);
         }
-        self.watch.get_or_insert(Watch { since: now, check: after(now, SUSPICION) });
+        self.watch.get_or_insert(Watch::new(now));
     }
 
     /// Writes a command about the connection itself.
@@ -243,6 +257,14 @@ impl App {
     /// Takes bytes from the command connection; call [`App::next_answer`] afterwards.
     pub fn received(&mut self, bytes: &[u8]) {
         self.input.push(bytes);
+    }
+
+    /// It said something that is no answer.
+    pub fn shows_life(&mut self, now: Instant) {
+        if let Some(watch) = &mut self.watch {
+            watch.since = now;
+            watch.check = watch.check.max(after(now, SUSPICION));
+        }
     }
 
     /// The next complete answer among the bytes received.
@@ -277,7 +299,7 @@ impl App {
             // Most applications owe nothing most of the time.
             self.expected = VecDeque::new();
         }
-        self.watch = (!self.expected.is_empty()).then(|| Watch { since: now, check: after(now, SUSPICION) });
+        self.watch = (!self.expected.is_empty()).then(|| Watch::new(now));
         Ok(Some(Answer { cause, reply, field }))
     }
 
@@ -328,11 +350,16 @@ impl App {
         !self.expected.is_empty()
     }
 
+    /// Whether it owes an answer, and has given no sign of life for so long.
+    pub fn is_silent(&self, now: Instant, duration: Duration) -> bool {
+        self.watch.is_some_and(|watch| now >= after(watch.since, duration))
+    }
+
     /// When [`App::overdue`] must be asked.
     pub fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
         let watch = self.watch?;
         let check = watch.next_check(attention);
-        let end = timeout.filter(|_| !self.lagging).map(|timeout| after(watch.since, timeout));
+        let end = timeout.filter(|_| !self.lagging).map(|timeout| watch.end(timeout));
         Some(end.map_or(check, |end| end.min(check)))
     }
 
@@ -340,7 +367,7 @@ impl App {
     /// answer is given; none is for ever.
     pub fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
         let watch = self.watch?;
-        if !self.lagging && timeout.is_some_and(|timeout| now >= after(watch.since, timeout)) {
+        if !self.lagging && timeout.is_some_and(|timeout| now >= watch.end(timeout)) {
             return Some(Overdue::GiveUp);
         }
         (now >= watch.next_check(attention)).then_some(Overdue::Inspect(watch.since))
@@ -362,7 +389,7 @@ impl App {
             return false;
         }
         self.lagging = suspended;
-        watch.since = now;
+        (watch.asked, watch.since) = (now, now);
         watch.check = after(now, if suspended { SUSPENDED_CHECK } else { SUSPICION });
         true
     }

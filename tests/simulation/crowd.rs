@@ -57,3 +57,56 @@ fn a_thousand_applications_that_come_and_go_leave_nothing() {
     world.must(&client::destroy("s"));
     world.end_of_everything();
 }
+
+#[test]
+fn each_of_a_crowd_that_competes_for_the_cpu_has_its_time() {
+    const WORK: Duration = Duration::from_millis(6);
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    for _ in 0..CROWD {
+        world.start_application();
+    }
+    for (command, recording) in [(client::start("s"), CROWD), (client::stop("s"), 0)] {
+        world.apps.iter_mut().for_each(|app| app.hung = true);
+        let client = world.send(&command);
+        world.pump();
+        // One after the other has the CPU: a round of all takes longer than an application is given.
+        let mut busy = true;
+        while std::mem::take(&mut busy) {
+            for app in 0..CROWD {
+                let before = world.apps[app].steps;
+                world.resume(app);
+                world.apps[app].hung = true;
+                if world.apps[app].steps > before {
+                    busy = true;
+                    world.pass(WORK);
+                }
+            }
+        }
+        world.apps.iter_mut().for_each(|app| app.hung = false);
+        world.wait_for(client);
+        let records = world.apps.iter().filter(|app| app.records()).count();
+        let left = world.daemon.state().applications.all.len();
+        assert_eq!((records, left), (recording, CROWD), "{:?}", world.age());
+    }
+    world.must(&client::destroy("s"));
+    assert!(world.apps.iter().all(|app| app.objects() == 0), "one was given up");
+    world.end_of_everything();
+}
+
+#[test]
+fn a_crowd_that_hangs_does_not_keep_others_from_being_asked() {
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    for _ in 0..200 {
+        let app = world.start_application();
+        world.apps[app].hung = true;
+    }
+    let well = world.start_application();
+    let client = world.send(&client::start("s"));
+    let records = |world: &World| world.apps[well].records();
+    assert!(world.run_until(Duration::from_millis(2500), records), "{:?}", world.age());
+    world.wait_for(client);
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
