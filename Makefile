@@ -15,18 +15,22 @@ TRIPLE := x86_64-unknown-linux-gnu
 # The first one that is new enough.
 cargo = PATH="$$(tests/scripts/rust)" cargo
 
-BINARY := $(TARGET)/$(if $(STATIC),static,release)/lttng-sessiond
+BUILT := $(TARGET)/$(if $(STATIC),static,release)
+# Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
+CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
 .PHONY: all static demo test bench install clean
 
 all:
 	$(cargo) build --release --locked
+	$(CLOCK) $(TARGET)/release/lttng-sessiond-clock
 
 # A target of its own, so that the flags do not reach build scripts and procedural macros.
 static:
 	RUSTFLAGS='-C target-feature=+crt-static' $(cargo) build --release --locked --target $(TRIPLE)
 	install -D -m 755 $(TARGET)/$(TRIPLE)/release/lttng-sessiond $(TARGET)/static/lttng-sessiond
 	@! ldd $(TARGET)/static/lttng-sessiond 2>/dev/null | grep '=>' || { echo 'not static'; exit 1; }
+	$(CLOCK) $(TARGET)/static/lttng-sessiond-clock
 	@ls -l $(TARGET)/static/lttng-sessiond
 
 demo:
@@ -45,7 +49,8 @@ bench:
 	LTTNG_TEST_REQUIRE=1 $(cargo) test --release --locked --test bench -- --ignored --nocapture
 
 install:
-	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
+	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
+	install -D -m 755 $(BUILT)/lttng-sessiond-clock $(DESTDIR)$(PREFIX)/bin/lttng-sessiond-clock
 	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' man/lttng-sessiond.service \

@@ -5,12 +5,13 @@
 //! each batch of inputs the caller runs [`Machine::settle`], which lets everything act until nothing has anything to
 //! do. Nothing here does I/O or waits, and nothing here knows what a message means.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::client::Clients;
+use crate::client::health::HealthQueries;
+use crate::client::room;
 use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
@@ -19,18 +20,12 @@ use crate::turn::Post;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{ConnId, SessionId};
-use crate::turn::machine::{Caller, Machine};
+use crate::turn::machine::{Attached, Caller, Expected, Machine};
 use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
 const MAX_ROUNDS: usize = 10_000;
-/// How long a health query may take.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a health query, whatever they are.
-const HEALTH_QUERY_LEN: usize = 4;
-/// Bit of the consumer daemons in the answer to a health query.
-const HEALTH_CONSUMER: u64 = 1 << 4;
 /// How long the end may take once the daemon was asked to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -55,10 +50,7 @@ pub struct Daemon {
     state: State,
     tasks: Tasks,
     clients: Clients,
-    /// What a health query is answered.
-    health: u64,
-    /// Health queries that are not complete, and the bytes that came.
-    health_queries: BTreeMap<ConnId, usize>,
+    health: HealthQueries,
     life: Life,
 }
 
@@ -69,8 +61,7 @@ impl Daemon {
             state: State::new(settings, now, wall),
             tasks: Tasks::default(),
             clients: Clients::default(),
-            health: 0,
-            health_queries: BTreeMap::new(),
+            health: HealthQueries::default(),
             life: Life::Serving,
         }
     }
@@ -105,9 +96,9 @@ impl Daemon {
     fn expired(&mut self, timer: Timer) {
         match timer {
             Timer::Connection(conn) if self.clients.has(conn) => self.clients.expired(&mut self.state, conn),
-            Timer::Connection(conn) if self.health_queries.remove(&conn).is_some() => {
+            Timer::Connection(conn) if self.health.has(conn) => {
                 log::debug!("A connection said too little for too long");
-                self.state.turn.outputs.push(Output::Close(conn));
+                self.health.close(&mut self.state, conn);
             }
             timer => self.state.expired(timer),
         }
@@ -130,7 +121,7 @@ impl Daemon {
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
                     log::error!("Lost the {}: {why}", kind.name());
-                    self.health |= HEALTH_CONSUMER;
+                    self.health.consumer_failed();
                 }
                 Fact::Consumed(session, ..) => self.state.rotate_if_outgrown(session),
                 Fact::Created(_)
@@ -150,17 +141,6 @@ impl Daemon {
                 | Fact::ConsumerLost(..)
                 | Fact::HelperLost => {}
             }
-        }
-    }
-
-    fn health_received(&mut self, conn: ConnId, bytes: &[u8]) {
-        let Some(received) = self.health_queries.get_mut(&conn) else { return };
-        *received = received.saturating_add(bytes.len());
-        if *received >= HEALTH_QUERY_LEN {
-            self.health_queries.remove(&conn);
-            self.state.turn.timers.clear(Timer::Connection(conn));
-            self.state.turn.outputs.send(conn, self.health.to_ne_bytes().to_vec());
-            self.state.turn.outputs.push(Output::CloseWhenSent(conn));
         }
     }
 
@@ -198,10 +178,7 @@ impl Daemon {
     fn leave(&mut self) {
         self.state.turn.outputs.push(Output::StopListening(Listener::Applications));
         self.clients.close_all(&mut self.state);
-        for conn in std::mem::take(&mut self.health_queries).into_keys() {
-            self.state.turn.timers.clear(Timer::Connection(conn));
-            self.state.turn.outputs.push(Output::Close(conn));
-        }
+        self.health.close_all(&mut self.state);
         self.state.close_all();
         self.state.lose_all_consumers();
         let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
@@ -232,25 +209,32 @@ impl Machine for Daemon {
             // Nobody is listened to but processes of this host.
             Caller::Address(_) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
+        if matches!(listener, Listener::Clients | Listener::Health) {
+            room::make_room_for(credentials.uid, &mut self.state, &mut self.clients, &mut self.health);
+        }
         match listener {
             Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
             Listener::Applications => self.state.application_connected(conn, credentials),
             Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
-            Listener::Health => {
-                let deadline = self.state.turn.after(HEALTH_TIMEOUT);
-                self.state.turn.timers.set(Timer::Connection(conn), deadline);
-                self.health_queries.insert(conn, 0);
-            }
+            Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
         }
     }
 
-    fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+    fn expected(&self, conn: ConnId) -> Expected {
+        self.clients.expected(conn).unwrap_or_else(|| self.state.expected(conn))
+    }
+
+    fn make_room(&mut self) -> bool {
+        room::give_up_one(None, &mut self.state, &mut self.clients, &mut self.health)
+    }
+
+    fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
         if self.clients.has(conn) {
-            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, descriptors);
-        } else if self.health_queries.contains_key(&conn) {
-            self.health_received(conn, bytes);
+            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, attached);
+        } else if self.health.has(conn) {
+            self.health.received(&mut self.state, conn, bytes);
         } else {
-            self.state.received(conn, bytes, descriptors);
+            self.state.received(conn, bytes, attached);
         }
     }
 
@@ -265,8 +249,8 @@ impl Machine for Daemon {
     fn closed(&mut self, conn: ConnId) {
         if self.clients.has(conn) {
             self.clients.closed(&mut self.state, conn);
-        } else if self.health_queries.remove(&conn).is_some() {
-            self.state.turn.timers.clear(Timer::Connection(conn));
+        } else if self.health.has(conn) {
+            self.health.forget(&mut self.state, conn);
         } else {
             self.state.closed(conn);
         }

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use log::LevelFilter;
-use lttng_sessiond::accounts::Limits;
+use lttng_sessiond::accounts::{Limit, Limits, Resource};
+use lttng_sessiond::boot;
 use lttng_sessiond::boot::daemonize::{self, Mode};
 use lttng_sessiond::boot::instance::{self, Instance};
 use lttng_sessiond::boot::options::{self, Invocation, Options};
@@ -23,11 +24,12 @@ use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
 use lttng_sessiond::reactor::{Kind, Reactor};
-use lttng_sessiond::sys::{clock, random, signal};
+use lttng_sessiond::sys::clock::{self, TraceClock};
+use lttng_sessiond::sys::{random, signal};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::ConsumerKind;
 use lttng_sessiond::users;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getgid, gethostname};
 
@@ -97,6 +99,7 @@ fn start_logging(options: &Options) {
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     signal::prepare_daemon()?;
     log::info!("{options:?}");
+    let clock = trace_clock(options)?;
     let group = users::system_group_id(&options.group);
     if options.uid == 0 && group.is_none() {
         log::warn!("No tracing group detected");
@@ -131,7 +134,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let daemon = Daemon::new(settings(options, programs, limits)?, Instant::now(), clock::wall());
+    let daemon = Daemon::new(settings(options, programs, limits, clock)?, Instant::now(), clock::wall());
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
     reactor.adopt(Errand::Helper, helper.socket, Kind::Messages)?;
     for (listener, socket) in listeners {
@@ -158,14 +161,19 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 /// Options are understood as the original's are, but not all that they ask for is there. Only those that were given
 /// are worth a warning.
 fn say_what_is_missing(options: &Options) {
-    if options.load.is_some() {
-        log::warn!("Session configurations can't be loaded yet: --load has no effect");
-    }
-    if options.kmod_probes.is_some() || options.extra_kmod_probes.is_some() {
-        log::warn!("The kernel tracer can't be used yet: --kmod-probes has no effect");
-    }
+    options.without_effect.iter().for_each(|line| log::warn!("{line}"));
     if options.uid == 0 && !options.no_kernel {
         log::info!("The kernel tracer can't be used yet");
+    }
+}
+
+/// The clock of the traces: what cannot be described is refused before anything is recorded with it.
+fn trace_clock(options: &Options) -> Result<TraceClock, boot::clock::Unusable> {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    let boot_id = boot_id.map(|id| id.trim().to_owned());
+    match &options.clock_plugin {
+        Some(plugin) => boot::clock::load(plugin, boot_id),
+        None => Ok(TraceClock::monotonic(boot_id)),
     }
 }
 
@@ -191,20 +199,20 @@ fn settings(
     options: &Options,
     consumers: Vec<(ConsumerKind, ConsumerProgram)>,
     limits: Limits,
+    clock: TraceClock,
 ) -> Result<Settings, Box<dyn Error>> {
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     Ok(Settings {
         uid: options.uid,
         no_kernel: options.no_kernel,
         hostname: gethostname()?.to_string_lossy().into_owned(),
-        boot_id: boot_id.map(|id| id.trim().to_owned()),
+        clock,
         page_size: page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE),
         uuid: random::uuid()?,
         application_timeout: options.app_socket_timeout,
         network_timeout: options.network_timeout,
         limits,
-        sources: Sources { uuid: random::uuid, clock_offset: clock::monotonic_offset },
+        sources: Sources { uuid: random::uuid, monotonic_offset: clock::monotonic_offset },
         consumers,
     })
 }
@@ -212,16 +220,21 @@ fn settings(
 /// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
 /// descriptors are for them. Under root's daemon, one user may take half of these.
 fn limits(root: bool) -> Limits {
-    if root && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
+    if root && let Err(error) = setrlimit(resource::Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
         log::warn!("Failed to set open files limit: {error}");
-        if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        if let Ok((_, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
             // If not even this is allowed, the limit stays as it is.
-            let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+            let _ = setrlimit(resource::Resource::RLIMIT_NOFILE, hard, hard);
         }
     }
-    let soft = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));
+    let soft = getrlimit(resource::Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));
     let all = usize::try_from(soft / 4 * 3 / DESCRIPTORS_PER_APPLICATION).unwrap_or(usize::MAX);
-    Limits::for_applications(all, if root { all / 2 } else { all })
+    let limits = Limits::for_applications(all, if root { all / 2 } else { all });
+    // Descriptors that clients hand in have what is left, however small the table is.
+    let descriptors = limits.of(Resource::Descriptors);
+    let quarter = soft / 4;
+    let descriptors = Limit { user: descriptors.user.min(quarter), all: descriptors.all.min(quarter) };
+    limits.with(Resource::Descriptors, descriptors)
 }
 
 fn publish(uid: u32) -> Option<WaitWord> {

@@ -9,6 +9,7 @@
 //! nothing either; the lines to print are handed back.
 
 mod ini;
+mod missing;
 mod paths;
 mod settings;
 mod table;
@@ -119,6 +120,8 @@ pub struct Options {
     pub network_timeout: Option<Duration>,
     /// Clock plug-in, to be handed to consumer daemons in their environment. (`LTTNG_UST_CLOCK_PLUGIN`)
     pub clock_plugin: Option<PathBuf>,
+    /// What was asked for and has no effect, a line each.
+    pub without_effect: Vec<String>,
     /// Lines to print to standard error before anything else, also with `--quiet`.
     pub messages: Vec<String>,
 }
@@ -314,6 +317,7 @@ fn resolve(
         (_, None) => return Err("Error: Can't get HOME directory for sockets creation.".to_owned()),
     };
     let paths = Paths::new(host.current_directory.as_deref(), wanted)?;
+    let without_effect = missing::without_effect(&settings, env);
     let (ust32, ust64) = with_default_programs(settings.ust32, settings.ust64);
     let ustconsumerd64 = consumer(&paths, ust64, "ustconsumerd64")?;
     let ustconsumerd32 = consumer(&paths, ust32, "ustconsumerd32")?;
@@ -351,6 +355,7 @@ fn resolve(
         network_timeout: network_timeout(env),
         clock_plugin: paths.absolute(trusted(host, env, "LTTNG_UST_CLOCK_PLUGIN"))?,
         rundir: paths.rundir().to_path_buf(),
+        without_effect,
         messages,
     })
 }

@@ -2,7 +2,6 @@
 //! The clients: each sends one request and gets exactly one reply.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use log::Level;
@@ -18,6 +17,7 @@ use crate::operation::tasks::Tasks;
 use crate::state::State;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::ConnId;
+use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
@@ -70,6 +70,17 @@ impl Clients {
         }
     }
 
+    /// What may come on a client's connection now; `None` if it is not a client's.
+    pub fn expected(&self, conn: ConnId) -> Option<Expected> {
+        self.all.get(&conn).map(ClientConnection::expected)
+    }
+
+    /// The connections on which no request is complete yet, oldest first, and their users.
+    pub fn incomplete(&self) -> impl Iterator<Item = (ConnId, u32)> {
+        let incomplete = self.all.iter().filter(|(_, client)| client.is_incomplete());
+        incomplete.map(|(&conn, client)| (conn, client.credentials.uid))
+    }
+
     /// Input: bytes and descriptors from a client.
     pub fn received(
         &mut self,
@@ -77,10 +88,10 @@ impl Clients {
         tasks: &mut Tasks,
         conn: ConnId,
         bytes: &[u8],
-        descriptors: Vec<OwnedFd>,
+        attached: Attached,
     ) {
         let Some(client) = self.all.get_mut(&conn) else { return };
-        match client.receive(bytes, descriptors) {
+        match client.receive(bytes, attached) {
             Ok(None) => {}
             Ok(Some(request)) => {
                 state.turn.timers.clear(Timer::Connection(conn));
@@ -126,7 +137,8 @@ impl Clients {
         self.drop_client(state, conn);
     }
 
-    fn drop_client(&mut self, state: &mut State, conn: ConnId) {
+    /// Closes a connection. What it asked for is not done if it is not being done already.
+    pub fn drop_client(&mut self, state: &mut State, conn: ConnId) {
         if self.forget(state, conn).is_some_and(|client| !client.gone) {
             state.turn.outputs.push(Output::Close(conn));
         }

@@ -4,14 +4,13 @@
 //! The request is taken whole before anything is answered, also when it is refused: a stock client that is cut off
 //! while it sends dies of SIGPIPE. What is too long is counted and dropped as it comes.
 
-use std::os::fd::OwnedFd;
-
 use lttng_protocol::client::{Header, MAX_FDS};
 
 use super::dialect::{Dialect, Tag};
 use crate::accounts::{Accounts, Charge, Exhausted, Resource};
 use crate::sys::socket::Credentials;
 use crate::turn::inbox::Inbox;
+use crate::turn::machine::{Attached, Expected};
 
 /// Most bytes of a variable part that are read, if only to be thrown away.
 const MAX_DRAINED: u64 = 4 << 20;
@@ -28,7 +27,7 @@ pub struct Request {
     /// Its variable part.
     pub payload: Vec<u8>,
     /// Its descriptors.
-    pub descriptors: Vec<OwnedFd>,
+    pub descriptors: Attached,
 }
 
 /// Why a connection is of no use any more.
@@ -86,7 +85,7 @@ pub struct ClientConnection {
     pub dialect: &'static dyn Dialect,
     stage: Stage,
     input: Inbox,
-    descriptors: Vec<OwnedFd>,
+    descriptors: Attached,
     charges: Charges,
     /// It has closed the connection: nobody is there to be told.
     pub gone: bool,
@@ -108,7 +107,7 @@ impl ClientConnection {
             dialect,
             stage: Stage::Header,
             input: Inbox::default(),
-            descriptors: Vec::new(),
+            descriptors: Attached::default(),
             charges: Charges {
                 _connection: charge(Resource::Connections, 1)?,
                 bytes: charge(Resource::HalfReceivedBytes, 0)?,
@@ -151,22 +150,41 @@ impl ClientConnection {
         }
     }
 
+    /// Whether it is not known yet what it wants: nothing is lost but a beginning when it is closed.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(self.stage, Stage::Header | Stage::Payload { .. } | Stage::Descriptors { .. })
+    }
+
+    /// What may come now. Descriptors come last and are expected only when the header has announced them, and its user has
+    /// been charged for them; until then nothing is read that could have some with it.
+    pub fn expected(&self) -> Expected {
+        let here = self.input.bytes().len();
+        match &self.stage {
+            Stage::Header => Expected { bytes: Header::LEN.saturating_sub(here), ..Expected::BYTES },
+            Stage::Payload { header, missing, .. } if header.fd_count > 0 => {
+                let bytes = usize::try_from(*missing).unwrap_or(usize::MAX).saturating_sub(here);
+                Expected { bytes, ..Expected::BYTES }
+            }
+            Stage::Descriptors { header, .. } => {
+                let descriptors = usize::try_from(header.fd_count).unwrap_or(0);
+                Expected { descriptors, ..Expected::BYTES }
+            }
+            Stage::Payload { .. } | Stage::Waiting(_) | Stage::Served(_) => Expected::BYTES,
+        }
+    }
+
     /// Takes input; the request once it is complete. `None` for more input.
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub fn receive(
-        &mut self,
-        bytes: &[u8],
-        descriptors: Vec<OwnedFd>,
-    ) -> Result<Option<Box<Request>>, Unfit> {
+    pub fn receive(&mut self, bytes: &[u8], attached: Attached) -> Result<Option<Box<Request>>, Unfit> {
         if self.is_complete() {
             // Nothing more is expected; it is not kept.
             return Ok(None);
         }
-        self.charges.descriptors.grow(descriptors.len() as u64)?;
         self.input.push(bytes);
-        self.descriptors.extend(descriptors);
+        self.descriptors.descriptors.extend(attached.descriptors);
+        self.descriptors.lost |= attached.lost;
         loop {
             match self.advance()? {
                 Advance::More => {
@@ -190,6 +208,7 @@ impl ClientConnection {
                 if missing > MAX_DRAINED || header.fd_count > MAX_FDS {
                     return Err(Unfit::Nonsense);
                 }
+                self.charges.descriptors.set(u64::from(header.fd_count))?;
                 let kept = usize::try_from(missing.min(limit)).map_err(|_| Unfit::Nonsense)?;
                 self.stage = Stage::Payload { header: Box::new(header), missing, kept };
             }

@@ -7,6 +7,9 @@
 //! and the function that serves it; [`serve`] makes the checks that all commands share. Functions that serve commands
 //! are in the modules named after what they are about, and get a [`desk`]. What needs peers goes on as a task.
 //!
+//! Health queries ([`health`]) are no requests, but come from clients, too. When there are too many connections of both,
+//! some have to make [`room`].
+//!
 //! Error codes are given here and nowhere else ([`code`]).
 
 pub mod action;
@@ -18,8 +21,10 @@ pub mod context;
 pub mod desk;
 pub mod dialect;
 pub mod event_rule;
+pub mod health;
 pub mod listing;
 pub mod recording;
+pub mod room;
 pub mod rotation;
 pub mod serve;
 pub mod session;

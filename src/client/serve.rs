@@ -2,6 +2,7 @@
 //! From a request to the function that serves it, through the checks that all commands share, in the order in which the
 //! stock daemon makes them (lttng-tools 2.13: `src/bin/lttng-sessiond/client.c`).
 
+use log::Level;
 use lttng_protocol::client::{Command, ErrorCode};
 
 use super::connection::Request;
@@ -10,10 +11,18 @@ use super::table::row;
 use crate::model::{Domain, UstDomain};
 use crate::relayd::relay::Reached;
 use crate::state::{Readiness, State};
+use crate::sys::socket::Credentials;
 use crate::turn::ids::{ConnId, ConsumerKind, SessionId};
+use crate::turn::messages::Topic;
 
 /// Serves a request that came on this connection, or says why not.
 pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
+    if request.descriptors.lost {
+        let Credentials { pid, uid, .. } = request.credentials;
+        let text = format_args!("There was no room for the descriptors of a request of process {pid}");
+        state.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+        return Err(ErrorCode::Nomem.into());
+    }
     let dialect = request.dialect;
     let domain = dialect.domain(&request.header);
     let mut desk = Desk { state, credentials: request.credentials, domain };

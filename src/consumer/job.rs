@@ -123,6 +123,8 @@ pub struct Answer {
     object: Vec<u8>,
     wake_up: Option<SharedFd>,
     streams: Vec<Stream>,
+    /// Descriptors that belong to it were lost on their way: it is read to its end, and comes to nothing.
+    short: bool,
 }
 
 impl Answer {
@@ -136,7 +138,39 @@ impl Answer {
             UstRequest::CloseTraceChunk { .. } => Phase::CloseHead,
             _ => Phase::FirstStatus,
         };
-        Answer { phase, tail, object: Vec::new(), wake_up: None, streams: Vec::new() }
+        Answer { phase, tail, object: Vec::new(), wake_up: None, streams: Vec::new(), short: false }
+    }
+
+    /// The most descriptors that one of its messages may bring: those of a stream.
+    pub fn expected_descriptors(&self) -> usize {
+        match self.phase {
+            Phase::GetStatus
+            | Phase::ObjectHead
+            | Phase::Object { .. }
+            | Phase::WakeUp
+            | Phase::Stream
+            | Phase::StreamDescriptors { .. }
+            | Phase::GetLastStatus => 2,
+            Phase::FirstStatus
+            | Phase::LastStatus
+            | Phase::ChannelStatus
+            | Phase::DataPending
+            | Phase::Count
+            | Phase::CloseHead
+            | Phase::ClosePath { .. } => 0,
+        }
+    }
+
+    /// There was no room for descriptors that came with the last bytes.
+    pub fn descriptors_lost(&mut self) {
+        self.short = true;
+        self.wake_up = None;
+        self.streams.clear();
+    }
+
+    /// Whether descriptors were lost.
+    pub fn is_short(&self) -> bool {
+        self.short
     }
 
     /// Takes what it needs from the input, as far as that goes.
@@ -232,6 +266,8 @@ impl Answer {
                 self.object = piece.to_vec();
                 Phase::WakeUp
             }
+            Phase::WakeUp if self.short => Phase::Stream,
+            Phase::StreamDescriptors { .. } if self.short => Phase::Stream,
             Phase::WakeUp => {
                 self.wake_up = Some(descriptor("wake-up descriptor of a channel")?);
                 Phase::Stream
@@ -264,6 +300,7 @@ impl Answer {
                 wake_up,
                 streams: std::mem::take(&mut self.streams),
             }),
+            _ if self.short && status.is_success() => Err(Status::ERROR_RECV_FD.0),
             _ => Err(status.0),
         }
     }

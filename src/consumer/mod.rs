@@ -29,6 +29,7 @@ use crate::sys::clock::after;
 use crate::turn::errand::Errand;
 use crate::turn::ids::{ConnId, ConsumerKind};
 use crate::turn::inbox::Inbox;
+use crate::turn::machine::Attached;
 use crate::turn::output::{Address, Output, Outputs, SharedFd};
 
 /// How long a consumer daemon may take from its start until it has connected.
@@ -282,11 +283,16 @@ impl<T> Consumer<T> {
     pub fn command_received(
         &mut self,
         bytes: &[u8],
-        descriptors: Vec<OwnedFd>,
+        attached: Attached,
         outputs: &mut Outputs,
     ) -> Result<Vec<Event<T>>, Broken> {
         self.input.push(bytes);
-        self.descriptors.extend(descriptors);
+        self.descriptors.extend(attached.descriptors);
+        if attached.lost
+            && let Some((_, answer)) = &mut self.active
+        {
+            answer.descriptors_lost();
+        }
         if self.input.bytes().len() > MAX_INPUT {
             return Err(Broken("it sends without end"));
         }
@@ -296,7 +302,12 @@ impl<T> Consumer<T> {
                 Step::More => return Ok(events),
                 Step::SendTail(tail) => self.send_tail(tail, outputs),
                 Step::Done(outcome) => {
-                    if let Some((sender, _)) = self.active.take() {
+                    if let Some((sender, answer)) = self.active.take() {
+                        // What is left of an answer that did not arrive whole is of no use; nothing that is asked later
+                        // is answered yet.
+                        if answer.is_short() {
+                            self.descriptors.clear();
+                        }
                         events.extend(self.finished(sender, outcome)?);
                     }
                     self.ask_next(outputs);
@@ -308,6 +319,11 @@ impl<T> Consumer<T> {
         } else {
             Err(Broken("it answers what was not asked"))
         }
+    }
+
+    /// The most descriptors that a message of its answer may bring.
+    pub fn expected_descriptors(&self) -> usize {
+        self.active.as_ref().map_or(0, |(_, answer)| answer.expected_descriptors())
     }
 
     /// Gives it up: closes its connections and returns the tags of all requests that will get no answer.

@@ -11,6 +11,7 @@ use std::os::fd::OwnedFd;
 
 use super::request::{MAX_MESSAGE, Malformed, Request, Response};
 use crate::turn::ids::ConnId;
+use crate::turn::machine::Attached;
 use crate::turn::output::{Output, Outputs};
 
 /// What a helper is asked, and what it answers.
@@ -90,12 +91,11 @@ impl<P: Protocol, T> Link<P, T> {
     }
 
     /// Input: a message. Who asked, and what came of it; `None` if nobody waits for that.
-    pub fn received(
-        &mut self,
-        message: &[u8],
-        descriptors: Vec<OwnedFd>,
-    ) -> Option<(T, Result<P::Success, i32>)> {
+    pub fn received(&mut self, message: &[u8], attached: Attached) -> Option<(T, Result<P::Success, i32>)> {
+        let Attached { descriptors, lost } = attached;
         let (id, result) = match P::decode(message, descriptors) {
+            // What was opened did not get here.
+            Ok((id, Ok(_))) if lost => (id, Err(libc::EMFILE)),
             Ok(reply) => reply,
             Err(Malformed) => {
                 log::error!("Malformed answer from a helper process");
@@ -192,13 +192,17 @@ mod tests {
         let mut link = Link::<Numbers, char>::default();
         link.connect(ConnId(5));
         assert_eq!((asked(&mut link, 1, 'a'), asked(&mut link, 1, 'b'), asked(&mut link, 1, 'c')), (1, 1, 1));
-        assert_eq!(link.received(&answer(2, &[9]), Vec::new()), Some(('b', Ok(9))));
+        assert_eq!(link.received(&answer(2, &[9]), Attached::default()), Some(('b', Ok(9))));
         // Late, unknown, and too short to say whose it is: nobody's business.
         for late in [&answer(2, &[9])[..], &answer(77, &[9]), &[1, 2, 3]] {
-            assert_eq!(link.received(late, Vec::new()), None);
+            assert_eq!(link.received(late, Attached::default()), None);
         }
         // A wrong answer fails the request that it answers.
-        assert_eq!(link.received(&answer(1, &[9, 9]), Vec::new()), Some(('a', Err(libc::EIO))));
+        assert_eq!(link.received(&answer(1, &[9, 9]), Attached::default()), Some(('a', Err(libc::EIO))));
+        // What could not be taken for want of descriptors, too; a failure stays what it was.
+        asked(&mut link, 1, 'd');
+        let lost = Attached { descriptors: Vec::new(), lost: true };
+        assert_eq!(link.received(&answer(4, &[9]), lost), Some(('d', Err(libc::EMFILE))));
         assert_eq!(link.lost(), ['c']);
         assert_eq!(link.lost(), []);
     }

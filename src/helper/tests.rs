@@ -55,7 +55,7 @@ impl Setting {
         let socket = &self.helper().socket;
         wait(socket, PollFlags::POLLIN);
         let (mut buffer, mut opened) = ([0; MAX_MESSAGE], Vec::new());
-        let length = socket::receive(socket.as_fd(), &mut buffer, &mut opened).unwrap();
+        let length = socket::receive(socket.as_fd(), &mut buffer, 2, &mut opened).unwrap().bytes;
         assert!(opened.len() <= 1);
         (Response::decode(&buffer[..length]).unwrap(), opened.pop().map(File::from))
     }
@@ -339,6 +339,6 @@ fn the_end_of_the_helper_is_an_end_of_file() {
     let Helper { socket, pid } = setting.helper.take().unwrap();
     kill(pid, Signal::SIGKILL).unwrap();
     wait(&socket, PollFlags::POLLIN);
-    assert_eq!(socket::receive(socket.as_fd(), &mut [0; 16], &mut Vec::new()).unwrap(), 0);
+    assert_eq!(socket::receive(socket.as_fd(), &mut [0; 16], 0, &mut Vec::new()).unwrap().bytes, 0);
     waitpid(pid, None).unwrap();
 }

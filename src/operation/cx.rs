@@ -225,7 +225,7 @@ impl<'a> Cx<'a> {
         let failure = |why| match why {
             Obstacle::Folder(_) => Failure::FolderNotMade,
             Obstacle::ConsumerLost => Failure::ConsumerLost,
-            Obstacle::Refused(_) | Obstacle::NoStreams => Failure::BuffersNotMade,
+            Obstacle::Refused(_) | Obstacle::NoStreams | Obstacle::NoRoom => Failure::BuffersNotMade,
         };
         failed.map(|(key, why)| (key, failure(why))).collect()
     }

@@ -63,7 +63,10 @@ impl<M: Machine> Reactor<M> {
                     connection.read_first = Some(first);
                 }
             }
-            Output::Spawn { errand, program } => self.machine.spawned(errand, children::start(&program)),
+            Output::Spawn { errand, program } => {
+                let result = self.reserve.insist(|| children::start(&program));
+                self.machine.spawned(errand, result);
+            }
             Output::Connect { errand, to } => self.connect(errand, &to),
             Output::Pipe { errand } => {
                 let result = self.make_pipe();
@@ -78,7 +81,13 @@ impl<M: Machine> Reactor<M> {
                 self.machine.handed_out(errand, result);
             }
             Output::Kill(pid) => children::kill(pid),
-            Output::Inspect { conn, pid } => self.machine.inspected(conn, inspect::inspect(pid)),
+            Output::Inspect { conn, pid } => {
+                // A look that fails for want of descriptors would tell nothing about the process.
+                self.reserve.lend(inspect::DESCRIPTORS);
+                let found = inspect::inspect(pid);
+                self.reserve.refill();
+                self.machine.inspected(conn, found);
+            }
             Output::StopListening(listener) => {
                 self.stop_listening(listener);
                 stopped(listener);
@@ -89,7 +98,8 @@ impl<M: Machine> Reactor<M> {
 
     /// Makes a pipe that nobody waits on, at either end.
     fn make_pipe(&mut self) -> io::Result<(ConnId, SharedFd)> {
-        let (reading, writing) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        let pipe = || Ok(pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?);
+        let (reading, writing) = self.reserve.insist(pipe)?;
         Ok((self.add_connection(reading, Kind::Pipe)?, writing.into()))
     }
 

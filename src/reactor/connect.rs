@@ -57,7 +57,8 @@ impl<M: Machine> Reactor<M> {
     pub(super) fn connect(&mut self, errand: Errand, to: &Address) {
         match to {
             Address::Unix(path) => {
-                let made = connect_unix(path).and_then(|socket| self.add_connection(socket, Kind::Stream));
+                let made = self.reserve.insist(|| connect_unix(path));
+                let made = made.and_then(|socket| self.add_connection(socket, Kind::Stream));
                 let conn = made.as_ref().ok().copied();
                 self.machine.connecting(errand, made);
                 if let Some(conn) = conn {
@@ -65,7 +66,8 @@ impl<M: Machine> Reactor<M> {
                 }
             }
             Address::Tcp(address) => {
-                let begun = begin_tcp(*address).and_then(|stream| self.add(Source::Connecting(stream)));
+                let begun = self.reserve.insist(|| begin_tcp(*address));
+                let begun = begun.and_then(|stream| self.add(Source::Connecting(stream)));
                 self.machine.connecting(errand, begun);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::sys::socket;
+use crate::sys::socket::{self, Received};
 use crate::turn::ids::ConnId;
 use crate::turn::output::{SharedFd, Supply};
 
@@ -87,14 +87,22 @@ impl Connection {
         self.descriptor
     }
 
-    /// Reads once. 0 is the end.
+    /// Reads once, with no more than `room` descriptors. 0 bytes are the end.
     ///
     /// # Errors
     /// `WouldBlock` when there is nothing; anything else is the end too.
-    pub fn read(&self, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> io::Result<usize> {
+    pub fn read(
+        &self,
+        buffer: &mut [u8],
+        room: usize,
+        descriptors: &mut Vec<OwnedFd>,
+    ) -> io::Result<Received> {
         match self.kind {
-            Kind::Pipe => Ok(nix::unistd::read(&self.descriptor, buffer)?),
-            Kind::Stream | Kind::Messages => socket::receive(self.descriptor(), buffer, descriptors),
+            Kind::Pipe => {
+                let bytes = nix::unistd::read(&self.descriptor, buffer)?;
+                Ok(Received { bytes, truncated: false })
+            }
+            Kind::Stream | Kind::Messages => socket::receive(self.descriptor(), buffer, room, descriptors),
         }
     }
 
@@ -216,10 +224,13 @@ mod tests {
         assert_eq!(connection.flush(), Flushed::Everything);
         let mut buffer = [0; 6];
         let mut descriptors = Vec::new();
-        assert_eq!(socket::receive(peer.as_fd(), &mut buffer, &mut descriptors).unwrap(), 6);
+        let receive = |buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>| {
+            socket::receive(peer.as_fd(), buffer, 9, descriptors).unwrap()
+        };
+        assert_eq!(receive(&mut buffer, &mut descriptors), Received { bytes: 6, truncated: false });
         assert!(descriptors.is_empty());
         let mut byte = [1; 1];
-        assert_eq!(socket::receive(peer.as_fd(), &mut byte, &mut descriptors).unwrap(), 1);
+        assert_eq!(receive(&mut byte, &mut descriptors), Received { bytes: 1, truncated: false });
         assert_eq!((byte, descriptors.len()), ([0], 1));
         assert_eq!(Rc::strong_count(&descriptor), 1);
     }

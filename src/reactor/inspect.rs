@@ -2,20 +2,29 @@
 //! Why a process does not answer: a look at /proc. These files are the kernel's own, nobody can hold them up.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 
+use crate::sys::socket::is_shortage;
 use crate::turn::output::ProcessState;
 
 /// Where control groups are mounted, version 2 and the freezer of version 1.
 const CGROUP2: &str = "/sys/fs/cgroup";
 const FREEZER: &str = "/sys/fs/cgroup/freezer";
 
+/// Descriptors that are open at once during a look.
+pub const DESCRIPTORS: usize = 2;
+
 /// Bytes read of a file: more than any of these files has before what is looked for.
 const ENOUGH: usize = 4096;
 
 /// The state of a process.
 pub fn inspect(pid: i32) -> ProcessState {
-    let Some(status) = read(&format!("/proc/{pid}/status")) else { return ProcessState::Gone };
+    let status = match read(&format!("/proc/{pid}/status")) {
+        Ok(status) => status,
+        // That there is no room for a descriptor here says nothing about the process.
+        Err(error) if is_shortage(&error) => return ProcessState::Running,
+        Err(_) => return ProcessState::Gone,
+    };
     match state(&status) {
         Some('T' | 't') => ProcessState::Suspended,
         Some('Z' | 'X' | 'x') | None => ProcessState::Gone,
@@ -26,11 +35,11 @@ pub fn inspect(pid: i32) -> ProcessState {
 }
 
 /// The beginning of a file, in one go.
-fn read(path: &str) -> Option<String> {
+fn read(path: &str) -> io::Result<String> {
     let mut bytes = vec![0; ENOUGH];
-    let count = File::open(path).and_then(|mut file| file.read(&mut bytes)).ok()?;
+    let count = File::open(path)?.read(&mut bytes)?;
     bytes.truncate(count);
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
@@ -50,12 +59,12 @@ fn is_held(pid: i32) -> bool {
     let mut threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     threads.any(|thread| {
         let status = read(&format!("/proc/{pid}/task/{}/status", thread.file_name().display()));
-        status.is_some_and(|status| state(&status) == Some('t'))
+        status.is_ok_and(|status| state(&status) == Some('t'))
     })
 }
 
 fn is_frozen(pid: i32) -> bool {
-    let Some(groups) = read(&format!("/proc/{pid}/cgroup")) else { return false };
+    let Ok(groups) = read(&format!("/proc/{pid}/cgroup")) else { return false };
     groups.lines().any(|line| {
         let mut parts = line.splitn(3, ':');
         let (_, Some(controllers), Some(path)) = (parts.next(), parts.next(), parts.next()) else {
@@ -63,10 +72,10 @@ fn is_frozen(pid: i32) -> bool {
         };
         if controllers.is_empty() {
             let events = read(&format!("{CGROUP2}{path}/cgroup.events"));
-            events.is_some_and(|events| events.lines().any(|line| line == "frozen 1"))
+            events.is_ok_and(|events| events.lines().any(|line| line == "frozen 1"))
         } else if controllers.split(',').any(|controller| controller == "freezer") {
             let state = read(&format!("{FREEZER}{path}/freezer.state"));
-            state.is_some_and(|state| state.trim() != "THAWED")
+            state.is_ok_and(|state| state.trim() != "THAWED")
         } else {
             false
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 
 use super::{Reactor, Source};
-use crate::sys::socket::peer_credentials;
+use crate::sys::socket::{is_shortage, peer_credentials};
 use crate::turn::errand::Listener;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::{Caller, Machine};
@@ -109,6 +109,12 @@ impl<M: Machine> Reactor<M> {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                // One that can be missed is closed at the end of this turn.
+                Err(error) if is_shortage(&error) && self.make_room() => {
+                    self.readable.insert(conn);
+                    return;
+                }
+                Err(error) if is_shortage(&error) && self.reserve.lend_to_newcomer() => {}
                 Err(error) => {
                     // Out of descriptors, most likely. Whoever waits is taken when some are free again.
                     self.say(Level::Error, format_args!("Can't take connections for the moment: {error}"));

@@ -12,6 +12,7 @@ mod connection;
 mod inspect;
 mod listen;
 mod read;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -31,6 +32,7 @@ use nix::sys::signalfd::SignalFd;
 use self::connection::Connection;
 pub use self::connection::Kind;
 pub use self::listen::Socket;
+use self::reserve::Reserve;
 use crate::sys::clock;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
@@ -42,6 +44,8 @@ use crate::turn::output::SharedFd;
 const BUFFER: usize = 64 << 10;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
+/// How often it is looked whether there is room for the descriptors that are to be kept.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What stands behind a token.
 #[derive(Debug)]
@@ -99,6 +103,8 @@ pub struct Reactor<M> {
     /// Listening sockets that had to be left alone, and until when.
     postponed: BTreeSet<ConnId>,
     accept_again: Option<Instant>,
+    /// Descriptors for what can't be done without.
+    reserve: Reserve,
     messages: Messages,
     next: u64,
     buffer: Vec<u8>,
@@ -125,6 +131,7 @@ impl<M: Machine> Reactor<M> {
             unflushed: BTreeSet::new(),
             postponed: BTreeSet::new(),
             accept_again: None,
+            reserve: Reserve::new()?,
             messages: Messages::default(),
             next: 0,
             buffer: vec![0; BUFFER],
@@ -166,6 +173,9 @@ impl<M: Machine> Reactor<M> {
         }
         self.machine.time(Instant::now(), clock::wall());
         self.expire();
+        if !self.reserve.refill() {
+            self.make_room();
+        }
         for conn in self.take_readable(events) {
             self.read(conn);
         }
@@ -222,7 +232,10 @@ impl<M: Machine> Reactor<M> {
             return Some(Duration::ZERO);
         }
         let closing = self.closing.values().copied();
-        let deadline = closing.chain(self.accept_again).chain(self.machine.next_deadline()).min();
+        // Nobody tells when there is room again.
+        let refill = (!self.reserve.is_full()).then(|| clock::after(Instant::now(), SHORTAGE_PAUSE));
+        let deadlines = closing.chain(self.accept_again).chain(refill).chain(self.machine.next_deadline());
+        let deadline = deadlines.min();
         // The kernel counts milliseconds: rounded down, the last one would be spent turning.
         deadline.map(|deadline| {
             deadline.saturating_duration_since(Instant::now()).saturating_add(Duration::from_micros(999))
@@ -239,6 +252,18 @@ impl<M: Machine> Reactor<M> {
         for conn in overdue.map(|(&conn, _)| conn).collect::<Vec<_>>() {
             self.remove(conn);
         }
+    }
+
+    /// Gives up a connection because descriptors have run out. One that only waits for its peer to fetch the last bytes
+    /// comes after all that the machine can do without. False if there is none.
+    fn make_room(&mut self) -> bool {
+        self.say(Level::Warn, format_args!("Hardly any descriptors are left: idle connections make room"));
+        if self.machine.make_room() {
+            return true;
+        }
+        let oldest = self.closing.iter().min_by_key(|(_, deadline)| **deadline).map(|(&conn, _)| conn);
+        oldest.into_iter().for_each(|conn| self.remove(conn));
+        oldest.is_some()
     }
 
     /// Says why connections can't be taken or kept, unless it has been said often enough.

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::{BUFFER, Reactor, Source, children};
 use crate::turn::ids::ConnId;
-use crate::turn::machine::Machine;
+use crate::turn::machine::{Attached, Machine};
 
 /// Reads from one peer in one turn.
 pub const READS: usize = 8;
@@ -33,8 +33,22 @@ impl<M: Machine> Reactor<M> {
         for _ in 0..reads {
             let Some(Source::Connection(connection)) = self.sources.get(&conn) else { return };
             let is_stream = connection.is_stream();
+            let expected = self.machine.expected(conn);
+            let limit = if is_stream { expected.bytes.clamp(1, BUFFER) } else { BUFFER };
+            let buffer = self.buffer.get_mut(..limit).unwrap_or_default();
             let mut descriptors = Vec::new();
-            let mut read = connection.read(&mut self.buffer, &mut descriptors);
+            let lent = expected.irreplaceable && expected.descriptors > 0;
+            if lent {
+                self.reserve.lend(expected.descriptors);
+            }
+            let read = connection.read(buffer, expected.descriptors, &mut descriptors);
+            if lent {
+                self.reserve.refill();
+            }
+            // Whoever sends descriptors without being asked has sent none.
+            let truncated = matches!(&read, Ok(received) if received.truncated);
+            let lost = truncated && expected.descriptors > 0;
+            let mut read = read.map(|received| received.bytes);
             if let Some(first) = connection.read_first
                 && self.machine.awaits(first)
                 && !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock)
@@ -47,8 +61,8 @@ impl<M: Machine> Reactor<M> {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     // Less than there was room for is all there was, unless descriptors cut it short. More will be
                     // announced; only the end, if it was announced already, will not be again.
-                    let all = count < BUFFER && descriptors.is_empty() && is_stream;
-                    self.machine.received(conn, bytes, descriptors);
+                    let all = count < limit && descriptors.is_empty() && !truncated && is_stream;
+                    self.machine.received(conn, bytes, Attached { descriptors, lost });
                     if all && !self.ending.contains(&conn) {
                         return;
                     }

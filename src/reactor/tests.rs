@@ -19,8 +19,10 @@ use nix::unistd::Pid;
 
 use super::*;
 use crate::sys::socket::Credentials;
-use crate::turn::machine::Caller;
+use crate::turn::machine::{Attached, Caller, Expected};
 use crate::turn::output::{Address, Output, ProcessState, Program};
+
+mod shortage;
 
 /// Longest that anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,6 +52,14 @@ struct Notes {
     insatiable: bool,
     awaiting: bool,
     patience: Instant,
+    /// What is expected of everybody.
+    expected: Expected,
+    /// How many descriptors came with the bytes, and whether some were lost.
+    attached: Vec<(usize, bool)>,
+    /// What is given up for want of descriptors, in this order.
+    dispensable: VecDeque<ConnId>,
+    /// What was found of processes.
+    inspected: Vec<ProcessState>,
 }
 
 impl Notes {
@@ -67,7 +77,16 @@ impl Machine for Notes {
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
         self.note(Input::Accepted(listener, conn, caller));
     }
-    fn received(&mut self, conn: ConnId, bytes: &[u8], _: Vec<OwnedFd>) {
+    fn expected(&self, _: ConnId) -> Expected {
+        self.expected
+    }
+    fn make_room(&mut self) -> bool {
+        let given_up = self.dispensable.pop_front();
+        self.outputs.extend(given_up.map(Output::Close));
+        given_up.is_some()
+    }
+    fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
+        self.attached.push((attached.descriptors.len(), attached.lost));
         self.note(Input::Received(conn, bytes.to_vec()));
     }
     fn awaits(&self, _: ConnId) -> bool {
@@ -104,7 +123,9 @@ impl Machine for Notes {
     fn handed_out(&mut self, errand: Errand, result: io::Result<Vec<OwnedFd>>) {
         self.note(Input::HandedOut(errand, kind(result)));
     }
-    fn inspected(&mut self, _: ConnId, _: ProcessState) {}
+    fn inspected(&mut self, _: ConnId, state: ProcessState) {
+        self.inspected.push(state);
+    }
     fn end(&mut self) {}
     fn next_deadline(&self) -> Option<Instant> {
         Some(self.patience)
@@ -135,6 +156,10 @@ impl Bench {
             insatiable: false,
             awaiting: false,
             patience,
+            expected: Expected::BYTES,
+            attached: Vec::new(),
+            dispensable: VecDeque::new(),
+            inspected: Vec::new(),
         };
         // No signal at all: other tests of this process have children, too.
         let reactor = Reactor::new(machine, SignalFd::new(&SigSet::empty()).unwrap()).unwrap();

@@ -493,6 +493,7 @@ mod tests {
     use super::*;
     use crate::accounts::Limits;
     use crate::state::Settings;
+    use crate::turn::machine::Attached;
     use lttng_protocol::ust::registration::{Alignments, ByteOrder, SocketKind};
     use std::time::Instant;
 
@@ -539,8 +540,8 @@ mod tests {
         let mut state = state();
         assert!(connects(&mut state, 1, ALICE) && connects(&mut state, 2, ALICE));
         assert!(!connects(&mut state, 3, ALICE), "one application of each user");
-        state.received(ConnId(1), &registration(SocketKind::Command), Vec::new());
-        state.received(ConnId(2), &registration(SocketKind::Notify), Vec::new());
+        state.received(ConnId(1), &registration(SocketKind::Command), Attached::default());
+        state.received(ConnId(2), &registration(SocketKind::Notify), Attached::default());
         assert_eq!(state.applications.all.len(), 1);
         assert_eq!(charged(&state, ALICE), 2);
         // It has two connections for good, also if it closes the second.
@@ -552,7 +553,7 @@ mod tests {
         assert_eq!(charged(&state, ALICE), 0);
         assert!(connects(&mut state, 8, 0));
         // Who talks nonsense, and who says nothing, is not kept either.
-        state.received(ConnId(5), &[0; Registration::LEN], Vec::new());
+        state.received(ConnId(5), &[0; Registration::LEN], Attached::default());
         assert_eq!(charged(&state, BOB), 1);
         state.expired(Timer::Connection(ConnId(6)));
         assert_eq!(charged(&state, BOB), 0);
@@ -567,13 +568,13 @@ mod tests {
             let mut state = state();
             state.application_connected(ConnId(1), process(ALICE, ALICE));
             state.application_connected(ConnId(2), other);
-            state.received(ConnId(1), &registration(SocketKind::Command), Vec::new());
-            state.received(ConnId(2), &registration(SocketKind::Notify), Vec::new());
+            state.received(ConnId(1), &registration(SocketKind::Command), Attached::default());
+            state.received(ConnId(2), &registration(SocketKind::Notify), Attached::default());
             assert!(state.applications.all.is_empty(), "{other:?} was taken for the same process");
             assert!(!state.roles.contains_key(&ConnId(2)));
             // The one that came first still waits for its counterpart.
             state.application_connected(ConnId(3), process(ALICE, ALICE));
-            state.received(ConnId(3), &registration(SocketKind::Notify), Vec::new());
+            state.received(ConnId(3), &registration(SocketKind::Notify), Attached::default());
             assert_eq!(state.applications.all.len(), 1);
         }
     }

@@ -10,13 +10,13 @@ use log::Level;
 
 use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
-use super::State;
 use super::helper::PathPurpose;
+use super::{Settings, State};
 use crate::consumer::purpose::Purpose;
 use crate::consumer::{State as ConsumerState, Tail};
 use crate::helper::PathJob;
 use crate::model::Session;
-use crate::sys::clock;
+use crate::sys::clock::{self, TraceClock};
 use crate::sys::socket::Credentials;
 use crate::turn::Begin;
 use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConsumerKind, Owner, SessionId};
@@ -86,13 +86,7 @@ impl State {
             },
             created: clock::iso_date(session.wanted.created),
             hostname: self.settings.hostname.clone(),
-            clock: Clock {
-                name: "monotonic".to_owned(),
-                uuid: self.settings.boot_id.clone(),
-                description: "Monotonic Clock".to_owned(),
-                freq: 1_000_000_000,
-                offset: (self.settings.sources.clock_offset)(),
-            },
+            clock: trace_clock(&self.settings),
         };
         let channels = session.channels().iter().map(|channel| channel.id);
         // Traced again after it was not for a while, its files must not replace the former ones.
@@ -119,7 +113,7 @@ impl State {
         let of_session = self.buffers.keys().filter(|key| key.session == session);
         for key in of_session.copied().collect::<Vec<_>>() {
             if let Some(buffers) = self.buffers.get_mut(&key) {
-                buffers.regenerate((self.settings.sources.clock_offset)());
+                buffers.regenerate(trace_clock(&self.settings).offset);
             }
         }
     }
@@ -425,6 +419,13 @@ impl State {
 /// Where the buffers are kept, if the session wants them to outlive a crash.
 pub fn shared_memory_folder(session: &Session, path: &str) -> Option<String> {
     session.wanted.shm_path.as_ref().map(|root| format!("{root}/ust/{path}"))
+}
+
+/// The clock of the time stamps, with its offset as it is now.
+fn trace_clock(settings: &Settings) -> Clock {
+    let TraceClock { name, uuid, description, frequency, .. } = settings.clock.clone();
+    let offset = settings.clock.offset((settings.sources.monotonic_offset)());
+    Clock { name, uuid, description, freq: frequency, offset }
 }
 
 /// Where trace files go (lttng-tools 2.13: `src/bin/lttng-sessiond/ust-app.c`).

@@ -3,11 +3,10 @@
 //! they die.
 
 use std::io;
-use std::os::fd::OwnedFd;
 
 use log::Level;
 
-use lttng_protocol::consumer::UstRequest;
+use lttng_protocol::consumer::{Status, UstRequest};
 
 use super::{Role, State};
 use crate::consumer::metadata::{Asked, Piece};
@@ -18,6 +17,7 @@ use crate::turn::Answered;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind};
+use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
 use crate::turn::timers::Timer;
@@ -198,14 +198,9 @@ impl State {
         }
     }
 
-    pub(super) fn consumer_command_received(
-        &mut self,
-        kind: ConsumerKind,
-        bytes: &[u8],
-        descriptors: Vec<OwnedFd>,
-    ) {
+    pub(super) fn consumer_command_received(&mut self, kind: ConsumerKind, bytes: &[u8], attached: Attached) {
         let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
-        match consumer.command_received(bytes, descriptors, &mut self.turn.outputs) {
+        match consumer.command_received(bytes, attached, &mut self.turn.outputs) {
             Ok(events) => {
                 for event in events {
                     match event {
@@ -402,6 +397,7 @@ fn obstacle(outcome: &Outcome) -> Obstacle {
     match *outcome {
         Outcome::Lost => Obstacle::ConsumerLost,
         Outcome::Channel(status) => Obstacle::Refused(status.code),
+        Outcome::Buffers(Err(status)) if Status(status) == Status::ERROR_RECV_FD => Obstacle::NoRoom,
         Outcome::Status(status) | Outcome::Buffers(Err(status)) | Outcome::Closed(status, _) => {
             Obstacle::Refused(status)
         }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Requests to the helper process, which works on paths under the identity of a session's owner.
 
-use std::os::fd::OwnedFd;
-
 use log::Level;
 
 use lttng_protocol::client::Endpoint;
@@ -13,6 +11,7 @@ use crate::helper::names::Host;
 use crate::helper::{PathJob, Request};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{BuffersKey, ConnId, Identity};
+use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
 use crate::turn::{Answered, Ticket};
 
@@ -52,8 +51,8 @@ impl State {
         }
     }
 
-    pub(super) fn helper_received(&mut self, bytes: &[u8], descriptors: Vec<OwnedFd>) {
-        if let Some((purpose, result)) = self.helper.received(bytes, descriptors) {
+    pub(super) fn helper_received(&mut self, bytes: &[u8], attached: Attached) {
+        if let Some((purpose, result)) = self.helper.received(bytes, attached) {
             self.path_done(purpose, result);
         }
     }

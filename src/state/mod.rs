@@ -18,7 +18,6 @@ mod verbs;
 mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::accounts::{Accounts, Limits};
@@ -29,9 +28,11 @@ use crate::helper::link::{Link, Paths};
 use crate::helper::names::Names;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
+use crate::sys::clock::TraceClock;
 use crate::turn::Turn;
 use crate::turn::ids::Counters;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::machine::{Attached, Expected};
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 use crate::ust::app::{App, Attention};
@@ -53,8 +54,8 @@ pub struct Settings {
     pub no_kernel: bool,
     /// This host's name, for the metadata.
     pub hostname: String,
-    /// The kernel's id of this boot, which names the trace clock.
-    pub boot_id: Option<String>,
+    /// The clock of the traces.
+    pub clock: TraceClock,
     /// Bytes of a page.
     pub page_size: u64,
     /// Random id of this run.
@@ -76,8 +77,8 @@ pub struct Settings {
 pub struct Sources {
     /// A random UUID.
     pub uuid: fn() -> std::io::Result<[u8; 16]>,
-    /// Nanoseconds to add to the trace clock to get the time since the Epoch.
-    pub clock_offset: fn() -> i64,
+    /// Nanoseconds to add to `CLOCK_MONOTONIC` to get the time since the Epoch.
+    pub monotonic_offset: fn() -> i64,
 }
 
 #[cfg(test)]
@@ -89,13 +90,13 @@ impl Settings {
             uid: 1000,
             no_kernel: true,
             hostname: String::new(),
-            boot_id: None,
+            clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],
             application_timeout: None,
             network_timeout: None,
             limits: Limits::for_applications(10, 10),
-            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
+            sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
             consumers: Vec::new(),
         }
     }
@@ -223,9 +224,22 @@ impl State {
         }
     }
 
+    /// What may come on a peer's connection now.
+    pub fn expected(&self, conn: ConnId) -> Expected {
+        let descriptors = match self.roles.get(&conn) {
+            Some(Role::ConsumerCommand(kind)) => {
+                self.consumers.all.get(kind).map_or(0, Consumer::expected_descriptors)
+            }
+            // A folder that it opened.
+            Some(Role::Helper) => 1,
+            _ => return Expected::BYTES,
+        };
+        Expected { descriptors, irreplaceable: true, ..Expected::BYTES }
+    }
+
     /// Input: bytes and descriptors on a connection, if it is a peer's. Descriptors that the peer had no reason to send
     /// are closed.
-    pub fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>) {
+    pub fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
         match self.roles.get(&conn).copied() {
             None => {}
             Some(Role::ConsumerMonitor(kind)) => self.samples_received(kind, bytes),
@@ -233,10 +247,10 @@ impl State {
             Some(Role::Application(app)) => self.application_received(app, bytes),
             Some(Role::Notify(app)) => self.notify_received(app, bytes),
             Some(Role::ConsumerError(kind)) => self.consumer_error_received(kind, bytes),
-            Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, descriptors),
+            Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, attached),
             Some(Role::ConsumerMetadata(kind)) => self.consumer_metadata_received(kind, bytes),
             Some(Role::Relay(end)) => self.relay_received(conn, end, bytes),
-            Some(Role::Helper) => self.helper_received(bytes, descriptors),
+            Some(Role::Helper) => self.helper_received(bytes, attached),
         }
     }
 

@@ -7,6 +7,8 @@ use nix::time::{ClockId, clock_gettime};
 
 /// Samples taken to find the clock's offset; the tightest one counts.
 const SAMPLES: usize = 10;
+/// Nanoseconds of a second.
+const NANOSECONDS: u64 = 1_000_000_000;
 
 /// The point in time `duration` after `instant`; `instant` itself if there is no such point.
 pub fn after(instant: Instant, duration: Duration) -> Instant {
@@ -42,6 +44,42 @@ pub fn monotonic_offset() -> i64 {
         }
     }
     best.map_or(0, |(_, offset)| offset)
+}
+
+/// The clock of the time stamps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceClock {
+    pub name: String,
+    /// What tells it from those of other hosts and boots, if that is known.
+    pub uuid: Option<String>,
+    /// One line for people.
+    pub description: String,
+    /// Ticks per second.
+    pub frequency: u64,
+    /// By how many ticks it is behind `CLOCK_MONOTONIC`, with which it runs.
+    pub lag: i64,
+}
+
+impl TraceClock {
+    /// `CLOCK_MONOTONIC` itself; `boot` names the boot.
+    pub fn monotonic(boot: Option<String>) -> Self {
+        TraceClock {
+            name: "monotonic".to_owned(),
+            uuid: boot,
+            description: "Monotonic Clock".to_owned(),
+            frequency: NANOSECONDS,
+            lag: 0,
+        }
+    }
+
+    /// Ticks to add to it to get the time since the Epoch, when this many nanoseconds are to be added to
+    /// `CLOCK_MONOTONIC`.
+    pub fn offset(&self, nanoseconds: i64) -> i64 {
+        let ticks =
+            i128::from(nanoseconds).saturating_mul(self.frequency.into()).div_euclid(NANOSECONDS.into());
+        let offset = ticks.saturating_add(self.lag.into());
+        i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX })
+    }
 }
 
 fn local(seconds: i64) -> libc::tm {
@@ -83,6 +121,18 @@ mod tests {
         let iso = iso_date(1_795_376_204);
         assert_eq!((iso.len(), iso.as_bytes()[8]), (20, b'T'), "{iso}");
         assert!(iso.starts_with("202611"), "{iso}");
+    }
+
+    #[test]
+    fn offsets_are_in_ticks() {
+        let usual = TraceClock::monotonic(None);
+        let (since_epoch, negative) = (1_795_376_204_123_456_789, -1_500_000);
+        assert_eq!((usual.offset(since_epoch), usual.offset(negative)), (since_epoch, negative));
+        let slow = TraceClock { frequency: 1000, lag: 77, ..usual.clone() };
+        assert_eq!(slow.offset(since_epoch), 1_795_376_204_123 + 77);
+        assert_eq!(slow.offset(negative), -2 + 77);
+        let fast = TraceClock { frequency: u64::MAX, ..usual };
+        assert_eq!((fast.offset(since_epoch), fast.offset(negative)), (i64::MAX, -27_670_116_110_564_328));
     }
 
     #[test]

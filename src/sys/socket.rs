@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Messages with descriptors over Unix sockets. Never blocks: the sockets given to it are non-blocking.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, getsockopt, recvmsg, sendmsg, sockopt::PeerCredentials,
-};
+use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt::PeerCredentials};
 
 /// Most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub const MAX_DESCRIPTORS: usize = 253;
@@ -31,32 +29,85 @@ pub fn peer_credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
     Ok(Credentials { pid: raw.pid(), uid: raw.uid(), gid: raw.gid() })
 }
 
-/// Receives into `buffer` and appends the descriptors that came along to `descriptors`, close-on-exec.
-/// Returns the number of bytes; 0 is the end of the stream.
+/// What one message, or a piece of a stream, came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// The number of bytes; 0 is the end of the stream.
+    pub bytes: usize,
+    /// More descriptors came than there was room for, here or in this process: they are gone.
+    pub truncated: bool,
+}
+
+/// Receives into `buffer` and appends at most `room` descriptors that came along to `descriptors`, close-on-exec. The
+/// kernel drops the others: they never take a place in this process.
 ///
 /// # Errors
-/// What `recvmsg` gives; `InvalidData` when the kernel had to drop control data.
+/// What `recvmsg` gives.
 pub fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
+    room: usize,
     descriptors: &mut Vec<OwnedFd>,
-) -> io::Result<usize> {
-    let mut control = nix::cmsg_space!([std::os::fd::RawFd; MAX_DESCRIPTORS], libc::ucred);
-    let mut slices = [IoSliceMut::new(buffer)];
-    let message =
-        recvmsg::<()>(socket.as_raw_fd(), &mut slices, Some(&mut control), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    for item in message.cmsgs()? {
-        if let ControlMessageOwned::ScmRights(raw) = item {
-            for fd in raw {
-                // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
-                descriptors.push(unsafe { OwnedFd::from_raw_fd(fd) });
+) -> io::Result<Received> {
+    let mut control = vec![0_u8; control_length(room)];
+    let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: msghdr is plain data for which all-zero is a valid value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut slice;
+    message.msg_iovlen = 1;
+    if room > 0 {
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = control.len();
+    }
+    // SAFETY: the message refers to `buffer` and `control`, which are there until it returns, with their lengths.
+    let bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let bytes = usize::try_from(bytes).map_err(|_| io::Error::last_os_error())?;
+    // What could be delivered of a truncated list is here, and has to be closed by somebody.
+    let arrived = take_descriptors(&message, descriptors);
+    let surplus = arrived.saturating_sub(room);
+    descriptors.truncate(descriptors.len().saturating_sub(surplus));
+    Ok(Received { bytes, truncated: surplus > 0 || message.msg_flags & libc::MSG_CTRUNC != 0 })
+}
+
+/// Appends the descriptors that the kernel has put into the control data of `message`, as much of it as it says.
+/// Returns how many.
+fn take_descriptors(message: &libc::msghdr, descriptors: &mut Vec<OwnedFd>) -> usize {
+    let mut count = 0_usize;
+    // SAFETY: the kernel has just filled in the message; its control data is still there.
+    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
+    // SAFETY: these macros return null or a header that is wholly inside the control data.
+    while let Some(item) = unsafe { header.as_ref() } {
+        if (item.cmsg_level, item.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+            // SAFETY: this only adds up numbers.
+            let head = usize::try_from(unsafe { libc::CMSG_LEN(0) }).unwrap_or(usize::MAX);
+            let here = item.cmsg_len.saturating_sub(head) / size_of::<RawFd>();
+            // SAFETY: the data follows the header.
+            let data = unsafe { libc::CMSG_DATA(item) }.cast::<RawFd>();
+            for at in 0..here {
+                // SAFETY: the kernel wrote so many numbers there, not necessarily aligned; each is that of a descriptor
+                // that it has just made for us.
+                descriptors.push(unsafe { OwnedFd::from_raw_fd(data.add(at).read_unaligned()) });
             }
+            count = count.saturating_add(here);
         }
+        // SAFETY: as for the first one.
+        header = unsafe { libc::CMSG_NXTHDR(message, item) };
     }
-    if message.flags.contains(MsgFlags::MSG_CTRUNC) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "descriptors lost"));
-    }
-    Ok(message.bytes)
+    count
+}
+
+/// Bytes of control data with which the kernel delivers so many descriptors and no more: without the padding, which it
+/// would use.
+fn control_length(descriptors: usize) -> usize {
+    let bytes = descriptors.min(MAX_DESCRIPTORS).saturating_mul(size_of::<RawFd>());
+    // SAFETY: this only adds up numbers.
+    let length = unsafe { libc::CMSG_LEN(u32::try_from(bytes).unwrap_or(0)) };
+    usize::try_from(length).unwrap_or(0)
+}
+
+/// Whether something failed because this process, or the whole system, can't have more descriptors.
+pub fn is_shortage(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Sends `slices` with `descriptors` attached to their first byte. Returns the number of bytes taken; the

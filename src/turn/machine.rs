@@ -23,6 +23,37 @@ pub enum Caller {
     Address(SocketAddr),
 }
 
+/// What a peer may send next on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expected {
+    /// Bytes for which this holds; for what comes after them it is asked again. At least one.
+    pub bytes: usize,
+    /// Descriptors in one message. What is more is dropped by the kernel and never held here.
+    pub descriptors: usize,
+    /// The connection can't be made a second time: its descriptors are taken although there is hardly room for any.
+    pub irreplaceable: bool,
+}
+
+impl Expected {
+    /// Bytes and nothing else, to the end.
+    pub const BYTES: Expected = Expected { bytes: usize::MAX, descriptors: 0, irreplaceable: false };
+}
+
+/// What came with bytes.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// Descriptors, at most as many as were expected.
+    pub descriptors: Vec<OwnedFd>,
+    /// There were more, for which there was no room. That is this process' fault as well as the peer's.
+    pub lost: bool,
+}
+
+impl From<Vec<OwnedFd>> for Attached {
+    fn from(descriptors: Vec<OwnedFd>) -> Self {
+        Attached { descriptors, lost: false }
+    }
+}
+
 /// Takes inputs, acts on them in [`Machine::settle`], and leaves outputs. It never waits.
 pub trait Machine {
     /// Time goes on. Called before the inputs of a turn.
@@ -31,8 +62,14 @@ pub trait Machine {
     /// A peer connected to a listening socket.
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller);
 
+    /// What may come on a connection now. Asked before each time that something is read.
+    fn expected(&self, conn: ConnId) -> Expected;
+
     /// Bytes and descriptors from a peer.
-    fn received(&mut self, conn: ConnId, bytes: &[u8], descriptors: Vec<OwnedFd>);
+    fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached);
+
+    /// There are hardly any descriptors left: gives up the connection that can best be missed. False if none can.
+    fn make_room(&mut self) -> bool;
 
     /// Whether something is to come on this connection that what comes on another one may refer to, by
     /// [`Output::ReadFirst`]. Otherwise the order of the two is of no interest.

@@ -15,6 +15,8 @@ pub enum Obstacle {
     Refused(i32),
     /// The consumer daemon handed over a channel without streams.
     NoStreams,
+    /// The process has no room for the descriptors that the consumer daemon handed over.
+    NoRoom,
     /// The consumer daemon is gone.
     ConsumerLost,
 }
@@ -29,6 +31,7 @@ impl fmt::Display for Obstacle {
                 write!(f, "the consumer daemon refused with status {status} ({})", Status(status).name())
             }
             Obstacle::NoStreams => write!(f, "the consumer daemon gave no streams"),
+            Obstacle::NoRoom => write!(f, "there is no room for their descriptors"),
             Obstacle::ConsumerLost => write!(f, "the consumer daemon is gone"),
         }
     }

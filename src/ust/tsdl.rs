@@ -367,7 +367,7 @@ impl Clock {
         if let Some(uuid) = &self.uuid {
             writeln!(f, "\tuuid = \"{uuid}\";")?;
         }
-        writeln!(f, "\tdescription = \"{}\";", self.description)?;
+        writeln!(f, "\tdescription = \"{}\";", Quoted(&self.description))?;
         writeln!(f, "\tfreq = {}; /* Frequency, in Hz */", self.freq)?;
         writeln!(f, "\t/* clock value offset from Epoch is: offset * (1/freq) */")?;
         writeln!(f, "\toffset = {};\n}};\n", self.offset)

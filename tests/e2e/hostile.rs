@@ -456,6 +456,49 @@ fn descriptors_that_nobody_asked_for_are_closed() {
     });
 }
 
+/// Connections of clients that say nothing whole, each with as many descriptors as a message can carry.
+fn hold_descriptors(s: &Sandbox, count: usize) -> Vec<UnixStream> {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let descriptors = vec![file.as_raw_fd(); 250];
+    let hold = |_| {
+        let stream = connect(s, CLIENT);
+        let rights = [ControlMessage::ScmRights(&descriptors)];
+        let bytes = [IoSlice::new(b"x")];
+        // It may be closed already, to make room for the next one.
+        let _ = sendmsg::<()>(stream.as_raw_fd(), &bytes, &rights, MsgFlags::MSG_NOSIGNAL, None);
+        stream
+    };
+    (0..count).map(hold).collect()
+}
+
+#[test]
+fn a_full_table_of_descriptors_costs_neither_helper_nor_consumer_daemon() {
+    ours_only("both are lost for ever", |s| {
+        let daemon = Daemon::start(s);
+        let mut early = App::start(s);
+        s.lttng(&["create", "s", "--output", &s.path("s")]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
+        s.lttng(&["start"]).ok();
+        let before = daemon.process().descriptors();
+        daemon.process().limit_descriptors(before + 40);
+        let held = hold_descriptors(s, 200);
+        s.lttng(&["list"]).ok().within(UNDISTURBED);
+        // Whatever needs descriptors has them: clients' connections that nobody will miss make room.
+        s.lttng(&["rotate"]).ok();
+        early.tell("tick 0 10");
+        record_once(s, "meanwhile");
+        s.lttng(&["list"]).ok().within(UNDISTURBED);
+        drop(held);
+        record_once(s, "afterwards");
+        s.lttng(&["destroy", "s"]).ok();
+        // It has what the applications of the other two recorded, too.
+        let all = numbers(&events(s, &s.path("s")), "testapp:tick");
+        assert_eq!(all, (0..30).map(|at| at % 10).collect::<Vec<i64>>());
+        early.exit();
+        daemon.stop();
+    });
+}
+
 #[test]
 fn connections_that_come_and_go() {
     ours(|s| {

@@ -8,6 +8,7 @@
 mod appcontexts;
 mod channels;
 mod clear;
+mod clock;
 mod commands;
 mod contexts;
 mod errors;

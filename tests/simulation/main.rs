@@ -29,5 +29,6 @@ mod relays;
 mod rotation;
 mod schedules;
 mod script;
+mod shortage;
 mod snapshot;
 mod unmade;

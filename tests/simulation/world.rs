@@ -21,10 +21,11 @@ use lttng_protocol::ust::registration::SocketKind;
 use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
+use lttng_sessiond::sys::clock::TraceClock;
 use lttng_sessiond::sys::socket::Credentials;
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
-use lttng_sessiond::turn::machine::{Caller, Machine};
+use lttng_sessiond::turn::machine::{Attached, Caller, Machine};
 use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd};
 
 use crate::application::Application;
@@ -70,6 +71,9 @@ pub struct World {
     pub killed: Vec<i32>,
     pub stopped: Vec<Listener>,
     pub exited: bool,
+    /// Messages with descriptors that the daemon was sent so far, and whether there is no room for those of the next one.
+    pub deliveries: usize,
+    pub is_full: fn(&Peer, usize) -> bool,
     /// Clients in the order in which the daemon replied to them.
     pub replied: Vec<ClientId>,
     chance: Option<Chance>,
@@ -96,13 +100,13 @@ impl World {
             uid: USER,
             no_kernel: false,
             hostname: "host".to_owned(),
-            boot_id: None,
+            clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
             limits: Limits::for_applications(10_000, 10_000),
-            sources: Sources { uuid: || Ok([9; 16]), clock_offset: || 0 },
+            sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
         let mut world = World {
@@ -122,6 +126,8 @@ impl World {
             killed: Vec::new(),
             stopped: Vec::new(),
             exited: false,
+            deliveries: 0,
+            is_full: |_, _| false,
             replied: Vec::new(),
             chance: None,
             idle_turns: 0,
@@ -247,6 +253,11 @@ impl World {
             link.up.push_back((bytes.to_vec(), Vec::new()));
             self.busy.insert(conn);
         }
+    }
+
+    /// A peer sends a byte with descriptors.
+    pub fn hand_in(&mut self, conn: ConnId, descriptors: Vec<OwnedFd>) {
+        self.deliver_later(conn, vec![0], descriptors);
     }
 
     /// A client connects and sends its request. Nothing is carried yet.

@@ -352,3 +352,41 @@ fn a_set_user_id_program_does_not_take_paths() {
     let names = ["-p, --pidfile", "-c, --client-sock", "-l, --load", "-f, --config"];
     assert_eq!(given.messages, names.map(line));
 }
+
+#[test]
+fn what_is_accepted_without_effect_is_said() {
+    let folder = Folder::new("effect");
+    let user = folder.host(1000);
+    assert_eq!(options(&user, &["-v", "-d", "-c", "/c"], &[]).without_effect, [""; 0]);
+    // With a value of its kind each; all others do what they say.
+    let missing = [
+        ("--load", "/sessions"),
+        ("--kmod-probes", "a"),
+        ("--extra-kmod-probes", "a"),
+        ("--kconsumerd-cmd-sock", "/command"),
+        ("--kconsumerd-err-sock", "/error"),
+        ("--agent-tcp-port", "5345"),
+        ("--event-notifier-error-buffer-size-kernel", "9"),
+        ("--event-notifier-error-buffer-size-userspace", "9"),
+    ];
+    for (option, value) in missing {
+        let said = options(&user, &[option, value], &[]).without_effect;
+        let named = option.replace("extra-", "");
+        assert!(matches!(&said[..], [line] if line.ends_with(&format!("{named} has no effect"))), "{said:?}");
+    }
+    let variables = [
+        ("LTTNG_SESSION_CONFIG_XSD_PATH", "/xsd"),
+        ("LTTNG_ABORT_ON_ERROR", "1"),
+        ("LTTNG_DEBUG_NOCLONE", "1"),
+        ("LTTNG_KMOD_PROBES", ""),
+        ("LTTNG_EXTRA_KMOD_PROBES", "a"),
+    ];
+    for variable in variables {
+        assert_eq!(options(&user, &[], &[variable]).without_effect.len(), 1, "{}", variable.0);
+    }
+    for without in
+        [("LTTNG_ABORT_ON_ERROR", "0"), ("LTTNG_DEBUG_NOCLONE", ""), ("LTTNG_MAN_BIN_PATH", "/man")]
+    {
+        assert_eq!(options(&user, &[], &[without]).without_effect, [""; 0], "{}", without.0);
+    }
+}

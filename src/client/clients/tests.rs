@@ -34,7 +34,7 @@ impl World {
 
     /// What became of the connection after it said this: `None` if it goes on.
     fn say(&mut self, conn: ConnId, bytes: &[u8]) -> Option<&'static str> {
-        self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, Vec::new());
+        self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, Attached::default());
         let outputs = self.state.turn.outputs.take();
         let answered = outputs.iter().any(|output| matches!(output, Output::Send { .. }));
         let closed = outputs.iter().any(|output| matches!(output, Output::Close(_)));

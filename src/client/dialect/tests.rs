@@ -15,6 +15,7 @@ use crate::operation::tasks::Tasks;
 use crate::state::{Settings, State};
 use crate::sys::socket::Credentials;
 use crate::turn::ids::ConnId;
+use crate::turn::machine::Attached;
 use crate::turn::output::Output;
 
 /// What clients of 2.16 speak, as far as this test goes. Layouts: each as the recorded bytes have it.
@@ -119,7 +120,7 @@ impl Desk {
         self.next += 1;
         let credentials = Credentials { pid: 1, uid: 1000, gid: 1000 };
         self.clients.accepted_as(&V2_16, &mut self.state, conn, credentials);
-        self.clients.received(&mut self.state, &mut self.tasks, conn, request, Vec::new());
+        self.clients.received(&mut self.state, &mut self.tasks, conn, request, Attached::default());
         let outputs = self.state.turn.outputs.take();
         let sent = outputs.iter().find_map(|output| match output {
             Output::Send { to, bytes, .. } if *to == conn => Some(bytes.clone()),

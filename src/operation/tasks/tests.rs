@@ -13,6 +13,7 @@ use crate::state::Settings;
 use crate::turn::Post;
 use crate::turn::errand::Errand;
 use crate::turn::ids::Identity;
+use crate::turn::machine::Attached;
 
 const HELPER: ConnId = ConnId(1);
 const CLIENT: ConnId = ConnId(2);
@@ -86,7 +87,7 @@ impl World {
 
     /// The helper answers the request of this number.
     fn answer(&mut self, id: u64, error: Option<i32>) {
-        self.state.received(HELPER, &Response { id, error, address: None }.encode(), Vec::new());
+        self.state.received(HELPER, &Response { id, error, address: None }.encode(), Attached::default());
         self.look();
     }
 

@@ -15,12 +15,21 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("burst", &["burst.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("clash-number", &["clash.c"], &["-llttng-ust", "-ldl"]),
     ("clash-text", &["clash.c"], &["-DCLASH_TEXT", "-llttng-ust", "-ldl"]),
+    ("clock-khz.so", &["clock.c"], &["-DFREQUENCY=1000", "-shared", "-fPIC", "-llttng-ust"]),
+    ("clock-mhz.so", &["clock.c"], &["-DFREQUENCY=1000000", "-shared", "-fPIC", "-llttng-ust"]),
+    (
+        "clock-partly.so",
+        &["clock.c"],
+        &["-DFREQUENCY=1000000", "-DPARTLY", "-shared", "-fPIC", "-llttng-ust"],
+    ),
+    ("clock-unnamed.so", &["clock.c"], &["-DFREQUENCY=1000", "-DUNNAMED", "-shared", "-fPIC", "-llttng-ust"]),
     ("contexts", &["contexts.c", "providers.c"], &["-llttng-ust", "-ldl", "-pthread"]),
     ("control", &["control.c"], &["-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("crowd", &["crowd.c"], &[]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
+    ("lttng-sessiond-clock", &["../../programs/lttng-sessiond-clock.c"], &["-rdynamic", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
     ("peer", &["peer.c"], &[]),
@@ -51,7 +60,7 @@ pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
 /// `suffix` is that of their names.
 fn compiled(suffix: &str, programs: &[(&str, &[&str], &[&str])], options: &[String]) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps");
-    let fingerprint = fingerprint(&sources, options);
+    let fingerprint = fingerprint(&[sources.clone(), sources.join("../../programs")], options);
     let only = if let [(name, _, _)] = programs { format!("-{name}") } else { String::new() };
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{fingerprint:016x}{only}{suffix}"));
     fs::create_dir_all(&cache).unwrap();
@@ -80,9 +89,9 @@ fn compiled(suffix: &str, programs: &[(&str, &[&str], &[&str])], options: &[Stri
     cache
 }
 
-fn fingerprint(sources: &Path, options: &[String]) -> u64 {
+fn fingerprint(sources: &[PathBuf], options: &[String]) -> u64 {
     let mut names = Vec::new();
-    let mut folders = vec![sources.to_owned()];
+    let mut folders = sources.to_vec();
     while let Some(folder) = folders.pop() {
         for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() { folders.push(path) } else { names.push(path) }

@@ -2,6 +2,7 @@
 //! Other processes as `/proc` shows them.
 
 use std::fs;
+use std::process::Command;
 
 /// A process, by its pid in the test's own namespace.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +60,13 @@ impl Process {
     /// Number of open descriptors.
     pub fn descriptors(self) -> usize {
         fs::read_dir(format!("/proc/{}/fd", self.0)).map_or(0, Iterator::count)
+    }
+
+    /// From now on it may have so many descriptors.
+    pub fn limit_descriptors(self, count: usize) {
+        let pid = self.0.to_string();
+        let limit = format!("--nofile={count}:{count}");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
     }
 
     /// Resident memory in KiB.

@@ -257,14 +257,25 @@ impl World {
             while self.carry_up(first, None) {}
         }
         let Some(link) = self.links.get_mut(&conn) else { return false };
-        let Some((mut bytes, descriptors)) = link.up.pop_front() else { return false };
+        let Some((mut bytes, mut descriptors)) = link.up.pop_front() else { return false };
         if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper) {
             let rest = bytes.split_off(1 + chance.below(bytes.len()));
             if !rest.is_empty() {
                 link.up.push_front((rest, Vec::new()));
             }
         }
-        self.daemon.received(conn, &bytes, descriptors);
+        // What the reactor does: see `Reactor::read_connection`.
+        let expected = self.daemon.expected(conn);
+        assert!(expected.bytes > 0, "nothing is ever expected on {conn:?}");
+        let rest = bytes.split_off(bytes.len().min(expected.bytes));
+        if !rest.is_empty() {
+            link.up.push_front((rest, Vec::new()));
+        }
+        let room = if (self.is_full)(&link.peer, self.deliveries) { 0 } else { expected.descriptors };
+        self.deliveries += usize::from(!descriptors.is_empty());
+        let lost = descriptors.len() > room && expected.descriptors > 0;
+        descriptors.truncate(room);
+        self.daemon.received(conn, &bytes, Attached { descriptors, lost });
         true
     }
 

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What is asked for and understood, but not there yet. It is said at the start and never refused: configurations that work
+//! with the original are to work here.
+
+use std::ffi::OsString;
+
+use super::settings::Settings;
+
+/// A line for each thing that was asked for and has no effect.
+pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<String> {
+    let kernel = "The kernel tracer can't be used yet";
+    let triggers = "There are no triggers yet";
+    let probes = settings.kmod_probes.is_some() || settings.extra_kmod_probes.is_some();
+    let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
+    let asked = [
+        (settings.load.is_some(), "Session configurations can't be loaded yet", "--load"),
+        (
+            set("LTTNG_SESSION_CONFIG_XSD_PATH"),
+            "Session configurations can't be loaded yet",
+            "LTTNG_SESSION_CONFIG_XSD_PATH",
+        ),
+        (probes, kernel, "--kmod-probes"),
+        (settings.kernel.cmd_sock.is_some(), kernel, "--kconsumerd-cmd-sock"),
+        (settings.kernel.err_sock.is_some(), kernel, "--kconsumerd-err-sock"),
+        (settings.agent_tcp_port.is_some(), "Agents can't connect yet", "--agent-tcp-port"),
+        (settings.notifier_slots_kernel.is_some(), triggers, "--event-notifier-error-buffer-size-kernel"),
+        (settings.notifier_slots_user.is_some(), triggers, "--event-notifier-error-buffer-size-userspace"),
+        (
+            env("LTTNG_ABORT_ON_ERROR").is_some_and(|value| value == "1"),
+            "The daemon never aborts because of an error that it reports",
+            "LTTNG_ABORT_ON_ERROR",
+        ),
+        (
+            set("LTTNG_DEBUG_NOCLONE"),
+            "Directories are always made by another process, as their owner",
+            "LTTNG_DEBUG_NOCLONE",
+        ),
+    ];
+    let asked = asked.into_iter().filter(|(asked, ..)| *asked);
+    asked.map(|(_, why, name)| format!("{why}: {name} has no effect")).collect()
+}
