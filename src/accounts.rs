@@ -22,24 +22,14 @@ pub enum Resource {
     Connections,
     /// Descriptors that clients have sent and that are still open here.
     Descriptors,
-    /// Bytes that wait to be sent to clients.
-    QueuedBytes,
-    /// Bytes of requests that have not arrived whole.
-    HalfReceivedBytes,
-    /// Entries of listings that are being collected for clients.
-    ListEntries,
+    /// Bytes of memory: what has not arrived whole, waits to be sent, or is being listed.
+    Memory,
 }
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Resource; 6] = [
-        Resource::Applications,
-        Resource::Connections,
-        Resource::Descriptors,
-        Resource::QueuedBytes,
-        Resource::HalfReceivedBytes,
-        Resource::ListEntries,
-    ];
+    pub const ALL: [Resource; 4] =
+        [Resource::Applications, Resource::Connections, Resource::Descriptors, Resource::Memory];
 
     /// What it is called in messages.
     pub fn name(self) -> &'static str {
@@ -47,9 +37,7 @@ impl Resource {
             Resource::Applications => "connections of applications",
             Resource::Connections => "connections of clients",
             Resource::Descriptors => "descriptors",
-            Resource::QueuedBytes => "bytes to be sent",
-            Resource::HalfReceivedBytes => "bytes of incomplete requests",
-            Resource::ListEntries => "entries of listings",
+            Resource::Memory => "bytes of memory",
         }
     }
 }
@@ -60,9 +48,7 @@ struct PerResource<T> {
     applications: T,
     connections: T,
     descriptors: T,
-    queued_bytes: T,
-    half_received_bytes: T,
-    list_entries: T,
+    memory: T,
 }
 
 impl<T> PerResource<T> {
@@ -71,9 +57,7 @@ impl<T> PerResource<T> {
             Resource::Applications => &self.applications,
             Resource::Connections => &self.connections,
             Resource::Descriptors => &self.descriptors,
-            Resource::QueuedBytes => &self.queued_bytes,
-            Resource::HalfReceivedBytes => &self.half_received_bytes,
-            Resource::ListEntries => &self.list_entries,
+            Resource::Memory => &self.memory,
         }
     }
 
@@ -82,12 +66,13 @@ impl<T> PerResource<T> {
             Resource::Applications => &mut self.applications,
             Resource::Connections => &mut self.connections,
             Resource::Descriptors => &mut self.descriptors,
-            Resource::QueuedBytes => &mut self.queued_bytes,
-            Resource::HalfReceivedBytes => &mut self.half_received_bytes,
-            Resource::ListEntries => &mut self.list_entries,
+            Resource::Memory => &mut self.memory,
         }
     }
 }
+
+/// How much more memory than others the user may have that the daemon belongs to.
+const OWNERS_SHARE: u64 = 16;
 
 /// How much of a resource there may be, in the resource's own unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +85,11 @@ pub struct Limit {
 
 /// How much there may be of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits(PerResource<Limit>);
+pub struct Limits {
+    of: PerResource<Limit>,
+    /// Who the daemon belongs to: this user's memory has a limit of its own, and leaves the others theirs.
+    owner: Option<u32>,
+}
 
 impl Limits {
     /// The limits of a daemon that takes so many applications of all users together, and so many of one of them.
@@ -115,26 +104,38 @@ impl Limits {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (all, user) = (wide(all), wide(user));
         let at_least = |fewest: u64| Limit { user: user.max(fewest), all: all.max(fewest) };
-        Limits(PerResource {
+        let of = PerResource {
             applications: Limit { user: user.saturating_mul(2), all: all.saturating_mul(2) },
             connections: at_least(FEWEST_CONNECTIONS),
             descriptors: at_least(FEWEST_DESCRIPTORS),
-            queued_bytes: Limit { user: 256 * MIB, all: 1024 * MIB },
-            half_received_bytes: Limit { user: 64 * MIB, all: 256 * MIB },
-            list_entries: Limit { user: 1 << 20, all: 1 << 22 },
-        })
+            memory: Limit { user: 64 * MIB, all: 256 * MIB },
+        };
+        Limits { of, owner: None }
     }
 
     /// The limit of one resource.
     pub fn of(&self, resource: Resource) -> Limit {
-        *self.0.of(resource)
+        *self.of.of(resource)
     }
 
     /// The same limits, but for one resource.
     #[must_use]
     pub fn with(mut self, resource: Resource, limit: Limit) -> Self {
-        *self.0.of_mut(resource) = limit;
+        *self.of.of_mut(resource) = limit;
         self
+    }
+
+    /// The same limits for a daemon that belongs to this user, who may have as much memory as [`OWNERS_SHARE`] users, and
+    /// whose memory does not count as that of all users.
+    #[must_use]
+    pub fn owned_by(mut self, uid: u32) -> Self {
+        self.owner = Some(uid);
+        self
+    }
+
+    /// Whether this is memory of the user that the daemon belongs to.
+    fn is_apart(&self, uid: u32, resource: Resource) -> bool {
+        resource == Resource::Memory && self.owner == Some(uid)
     }
 }
 
@@ -199,6 +200,8 @@ impl Ledger {
 struct Common {
     limits: Limits,
     charged: Ledger,
+    /// Memory of the user that the daemon belongs to, which is a part of what is charged.
+    of_owner: Cell<u64>,
 }
 
 /// What one user has.
@@ -211,8 +214,14 @@ struct Account {
 
 impl Account {
     fn add(&self, resource: Resource, amount: u64) -> Result<(), Exhausted> {
-        let limit = self.common.limits.of(resource);
+        let mut limit = self.common.limits.of(resource);
         let (own, all) = (self.charged.of(resource), self.common.charged.of(resource));
+        let apart = self.common.limits.is_apart(self.uid, resource);
+        if apart {
+            limit = Limit { user: limit.user.saturating_mul(OWNERS_SHARE), all: u64::MAX };
+        } else if resource == Resource::Memory {
+            limit.all = limit.all.saturating_add(self.common.of_owner.get());
+        }
         let sum = |charged: &Cell<u64>, limit, whose| {
             let sum = charged.get().checked_add(amount).filter(|&sum| amount == 0 || sum <= limit);
             sum.ok_or(Exhausted { uid: self.uid, resource, whose })
@@ -220,10 +229,16 @@ impl Account {
         let sums = (sum(own, limit.user, Whose::User)?, sum(all, limit.all, Whose::Daemon)?);
         own.set(sums.0);
         all.set(sums.1);
+        if apart {
+            self.common.of_owner.set(sums.0);
+        }
         Ok(())
     }
 
     fn subtract(&self, resource: Resource, amount: u64) {
+        if self.common.limits.is_apart(self.uid, resource) {
+            self.common.of_owner.set(self.common.of_owner.get().saturating_sub(amount));
+        }
         for charged in [self.charged.of(resource), self.common.charged.of(resource)] {
             charged.set(charged.get().saturating_sub(amount));
         }
@@ -262,6 +277,13 @@ impl Charge {
         self.account.add(self.resource, by)?;
         self.amount = self.amount.saturating_add(by);
         Ok(())
+    }
+
+    /// Hands over all that is charged; nothing is left here.
+    #[must_use = "what is charged is released at once if the charge is not kept"]
+    pub fn take(&mut self) -> Charge {
+        let amount = std::mem::take(&mut self.amount);
+        Charge { account: Rc::clone(&self.account), resource: self.resource, amount }
     }
 
     /// Releases a part, at most all of it.
@@ -314,7 +336,7 @@ impl Accounts {
 
     /// Nobody has anything.
     pub fn new(limits: Limits) -> Self {
-        let common = Rc::new(Common { limits, charged: Ledger::default() });
+        let common = Rc::new(Common { limits, charged: Ledger::default(), of_owner: Cell::new(0) });
         Accounts { common, users: BTreeMap::new(), sweep_at: Accounts::FEW }
     }
 
@@ -391,7 +413,7 @@ mod tests {
         assert_eq!(more, exhausted(ALICE, Whose::User));
         assert_eq!(more.to_string(), "user 1000 has as many descriptors as one user may have");
         // Of something else there is enough, and nothing can always be had.
-        drop(accounts.charge(ALICE, Resource::QueuedBytes, 3).unwrap());
+        drop(accounts.charge(ALICE, Resource::Memory, 3).unwrap());
         drop(accounts.charge(ALICE, Resource::Descriptors, 0).unwrap());
         let mut of_bob = accounts.charge(BOB, Resource::Descriptors, 1).unwrap();
         let more = of_bob.grow(1).unwrap_err();
@@ -417,6 +439,27 @@ mod tests {
         assert!(none.of(Resource::Connections).user > 0);
         let endless = Limits::for_applications(usize::MAX, usize::MAX);
         assert_eq!(endless.of(Resource::Applications).all, u64::MAX);
+    }
+
+    #[test]
+    fn the_owner_has_memory_apart_from_all_others() {
+        const OWNER: u32 = 0;
+        let mut accounts = Accounts::new(limits(3, 4).owned_by(OWNER));
+        let mut of_owner = accounts.charge(OWNER, Resource::Memory, 3 * OWNERS_SHARE).unwrap();
+        assert!(of_owner.grow(1).is_err());
+        let of_alice = accounts.charge(ALICE, Resource::Memory, 3).unwrap();
+        let mut of_bob = accounts.charge(BOB, Resource::Memory, 1).unwrap();
+        assert_eq!(of_bob.grow(1).unwrap_err().whose, Whose::Daemon);
+        of_owner.shrink(5);
+        assert!(of_bob.grow(1).is_err(), "what the owner gives back is not for others");
+        drop(of_alice);
+        assert_eq!(of_bob.grow(1), Ok(()));
+        assert!(
+            accounts.charge(OWNER, Resource::Connections, 4).is_err(),
+            "of all else it has as much as any"
+        );
+        drop((of_owner, of_bob));
+        assert_eq!(accounts.total(), Usage::default());
     }
 
     #[test]

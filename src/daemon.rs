@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use crate::accounts::Resource;
 use crate::client::Clients;
 use crate::client::health::HealthQueries;
 use crate::client::room;
@@ -26,6 +27,8 @@ use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
 const MAX_ROUNDS: usize = 10_000;
+/// So much memory is given back to the system when it is given up.
+const MUCH_MEMORY: u64 = 4 << 20;
 /// How long the end may take once the daemon was asked to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -51,6 +54,8 @@ pub struct Daemon {
     tasks: Tasks,
     clients: Clients,
     health: HealthQueries,
+    /// The most memory that users have had here since it was given back to the system.
+    most_memory: u64,
     life: Life,
 }
 
@@ -62,6 +67,7 @@ impl Daemon {
             tasks: Tasks::default(),
             clients: Clients::default(),
             health: HealthQueries::default(),
+            most_memory: 0,
             life: Life::Serving,
         }
     }
@@ -87,6 +93,16 @@ impl Daemon {
             }
         }
         log::error!("Internal error: the daemon does not come to rest");
+    }
+
+    /// What was held for users and is given up goes back to the system, when it is much.
+    fn give_memory_back(&mut self) {
+        let memory = self.state.accounts.total().of(Resource::Memory);
+        self.most_memory = self.most_memory.max(memory);
+        if self.most_memory.saturating_sub(memory) >= MUCH_MEMORY {
+            self.most_memory = memory;
+            self.state.turn.outputs.push(Output::GiveMemoryBack);
+        }
     }
 
     fn is_at_rest(&mut self) -> bool {
@@ -238,6 +254,10 @@ impl Machine for Daemon {
         }
     }
 
+    fn unsent(&mut self, conn: ConnId, bytes: usize) {
+        self.state.unsent(conn, bytes);
+    }
+
     fn awaits(&self, conn: ConnId) -> bool {
         self.state.awaits(conn)
     }
@@ -317,6 +337,7 @@ impl Machine for Daemon {
             self.expired(timer);
         }
         self.act();
+        self.give_memory_back();
         self.state.arrange_timers();
     }
 }

@@ -116,7 +116,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.uid == 0 {
         drop(instance.bind_consumer(&options.kconsumerd)?);
     }
-    let limits = limits(options.uid == 0);
+    let limits = limits(options);
     let consumers =
         [(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
     let mut programs = Vec::new();
@@ -218,8 +218,9 @@ fn settings(
 }
 
 /// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
-/// descriptors are for them. Under root's daemon, one user may take half of these.
-fn limits(root: bool) -> Limits {
+/// descriptors are for them. Under root's daemon, one user may take half of these. What costs memory is as the options say.
+fn limits(options: &Options) -> Limits {
+    let root = options.uid == 0;
     if root && let Err(error) = setrlimit(resource::Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
         log::warn!("Failed to set open files limit: {error}");
         if let Ok((_, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
@@ -234,7 +235,8 @@ fn limits(root: bool) -> Limits {
     let descriptors = limits.of(Resource::Descriptors);
     let quarter = soft / 4;
     let descriptors = Limit { user: descriptors.user.min(quarter), all: descriptors.all.min(quarter) };
-    limits.with(Resource::Descriptors, descriptors)
+    let memory = Limit { user: options.user_memory, all: options.all_memory };
+    limits.with(Resource::Descriptors, descriptors).with(Resource::Memory, memory).owned_by(options.uid)
 }
 
 fn publish(uid: u32) -> Option<WaitWord> {

@@ -24,7 +24,7 @@ const HOUSE: &[&[Room]] = &[
     &[("main", "boot reactor daemon state consumer helper accounts turn users sys")],
     &[("boot", "users sys")],
     &[("reactor", "turn sys")],
-    &[("daemon", "client operation state turn sys")],
+    &[("daemon", "client operation state accounts turn sys")],
     &[(
         "client",
         "operation state ust consumer relayd helper accounts model turn small_map users sys lttng_protocol",

@@ -56,6 +56,10 @@ const NOTIFIER_SLOTS: u16 = 4096;
 /// Patience with applications when `LTTNG_APP_SOCKET_TIMEOUT` is not set.
 const APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// MiB that the daemon holds for one user, and for all users, when the variables are not set.
+const USER_MEMORY: u64 = 64;
+const ALL_MEMORY: u64 = 256;
+
 /// How the daemon is to run: every value final, every path absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -118,6 +122,10 @@ pub struct Options {
     /// How long relay daemons and agents may take; `None`: the system's limits.
     /// (`LTTNG_NETWORK_SOCKET_TIMEOUT`)
     pub network_timeout: Option<Duration>,
+    /// Bytes of memory that one user may make the daemon hold. (`LTTNG_SESSIOND_USER_MEMORY`)
+    pub user_memory: u64,
+    /// Bytes of memory that all users but the daemon's own may make it hold. (`LTTNG_SESSIOND_ALL_MEMORY`)
+    pub all_memory: u64,
     /// Clock plug-in, to be handed to consumer daemons in their environment. (`LTTNG_UST_CLOCK_PLUGIN`)
     pub clock_plugin: Option<PathBuf>,
     /// What was asked for and has no effect, a line each.
@@ -324,6 +332,8 @@ fn resolve(
     let mut kconsumerd = consumer(&paths, settings.kernel, "kconsumerd")?;
     kconsumerd.path = kernel_program(&ustconsumerd64, &ustconsumerd32);
     let app_socket_timeout = app_socket_timeout(env, &mut messages);
+    let user_memory = memory(env, "LTTNG_SESSIOND_USER_MEMORY", USER_MEMORY, &mut messages);
+    let all_memory = memory(env, "LTTNG_SESSIOND_ALL_MEMORY", ALL_MEMORY, &mut messages);
     Ok(Options {
         uid: host.uid,
         home,
@@ -353,6 +363,8 @@ fn resolve(
         event_notifier_slots_user: settings.notifier_slots_user.unwrap_or(NOTIFIER_SLOTS),
         app_socket_timeout,
         network_timeout: network_timeout(env),
+        user_memory,
+        all_memory,
         clock_plugin: paths.absolute(trusted(host, env, "LTTNG_UST_CLOCK_PLUGIN"))?,
         rundir: paths.rundir().to_path_buf(),
         without_effect,
@@ -404,6 +416,20 @@ fn app_socket_timeout(env: Environment<'_>, lines: &mut Vec<String>) -> Option<D
         return Some(APP_SOCKET_TIMEOUT);
     };
     u64::try_from(seconds).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
+}
+
+/// A number of MiB, in bytes.
+fn memory(env: Environment<'_>, name: &str, default: u64, lines: &mut Vec<String>) -> u64 {
+    let bytes = |number: u64| number.saturating_mul(1 << 20);
+    let Some(value) = env(name) else { return bytes(default) };
+    let text = value.to_string_lossy();
+    match text.trim_ascii().parse().ok().filter(|&number| number > 0) {
+        Some(number) => bytes(number),
+        None => {
+            lines.push(format!("Error: Invalid value \"{text}\" used for \"{name}\" environment variable"));
+            bytes(default)
+        }
+    }
 }
 
 /// `LTTNG_NETWORK_SOCKET_TIMEOUT` in milliseconds; only a positive number acts.

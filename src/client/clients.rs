@@ -8,7 +8,7 @@ use log::Level;
 
 use lttng_protocol::client::ErrorCode;
 
-use super::connection::{ClientConnection, Request, Unfit};
+use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, V2_13};
 use super::serve::serve;
@@ -19,11 +19,24 @@ use crate::sys::socket::Credentials;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
-use crate::turn::output::Output;
+use crate::turn::output::{Output, Supply};
 use crate::turn::timers::Timer;
 
 /// How long a client may take to send its request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a client is still owed. It is there until everything was sent, and with it what its user is charged.
+#[derive(Debug)]
+struct Owed {
+    rest: Option<Box<dyn Supply>>,
+    _charges: Charges,
+}
+
+impl Supply for Owed {
+    fn next_piece(&mut self) -> Option<Vec<u8>> {
+        self.rest.as_mut()?.next_piece()
+    }
+}
 
 /// All clients.
 #[derive(Debug, Default)]
@@ -193,11 +206,21 @@ impl Clients {
         if let Err(code) = result {
             log::debug!("Command {} failed with {code:?}", tag.command);
         }
-        let reply = client.dialect.encode(tag, result);
-        state.turn.outputs.send(conn, reply.begin);
-        if let Some(supply) = reply.rest {
-            state.turn.outputs.push(Output::Supply { to: conn, supply });
+        let dialect = client.dialect;
+        let mut charges = client.into_charges();
+        let mut reply = dialect.encode(tag, result);
+        if let Err(exhausted) = charges.bytes.set(reply.held()) {
+            state.turn.say(
+                Level::Warn,
+                Topic::Limits,
+                Some(exhausted.uid),
+                format_args!("The reply to command {} is too long: {exhausted}", tag.command),
+            );
+            reply = dialect.encode(tag, Err(ErrorCode::Nomem));
         }
+        state.turn.outputs.send(conn, reply.begin);
+        let supply = Box::new(Owed { rest: reply.rest.map(|rest| rest.supply), _charges: charges });
+        state.turn.outputs.push(Output::Supply { to: conn, supply });
         state.turn.outputs.push(Output::CloseWhenSent(conn));
     }
 }

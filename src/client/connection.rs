@@ -47,10 +47,10 @@ impl From<Exhausted> for Unfit {
 
 /// What its user is charged for a connection, as long as it is there.
 #[derive(Debug)]
-struct Charges {
+pub struct Charges {
     _connection: Charge,
-    /// Bytes of a request that is not complete.
-    bytes: Charge,
+    /// Bytes of the request, until it is answered.
+    pub bytes: Charge,
     /// Descriptors of the request, until it is answered.
     descriptors: Charge,
 }
@@ -110,7 +110,7 @@ impl ClientConnection {
             descriptors: Attached::default(),
             charges: Charges {
                 _connection: charge(Resource::Connections, 1)?,
-                bytes: charge(Resource::HalfReceivedBytes, 0)?,
+                bytes: charge(Resource::Memory, 0)?,
                 descriptors: charge(Resource::Descriptors, 0)?,
             },
             gone: false,
@@ -120,6 +120,11 @@ impl ClientConnection {
     /// Whether its request is complete and waits for its turn.
     pub fn is_waiting(&self) -> bool {
         matches!(self.stage, Stage::Waiting(_))
+    }
+
+    /// What its user is charged, for what goes on without it.
+    pub fn into_charges(self) -> Charges {
+        self.charges
     }
 
     /// Whether its request is complete.
@@ -228,13 +233,13 @@ impl ClientConnection {
                 let length = usize::try_from(missing).map_err(|_| Unfit::Nonsense)?;
                 let payload = self.input.take(length, <[u8]>::to_vec).unwrap_or_default();
                 if header.fd_count == 0 {
-                    return Ok(self.complete(header, payload));
+                    return self.complete(header, payload);
                 }
                 self.stage = Stage::Descriptors { header, payload };
             }
             Stage::Descriptors { header, payload } => {
                 if !self.input.bytes().is_empty() {
-                    return Ok(self.complete(header, payload));
+                    return self.complete(header, payload);
                 }
                 self.stage = Stage::Descriptors { header, payload };
                 return Ok(Advance::More);
@@ -247,13 +252,13 @@ impl ClientConnection {
         Ok(Advance::Further)
     }
 
-    fn complete(&mut self, header: Box<Header>, payload: Vec<u8>) -> Advance {
+    fn complete(&mut self, header: Box<Header>, payload: Vec<u8>) -> Result<Advance, Unfit> {
         self.input = Inbox::default();
         self.stage = Stage::Served(Tag::of(&header));
-        self.charges.bytes.shrink(u64::MAX);
+        self.charges.bytes.set(payload.len() as u64)?;
         let descriptors = std::mem::take(&mut self.descriptors);
         let (dialect, credentials) = (self.dialect, self.credentials);
-        Advance::Complete(Box::new(Request { dialect, credentials, header, payload, descriptors }))
+        Ok(Advance::Complete(Box::new(Request { dialect, credentials, header, payload, descriptors })))
     }
 }
 

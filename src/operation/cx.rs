@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use lttng_protocol::consumer::{CreateTraceChunk, Status};
 
 use super::answer::Failure;
+use super::patience::Patience;
 use super::task::Task;
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
@@ -27,6 +28,10 @@ use crate::ust::obstacle::Obstacle;
 
 /// How long a task may take. Consumer daemons have no deadline of their own.
 const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What each of a crowd adds to the time in which all of it is expected to have answered: they wait for the CPU and for
+/// the daemon, not only for themselves.
+const TURN: Duration = Duration::from_millis(10);
 
 /// The answers to what was asked together.
 #[derive(Debug, Default)]
@@ -114,18 +119,20 @@ impl Jobs {
 }
 
 /// When a task is looked at although nothing changed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Clock {
     /// When it has had its time.
     pub deadline: Instant,
     /// When it wants to be looked at before that.
     pub look: Option<Instant>,
+    /// How much of its time each application has taken.
+    patience: Patience,
 }
 
 impl Clock {
     /// For a task that begins now.
     pub fn begin(state: &State) -> Self {
-        Clock { deadline: state.turn.after(TIMEOUT), look: None }
+        Clock { deadline: state.turn.after(TIMEOUT), look: None, patience: Patience::default() }
     }
 
     /// When it is looked at next.
@@ -350,14 +357,50 @@ impl<'a> Cx<'a> {
     /// Has all who follow sessions looked at, and names them: those that [`Cx::settled`] is to wait for.
     pub fn touch_followers(&mut self) -> Followers {
         self.state.touch_all_applications();
-        Followers { apps: self.state.applications.all.keys().copied().collect() }
+        // The first that is asked is waited for first: what the others take meanwhile is not counted as its time.
+        let apps: Vec<AppId> = self.state.applications.all.keys().rev().copied().collect();
+        let turn = TURN.saturating_mul(u32::try_from(apps.len()).unwrap_or(u32::MAX));
+        let timeout = self.state.settings.application_timeout;
+        let until = timeout.map(|timeout| self.after(timeout.saturating_add(turn)));
+        Followers { apps, until }
     }
 
-    /// Whether `followers` have got hold of a session, as far as they are able to, or the task has had its time.
-    pub fn settled(&self, followers: &mut Followers, session: SessionId) -> Poll<()> {
+    /// Whether `followers` have got hold of a session, as far as they are able to, or have had their time, or the task
+    /// has had its own. What one of them has taken of its time before, in this task, it does not get again.
+    pub fn settled(&mut self, followers: &mut Followers, session: SessionId) -> Poll<()> {
+        let now = self.now();
         // Those that have it are taken off the end, so that looking again costs nothing as long as the last one has not.
-        while followers.apps.pop_if(|app| self.state.is_settled(*app, session)).is_some() {}
-        if followers.apps.is_empty() || self.expired { Poll::Ready(()) } else { Poll::Pending }
+        while let Some(&app) = followers.apps.last() {
+            if !self.state.is_settled(app, session) {
+                match self.patience_with(app, followers.until) {
+                    Some(_) if self.expired => break,
+                    Some(until) => {
+                        self.look_again_at(until);
+                        return Poll::Pending;
+                    }
+                    None => self.state.give_up_waiting(app),
+                }
+            }
+            followers.apps.pop();
+        }
+        self.clock.patience.stop(now);
+        Poll::Ready(())
+    }
+
+    /// When an application that is waited for has had its time; nothing if it has had it.
+    fn patience_with(&mut self, app: AppId, until: Option<Instant>) -> Option<Instant> {
+        let now = self.now();
+        let (Some(until), Some(limit)) = (until, self.state.settings.application_timeout) else {
+            return Some(self.clock.deadline);
+        };
+        let left = self.clock.patience.wait_for(app, now, limit)?;
+        Some(self.after(left).min(until)).filter(|&until| now < until)
+    }
+
+    /// Has the task looked at again at this time, if not before.
+    pub fn look_again_at(&mut self, at: Instant) {
+        let look = self.clock.look.map_or(at, |look| look.min(at));
+        self.clock.look = Some(look);
     }
 }
 
@@ -365,4 +408,6 @@ impl<'a> Cx<'a> {
 #[derive(Debug)]
 pub struct Followers {
     apps: Vec<AppId>,
+    /// Until when they are waited for; none is for ever.
+    until: Option<Instant>,
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Listing the tracepoints of all applications, or their fields. All are asked at once; who can't answer is
-//! left out.
+//! left out, and so is who takes longer than an application is given for all that it is asked here.
 
-use std::rc::Rc;
 use std::task::Poll;
+use std::time::Instant;
 
 use super::answer::{Answer, Failure};
 use super::cx::Cx;
 use super::task::Task;
 use crate::turn::ids::{AppId, ListingId};
-use crate::ust::listing::{Entries, ListingKind};
+use crate::ust::listing::{Listed, ListingKind};
 
 /// Applications asked at the same time: what they have listed so far takes room.
 const WINDOW: usize = 64;
@@ -23,10 +23,12 @@ pub struct ListApplications {
     id: Option<ListingId>,
     /// Who will be asked, the last one first.
     next: Vec<AppId>,
-    /// Who was asked and has not listed everything yet.
-    asked: Vec<AppId>,
+    /// Who was asked and has not listed everything yet, and until when each is waited for.
+    asked: Vec<(AppId, Option<Instant>)>,
+    /// One did not list everything in its time: others may not, either.
+    late: bool,
     /// What the others listed.
-    listed: Vec<(AppId, i32, Rc<Entries>)>,
+    listed: Vec<(AppId, i32, Listed)>,
 }
 
 impl Task for ListApplications {
@@ -35,42 +37,70 @@ impl Task for ListApplications {
             self.next = cx.state.applications.all.keys().rev().copied().collect();
             cx.state.counters.listing()
         });
-        let done = |app: &AppId| {
+        let now = cx.now();
+        let has_listed = |app: &AppId| {
             let listings = cx.state.applications.all.get(app).map(|app| &app.listings);
             listings.and_then(|listings| listings.get(&id)).is_none_or(|listing| listing.done)
         };
-        let (finished, unfinished) = std::mem::take(&mut self.asked).into_iter().partition(done);
+        let (mut finished, mut unfinished) = (Vec::new(), Vec::new());
+        for (app, until) in std::mem::take(&mut self.asked) {
+            let late = until.is_some_and(|until| now >= until);
+            if has_listed(&app) {
+                finished.push(app);
+            } else if late {
+                // It listed a part of it, or nothing.
+                self.late = true;
+                finished.push(app);
+            } else {
+                unfinished.push((app, until));
+            }
+        }
         self.asked = unfinished;
         self.take(id, finished, cx);
         if self.ask(id, cx) && !cx.expired() {
+            if let Some(first) = self.asked.iter().filter_map(|(_, until)| *until).min() {
+                cx.look_again_at(first);
+            }
             return Poll::Pending;
         }
-        // These listed a part of it, or nothing.
-        let rest = std::mem::take(&mut self.asked);
+        let rest = std::mem::take(&mut self.asked).into_iter().map(|(app, _)| app).collect();
         self.take(id, rest, cx);
         self.listed.sort_unstable_by_key(|(app, ..)| *app);
         let listed = std::mem::take(&mut self.listed);
-        Poll::Ready(Ok(Answer::Entries(listed.into_iter().map(|(_, pid, entries)| (pid, entries)).collect())))
+        Poll::Ready(Ok(Answer::Entries(
+            listed.into_iter().map(|(_, pid, listed)| (pid, listed.entries)).collect(),
+        )))
     }
 }
 
 impl ListApplications {
     /// Lists this.
     pub fn new(kind: ListingKind) -> Self {
-        ListApplications { kind, id: None, next: Vec::new(), asked: Vec::new(), listed: Vec::new() }
+        ListApplications {
+            kind,
+            id: None,
+            next: Vec::new(),
+            asked: Vec::new(),
+            late: false,
+            listed: Vec::new(),
+        }
     }
 
     /// Asks the next ones. Returns whether there is somebody to wait for.
     fn ask(&mut self, id: ListingId, cx: &mut Cx<'_>) -> bool {
-        let able = |app: &&AppId| cx.state.applications.all.get(app).is_some_and(|app| !app.lagging);
+        let timeout = cx.state.settings.application_timeout;
+        let until = timeout.map(|timeout| cx.after(timeout));
+        let able = |(app, _): &&(AppId, Option<Instant>)| {
+            cx.state.applications.all.get(app).is_some_and(|app| !app.lagging)
+        };
         let mut answering = self.asked.iter().filter(able).count();
-        // Where one is suspended many may be: they are all found out in the time of one.
-        let window = if answering < self.asked.len() { usize::MAX } else { WINDOW };
+        // Where one is suspended or slow many may be: they are all found out in the time of one.
+        let window = if self.late || answering < self.asked.len() { usize::MAX } else { WINDOW };
         while answering < window
             && let Some(app) = self.next.pop()
         {
             if cx.state.list_application(app, id, self.kind) {
-                self.asked.push(app);
+                self.asked.push((app, until));
                 answering = answering.saturating_add(1);
             }
         }
@@ -81,14 +111,17 @@ impl ListApplications {
         for app_id in apps {
             let Some(app) = cx.state.applications.all.get_mut(&app_id) else { continue };
             let pid = app.credentials.pid;
-            let Some(entries) = app.take_listing(id) else { continue };
-            self.listed.push((app_id, pid, self.shared(entries)));
+            let Some(listed) = app.take_listing(id) else { continue };
+            self.listed.push((app_id, pid, self.shared(listed)));
         }
     }
 
     /// Applications that run the same program list the same.
-    fn shared(&self, entries: Entries) -> Rc<Entries> {
-        let mut same = self.listed.iter().rev().take(COMPARED).map(|(.., known)| known);
-        same.find(|known| ***known == entries).cloned().unwrap_or_else(|| Rc::new(entries))
+    fn shared(&self, mut listed: Listed) -> Listed {
+        let mut others = self.listed.iter().rev().take(COMPARED).map(|(.., known)| known);
+        if let Some(same) = others.find(|known| known.entries == listed.entries) {
+            listed.share(same);
+        }
+        listed
     }
 }

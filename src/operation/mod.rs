@@ -14,6 +14,7 @@ pub mod data_pending;
 pub mod destroy;
 pub mod list_applications;
 pub mod list_channels;
+mod patience;
 pub mod record_snapshot;
 pub mod retire;
 pub mod rotate;

@@ -12,7 +12,7 @@ use nix::unistd::pipe2;
 use super::connection::{Connection, Flushed, Kind};
 use super::read::READS;
 use super::{Reactor, Source, children, inspect};
-use crate::sys::clock;
+use crate::sys::{clock, memory};
 use crate::turn::errand::Listener;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
@@ -63,6 +63,12 @@ impl<M: Machine> Reactor<M> {
                     connection.read_first = Some(first);
                 }
             }
+            Output::ReadWhenSent(conn) => {
+                if let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) {
+                    connection.hold_back = true;
+                }
+            }
+            Output::GiveMemoryBack => memory::give_back(),
             Output::Spawn { errand, program } => {
                 let result = self.reserve.insist(|| children::start(&program));
                 self.machine.spawned(errand, result);
@@ -126,7 +132,14 @@ impl<M: Machine> Reactor<M> {
     fn flush(&mut self, conn: ConnId) {
         let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
         let closing = self.closing.contains_key(&conn);
-        match connection.flush() {
+        let flushed = connection.flush();
+        if !connection.is_held_back() && std::mem::take(&mut connection.unread) {
+            self.readable.insert(conn);
+        }
+        if let Some(bytes) = connection.unsent_changed() {
+            self.machine.unsent(conn, bytes);
+        }
+        match flushed {
             Flushed::Everything if closing => self.remove(conn),
             Flushed::Everything => self.watch_for_room(conn, false),
             Flushed::Partly => self.watch_for_room(conn, true),

@@ -14,6 +14,9 @@ const MAX_SLICES: usize = 16;
 /// Bytes that may wait to be sent to one peer. The largest honest answers are listings of a few megabytes.
 const MAX_QUEUED: usize = 64 << 20;
 
+/// Bytes that may wait to be sent to a peer that is to take its answers before it asks more.
+const MAX_UNSENT: usize = 64 << 10;
+
 /// How a descriptor is read and written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -56,6 +59,12 @@ pub struct Connection {
     pub lacks_room: bool,
     /// Everything from this one comes before what is read from here.
     pub read_first: Option<ConnId>,
+    /// Nothing is read while much waits to be sent.
+    pub hold_back: bool,
+    /// Something was left unread for that reason.
+    pub unread: bool,
+    /// What was told of the bytes that wait to be sent.
+    told: usize,
 }
 
 impl Connection {
@@ -69,12 +78,27 @@ impl Connection {
             supply: None,
             lacks_room: false,
             read_first: None,
+            hold_back: false,
+            unread: false,
+            told: 0,
         }
     }
 
     /// Whether it is a stream of bytes.
     pub fn is_stream(&self) -> bool {
         self.kind == Kind::Stream
+    }
+
+    /// Whether so much waits to be sent that nothing should be read.
+    pub fn is_held_back(&self) -> bool {
+        self.hold_back && self.queued > MAX_UNSENT
+    }
+
+    /// How many bytes wait to be sent, if that has changed since the last call.
+    pub fn unsent_changed(&mut self) -> Option<usize> {
+        let changed = self.told != self.queued;
+        self.told = self.queued;
+        changed.then_some(self.queued)
     }
 
     /// The descriptor.

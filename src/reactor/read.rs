@@ -31,7 +31,11 @@ impl<M: Machine> Reactor<M> {
     /// Reads so many times, or until nothing is there.
     pub(super) fn read_connection(&mut self, conn: ConnId, reads: usize) {
         for _ in 0..reads {
-            let Some(Source::Connection(connection)) = self.sources.get(&conn) else { return };
+            let Some(Source::Connection(connection)) = self.sources.get_mut(&conn) else { return };
+            if connection.is_held_back() && !self.hung_up.contains(&conn) {
+                connection.unread = true;
+                return;
+            }
             let is_stream = connection.is_stream();
             let expected = self.machine.expected(conn);
             let limit = if is_stream { expected.bytes.clamp(1, BUFFER) } else { BUFFER };

@@ -47,6 +47,8 @@ struct Notes {
     inputs: VecDeque<Input>,
     /// Something is to come for a peer that sends nothing more.
     owes: bool,
+    /// What was told last of bytes to be sent.
+    unsent: usize,
     outputs: Vec<Output>,
     /// It always wants something more.
     insatiable: bool,
@@ -88,6 +90,9 @@ impl Machine for Notes {
     fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
         self.attached.push((attached.descriptors.len(), attached.lost));
         self.note(Input::Received(conn, bytes.to_vec()));
+    }
+    fn unsent(&mut self, _: ConnId, bytes: usize) {
+        self.unsent = bytes;
     }
     fn awaits(&self, _: ConnId) -> bool {
         self.awaiting
@@ -152,6 +157,7 @@ impl Bench {
         let machine = Notes {
             inputs: VecDeque::new(),
             owes: false,
+            unsent: 0,
             outputs: Vec::new(),
             insatiable: false,
             awaiting: false,
@@ -283,6 +289,39 @@ fn a_process_connects_and_is_known_by_its_credentials() {
     let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
     assert_eq!(caller, Caller::Process(Credentials { pid, uid, gid }));
     exchange(&mut bench, conn, &mut peer);
+    drop(peer);
+    assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
+}
+
+/// It asks and does not read: after a while it is not read from, either, until it has taken its answers.
+#[test]
+fn who_does_not_take_its_answers_is_not_read_from() {
+    let mut bench = Bench::new();
+    let (conn, mut peer) = adopted(&mut bench, Errand::ANY[0]);
+    bench.want(Output::ReadWhenSent(conn));
+    let answer = vec![7; 1 << 20];
+    bench.send(conn, &answer);
+    let waiting = bench.reactor.machine.unsent;
+    assert!(waiting > 0 && waiting < answer.len(), "{waiting}");
+    // Another peer's question shows that turns go by.
+    let (other, mut asker) = adopted(&mut bench, Errand::ANY[0]);
+    peer.write_all(b"question").unwrap();
+    for _ in 0..3 {
+        asker.write_all(b"?").unwrap();
+        assert!(matches!(bench.next(), Input::Received(from, _) if from == other));
+    }
+    let mut got = vec![0; answer.len()];
+    let mut length = 0;
+    while length < got.len() {
+        length += peer.read(&mut got[length..]).unwrap();
+        while bench.reactor.machine.unsent > 0 && !peer_has_more(&peer) {
+            bench.turn();
+        }
+    }
+    assert_eq!(bench.receive(conn), b"question", "nothing is lost");
+    assert_eq!(bench.reactor.machine.unsent, 0);
+    // One that goes is noticed, whatever waits for it.
+    bench.send(conn, &answer);
     drop(peer);
     assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
 }

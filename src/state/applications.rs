@@ -22,7 +22,7 @@ use crate::turn::ids::{
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
-use crate::ust::app::{Answer, App, Cause, Outgoing};
+use crate::ust::app::{Answer, App, Cause, Outgoing, Place};
 use crate::ust::introduction::{Introduced, Introduction};
 use crate::ust::listing::{ListingKind, Nonsense};
 use crate::ust::mirror::{Request, SessionMirror};
@@ -34,7 +34,7 @@ use crate::ust::words;
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(2500);
 /// How long a connection may take to introduce itself, and to find its counterpart, when the time that
 /// applications are given has no limit.
-const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl State {
     /// Input: somebody connected to the applications' socket.
@@ -170,7 +170,10 @@ impl State {
                 ),
             );
         }
+        // To charge nothing can't fail.
+        let Ok(memory) = self.accounts.charge(credentials.uid, Resource::Memory, 0) else { return };
         let release_by = self.turn.after(RELEASE_TIMEOUT);
+        let charges = (charges, memory);
         let mut app = App::new(conns, credentials, registration, charges, self.turn.wall, release_by);
         app.send_root(Command::TracerVersion, Cause::TracerVersion, self.turn.now, &mut self.turn.outputs);
         self.applications.all.insert(id, Box::new(app));
@@ -180,6 +183,7 @@ impl State {
         self.roles.insert(notify, Role::Notify(id));
         // Its replies come before the notify requests that refer to them.
         self.turn.outputs.push(Output::ReadFirst { conn: notify, first: command });
+        self.turn.outputs.push(Output::ReadWhenSent(notify));
         self.turn.facts.push(Fact::ApplicationCame(id));
         self.touch(id);
     }
@@ -250,6 +254,15 @@ impl State {
             }
             Cause::Listing(listing, _, step) => {
                 app.list_further(listing, step, answer, now, &mut self.turn.outputs)?;
+                if let Some(exhausted) = app.listings.get_mut(&listing).and_then(|listing| listing.cut.take())
+                {
+                    self.turn.say(
+                        Level::Warn,
+                        Topic::Limits,
+                        Some(uid),
+                        format_args!("The list of application {pid} is not taken whole: {exhausted}"),
+                    );
+                }
             }
         }
         Ok(())
@@ -261,11 +274,27 @@ impl State {
         self.close(id.0);
     }
 
+    /// So many bytes are held for an application. It is dropped when that is too much for its user.
+    pub(super) fn hold_for_application(&mut self, id: AppId, place: Place, bytes: usize) {
+        let Some(app) = self.applications.all.get_mut(&id) else { return };
+        if let Err(exhausted) = app.hold(place, bytes) {
+            let Credentials { pid, uid, .. } = app.credentials;
+            self.turn.say(
+                Level::Warn,
+                Topic::Limits,
+                Some(uid),
+                format_args!("Application {pid} makes the daemon hold too much: {exhausted}"),
+            );
+            self.drop_application(id, "it does not read what it is sent, or does not end what it sends");
+        }
+    }
+
     /// Forgets an application whose command connection is gone.
     pub(super) fn remove_application(&mut self, id: AppId, why: &str) {
         let Some(app) = self.applications.all.remove(&id) else { return };
         log::debug!("Application {} is gone: {why}", app.credentials.pid);
         self.turn.facts.push(Fact::ApplicationLeft(id));
+        self.turn.timers.clear(Timer::Connection(app.notify));
         self.close(app.notify);
         self.unwatch(id);
         self.turn.timers.clear(Timer::Release(id));
@@ -279,8 +308,12 @@ impl State {
 
     /// Starts a listing in an application. Returns whether it is there and can answer.
     pub fn list_application(&mut self, id: AppId, listing: ListingId, kind: ListingKind) -> bool {
-        let Some(app) = self.applications.all.get_mut(&id).filter(|app| !app.lagging) else { return false };
-        app.list(listing, kind, self.turn.now, &mut self.turn.outputs);
+        let Some(app) = self.applications.all.get_mut(&id).filter(|app| !app.lagging && !app.is_behind())
+        else {
+            return false;
+        };
+        let Ok(charge) = self.accounts.charge(app.credentials.uid, Resource::Memory, 0) else { return false };
+        app.list(listing, kind, charge, self.turn.now, &mut self.turn.outputs);
         self.watch(id);
         true
     }
@@ -341,8 +374,14 @@ impl State {
         if plan.requests.is_empty() && !plan.waiting && !app.mirrors.contains_key(&session) {
             return false;
         }
-        let waiting = plan.waiting;
+        let mut waiting = plan.waiting;
         for request in plan.requests {
+            // The rest is planned anew when it has answered.
+            let busy = self.applications.all.get(&id).is_some_and(|app| app.has_enough_to_do());
+            if busy && request.can_come_later() {
+                waiting = true;
+                break;
+            }
             self.ask_application(id, key, request);
         }
         let Some(app) = self.applications.all.get_mut(&id) else { return false };
@@ -389,11 +428,25 @@ impl State {
     /// Whether an application has all it is to have of a session, or can't be waited for.
     pub fn is_settled(&self, id: AppId, session: SessionId) -> bool {
         let Some(app) = self.applications.all.get(&id) else { return true };
-        if app.lagging {
+        if app.lagging || app.is_behind() {
             return true;
         }
         let settled = app.mirrors.get(&session).is_none_or(|mirror| mirror.is_settled());
         settled && !self.applications.dirty.contains(&id)
+    }
+
+    /// Somebody has waited long enough for an application. It is not dropped: it may answer yet.
+    pub fn give_up_waiting(&mut self, id: AppId) {
+        if let Some(app) = self.applications.all.get_mut(&id) {
+            app.give_up_waiting();
+            let Credentials { pid, uid, .. } = app.credentials;
+            self.turn.say(
+                Level::Info,
+                Topic::Lagging,
+                Some(uid),
+                format_args!("Application {pid} takes its time: it is not waited for any longer"),
+            );
+        }
     }
 
     /// An application has nothing of a session any more: buffers that only it had are given up.
@@ -491,7 +544,7 @@ fn rule_of(session: &Session, channel: ChannelId, rule: RuleId) -> Option<&crate
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::Limits;
+    use crate::accounts::{Accounts, Limit, Limits};
     use crate::state::Settings;
     use crate::turn::machine::Attached;
     use lttng_protocol::ust::registration::{Alignments, ByteOrder, SocketKind};
@@ -559,6 +612,46 @@ mod tests {
         assert_eq!(charged(&state, BOB), 0);
         state.closed(ConnId(8));
         assert_eq!(state.accounts.users().count(), 0);
+    }
+
+    /// An application of this user.
+    fn registered(state: &mut State, conns: [u64; 2], uid: u32) -> AppId {
+        for (conn, socket) in conns.into_iter().zip([SocketKind::Command, SocketKind::Notify]) {
+            assert!(connects(state, conn, uid));
+            state.received(ConnId(conn), &registration(socket), Vec::new().into());
+        }
+        AppId(ConnId(conns[0]))
+    }
+
+    fn memory(state: &State, uid: u32) -> u64 {
+        state.accounts.usage(uid).of(Resource::Memory)
+    }
+
+    #[test]
+    fn who_makes_the_daemon_hold_too_much_is_dropped_and_nobody_else() {
+        let mut state = state();
+        state.accounts = Accounts::new(
+            Limits::for_applications(4, 2).with(Resource::Memory, Limit { user: 1000, all: 10_000 }),
+        );
+        let apps = [[1, 2], [3, 4]].map(|conns| registered(&mut state, conns, ALICE));
+        let other = registered(&mut state, [5, 6], BOB);
+        // Half a request here, unread answers there.
+        let half = [&2u32.to_ne_bytes()[..], &[0; 296]].concat();
+        state.received(ConnId(2), &half[..200], Vec::new().into());
+        state.unsent(ConnId(4), 700);
+        state.unsent(ConnId(3), 100);
+        assert_eq!((memory(&state, ALICE), state.applications.all.len()), (1000, 3));
+        state.unsent(ConnId(4), 300);
+        state.unsent(ConnId(4), 500);
+        assert_eq!(memory(&state, ALICE), 800);
+        state.unsent(ConnId(5), 900);
+        state.unsent(ConnId(3), 301);
+        assert!(!state.applications.all.contains_key(&apps[1]), "its user has no more");
+        assert!(state.applications.all.contains_key(&apps[0]) && state.applications.all.contains_key(&other));
+        assert_eq!((memory(&state, ALICE), memory(&state, BOB)), (200, 900));
+        state.closed(ConnId(1));
+        state.closed(ConnId(5));
+        assert_eq!(state.accounts.total().of(Resource::Memory), 0);
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerKind, RelayEnd, RelayI
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
-use crate::ust::app::{App, Attention};
+use crate::ust::app::{App, Attention, Place};
 use crate::ust::buffer_table::BufferTable;
 use crate::ust::buffers::Buffers;
 use crate::ust::introduction::Introduction;
@@ -270,7 +270,8 @@ impl State {
     pub fn closed(&mut self, conn: ConnId) {
         match self.roles.remove(&conn) {
             // The command connection stays in use, as the application will not make another.
-            None | Some(Role::ConsumerMonitor(_) | Role::Notify(_)) => {}
+            None | Some(Role::ConsumerMonitor(_)) => {}
+            Some(Role::Notify(app)) => self.notify_closed(conn, app),
             Some(Role::Unregistered) => self.forget_introduction(conn),
             Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
             Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
@@ -278,6 +279,16 @@ impl State {
             }
             Some(Role::Relay(end)) => self.relay_closed(end),
             Some(Role::Helper) => self.helper_lost(),
+        }
+    }
+
+    /// Input: so many bytes wait to be sent to a peer. Only applications are charged: consumer daemons and the helper are
+    /// this daemon's own, and each is sent one request at a time; relay daemons are sent a few lines.
+    pub fn unsent(&mut self, conn: ConnId, bytes: usize) {
+        match self.roles.get(&conn).copied() {
+            Some(Role::Application(app)) => self.hold_for_application(app, Place::CommandQueue, bytes),
+            Some(Role::Notify(app)) => self.hold_for_application(app, Place::NotifyQueue, bytes),
+            _ => {}
         }
     }
 
@@ -302,7 +313,10 @@ impl State {
     /// A time has come.
     pub fn expired(&mut self, timer: Timer) {
         match timer {
-            Timer::Connection(conn) => self.expire_introduction(conn),
+            Timer::Connection(conn) => match self.roles.get(&conn) {
+                Some(&Role::Notify(app)) => self.expire_request(app),
+                _ => self.expire_introduction(conn),
+            },
             // It has waited long enough, also for those that were asked before it.
             Timer::Release(app) => self.synchronise(app),
             Timer::Watch => self.expire_applications(),

@@ -9,9 +9,14 @@ use lttng_protocol::Error;
 use lttng_protocol::ust::notify::{HeaderType, RawEvent, Reply, Request};
 
 use super::State;
-use crate::turn::ids::{AppId, ChannelId, SessionId};
+use super::applications::INTRODUCTION_TIMEOUT;
+use crate::sys::socket::Credentials;
+use crate::turn::ids::{AppId, ChannelId, ConnId, SessionId};
+use crate::turn::inbox::Inbox;
 use crate::turn::messages::Topic;
-use crate::ust::app::App;
+use crate::turn::output::{Output, ProcessState};
+use crate::turn::timers::Timer;
+use crate::ust::app::{App, Place, SUSPENDED_CHECK};
 use crate::ust::buffers::Buffers;
 use crate::ust::tsdl::readable::Unreadable;
 
@@ -25,9 +30,60 @@ impl State {
     pub(super) fn notify_received(&mut self, id: AppId, bytes: &[u8]) {
         let Some(app) = self.applications.all.get_mut(&id) else { return };
         app.notify_input.push(bytes);
+        let notify = app.notify;
         // With a crowd, the numbers for all of an application's events may take longer than one answer may.
         app.shows_life(self.turn.now);
         self.applications.attention.answered(self.turn.now);
+        self.serve_requests(id);
+        let Some(app) = self.applications.all.get(&id) else { return };
+        let half = app.notify_input.bytes().len();
+        // What is half there now began with this input, or is not what was half there before it.
+        if half <= bytes.len() {
+            let deadline = self.turn.after(self.settings.application_timeout.unwrap_or(INTRODUCTION_TIMEOUT));
+            self.turn.timers.arrange(Timer::Connection(notify), Some(deadline).filter(|_| half > 0));
+        }
+        self.hold_for_application(id, Place::NotifyInput, half);
+    }
+
+    /// The second connection of an application is gone, and with it what was said on it.
+    pub(super) fn notify_closed(&mut self, conn: ConnId, id: AppId) {
+        self.turn.timers.clear(Timer::Connection(conn));
+        if let Some(app) = self.applications.all.get_mut(&id) {
+            app.notify_input = Inbox::default();
+            self.hold_for_application(id, Place::NotifyInput, 0);
+            self.hold_for_application(id, Place::NotifyQueue, 0);
+        }
+    }
+
+    /// Half a request has been there for too long: if its process can go on, it had its time.
+    pub(super) fn expire_request(&mut self, id: AppId) {
+        if let Some(app) = self.applications.all.get(&id) {
+            self.turn.outputs.push(Output::Inspect { conn: app.notify, pid: app.credentials.pid });
+        }
+    }
+
+    /// What was found of a process that has half said something.
+    pub(super) fn half_request_inspected(&mut self, id: AppId, state: ProcessState) {
+        let Some(app) = self.applications.all.get(&id) else { return };
+        if app.notify_input.bytes().is_empty() {
+            return;
+        }
+        if state == ProcessState::Suspended {
+            let again = self.turn.after(SUSPENDED_CHECK);
+            self.turn.timers.set(Timer::Connection(app.notify), again);
+            return;
+        }
+        let Credentials { pid, uid, .. } = app.credentials;
+        self.turn.say(
+            Level::Warn,
+            Topic::Silence,
+            Some(uid),
+            format_args!("Application {pid} did not end its request in time"),
+        );
+        self.drop_application(id, "it did not end its request in time");
+    }
+
+    fn serve_requests(&mut self, id: AppId) {
         loop {
             let Some(app) = self.applications.all.get_mut(&id) else { return };
             let reply = match Request::length(app.notify_input.bytes()) {

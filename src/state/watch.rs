@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use super::State;
+use super::{Role, State};
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, ConnId};
 use crate::turn::messages::Topic;
@@ -27,6 +27,9 @@ impl State {
 
     /// Input: what was found of a process that [`Output::Inspect`] asked about.
     pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
+        if let Some(&Role::Notify(id)) = self.roles.get(&conn) {
+            return self.half_request_inspected(id, state);
+        }
         let id = AppId(conn);
         if state == ProcessState::Suspended {
             self.applications.attention.found(self.turn.now);

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod fork;
 pub mod lock;
+pub mod memory;
 pub mod random;
 pub mod shm;
 pub mod signal;

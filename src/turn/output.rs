@@ -74,6 +74,11 @@ pub enum Output {
         /// The one that comes first.
         first: ConnId,
     },
+    /// From now on, read from this connection only while little waits to be sent on it: who asks and does not take the
+    /// answers is asked for no more questions. Not for connections on which this side asks: both might wait then.
+    ReadWhenSent(ConnId),
+    /// Give memory back to the system: much was given up.
+    GiveMemoryBack,
     /// Start a program.
     Spawn { errand: Errand, program: Program },
     /// Begin to connect. Whether that is under way is told at once, whether it is done afterwards.

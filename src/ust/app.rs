@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use lttng_protocol::ust::Registration;
 use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointField, TracerVersion, code};
 
-use super::listing::{self, Entries, Listing, ListingKind, Nonsense};
+use super::listing::{self, Listed, Listing, ListingKind, Nonsense};
 use super::mirror::{Request, SessionMirror};
-use crate::accounts::Charge;
+use crate::accounts::{Charge, Exhausted};
 use crate::model::BufferingScheme;
 use crate::small_map::SmallMap;
 use crate::sys::clock::after;
@@ -28,11 +28,26 @@ const SUSPICION: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(100);
 /// How often a suspended process is looked at. It shows by answering that it goes on; this is for one that does
 /// not even then.
-const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
+pub const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
 /// How many times as long as a silent application one may take that asks for numbers meanwhile.
 const LONGEST: u32 = 6;
 /// How often one that is merely slow is looked at.
 const SLOW_CHECK: Duration = Duration::from_millis(100);
+
+/// Bytes of commands that an application should have to answer at once. Its socket takes about as many, so that few of
+/// them pile up here, however many there are to come and however slow it is.
+const MAX_UNANSWERED: usize = 128 << 10;
+
+/// Where memory is held for an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A notify request that is not complete.
+    NotifyInput,
+    /// Commands that it has not read.
+    CommandQueue,
+    /// Answers to notify requests that it has not read.
+    NotifyQueue,
+}
 
 /// What an unanswered command was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +86,8 @@ struct Expected {
     handle: u32,
     command: u32,
     cause: Cause,
+    /// Bytes that it took.
+    length: usize,
 }
 
 /// An answer, understood.
@@ -186,6 +203,13 @@ pub struct App {
     input: Inbox,
     reply: Option<Reply>,
     watch: Option<Watch>,
+    /// How many of the unanswered commands somebody has given up waiting for.
+    given_up: usize,
+    /// Bytes of the unanswered commands.
+    unanswered: usize,
+    /// What is held here for it, for which its user is charged.
+    held: [usize; 3],
+    memory: Charge,
 }
 
 impl App {
@@ -194,7 +218,7 @@ impl App {
         [command, notify]: [ConnId; 2],
         credentials: Credentials,
         registration: Registration,
-        charges: [Charge; 2],
+        (charges, memory): ([Charge; 2], Charge),
         registered: i64,
         release_by: Instant,
     ) -> Self {
@@ -217,6 +241,10 @@ impl App {
             input: Inbox::default(),
             reply: None,
             watch: None,
+            given_up: 0,
+            unanswered: 0,
+            held: [0; 3],
+            memory,
         }
     }
 
@@ -232,8 +260,10 @@ impl App {
     /// Writes a command.
     pub fn send(&mut self, outgoing: Outgoing, cause: Cause, now: Instant, outputs: &mut Outputs) {
         let Outgoing { handle, command, payload, descriptors } = outgoing;
-        self.expected.push_back(Expected { handle, command: command.number(), cause });
-        let mut bytes = Vec::with_capacity(Message::LEN.saturating_add(payload.len()));
+        let length = Message::LEN.saturating_add(payload.len());
+        self.expected.push_back(Expected { handle, command: command.number(), cause, length });
+        self.unanswered = self.unanswered.saturating_add(length);
+        let mut bytes = Vec::with_capacity(length);
         Message { handle, command }.encode_into(&mut bytes);
         bytes.extend_from_slice(&payload);
         outputs.send(self.command, bytes);
@@ -249,8 +279,15 @@ impl App {
     }
 
     /// Starts a listing.
-    pub fn list(&mut self, id: ListingId, kind: ListingKind, now: Instant, outputs: &mut Outputs) {
-        self.listings.insert(id, Listing::new(kind));
+    pub fn list(
+        &mut self,
+        id: ListingId,
+        kind: ListingKind,
+        charge: Charge,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) {
+        self.listings.insert(id, Listing::new(kind, charge));
         self.send_root(kind.create(), Cause::Listing(id, kind, listing::Step::Create), now, outputs);
     }
 
@@ -283,7 +320,7 @@ impl App {
         if (reply.handle, reply.command) != (oldest.handle, oldest.command) {
             return Err(Nonsense("reply to another command"));
         }
-        let cause = oldest.cause;
+        let (cause, length) = (oldest.cause, oldest.length);
         let has_field = matches!(cause, Cause::Listing(_, ListingKind::Fields, listing::Step::Entry));
         let field = if has_field && reply.code == code::OK {
             let Some(field) = self.input.take(TracepointField::LEN, TracepointField::decode) else {
@@ -295,6 +332,8 @@ impl App {
             None
         };
         self.expected.pop_front();
+        self.given_up = self.given_up.saturating_sub(1);
+        self.unanswered = self.unanswered.saturating_sub(length);
         if self.expected.is_empty() {
             // Most applications owe nothing most of the time.
             self.expected = VecDeque::new();
@@ -326,18 +365,52 @@ impl App {
     }
 
     /// Takes the entries of a listing, complete or not; it ends by itself.
-    pub fn take_listing(&mut self, id: ListingId) -> Option<Entries> {
+    pub fn take_listing(&mut self, id: ListingId) -> Option<Listed> {
         let listing = self.listings.get_mut(&id)?;
-        let entries = listing.take();
+        let complete = listing.done;
+        let listed = listing.take();
         if listing.is_over() {
             self.listings.remove(&id);
         }
-        Some(entries)
+        if !complete {
+            self.give_up_waiting();
+        }
+        Some(listed)
     }
 
     /// Whether it has all that sessions want of it.
     pub fn has_everything(&self) -> bool {
         self.mirrors.values().all(SessionMirror::is_settled)
+    }
+
+    /// Somebody has waited long enough for what it owes now.
+    pub fn give_up_waiting(&mut self) {
+        self.given_up = self.expected.len();
+    }
+
+    /// Whether it still owes what somebody has waited for long enough: what it is asked now comes after that, and is
+    /// not waited for, either.
+    pub fn is_behind(&self) -> bool {
+        self.given_up > 0
+    }
+
+    /// Whether it has as much to do as it should have at once: what follows must not pile up here.
+    pub fn has_enough_to_do(&self) -> bool {
+        self.unanswered >= MAX_UNANSWERED
+    }
+
+    /// So many bytes are held for it there now.
+    ///
+    /// # Errors
+    /// Its user has too many.
+    pub fn hold(&mut self, place: Place, bytes: usize) -> Result<(), Exhausted> {
+        let [input, command, notify] = &mut self.held;
+        match place {
+            Place::NotifyInput => *input = bytes,
+            Place::CommandQueue => *command = bytes,
+            Place::NotifyQueue => *notify = bytes,
+        }
+        self.memory.set(self.held.iter().fold(0, |sum, &bytes| sum.saturating_add(bytes as u64)))
     }
 
     /// Whether it was asked for an object whose handle is not known yet.

@@ -3,7 +3,11 @@
 //!
 //! The entries come one by one, so they are asked for in bursts; asking beyond the end costs nothing.
 
+use std::rc::Rc;
+
 use lttng_protocol::ust::command::{Command, Reply, Tracepoint, TracepointField, code};
+
+use crate::accounts::{Charge, Exhausted};
 
 /// Entries asked for in the first burst, and in each later one.
 const FIRST_BURST: usize = 8;
@@ -62,7 +66,11 @@ pub struct Listing {
     pub kind: ListingKind,
     /// All entries are there, or the application refused to give them.
     pub done: bool,
+    /// Why not all of it is taken, until that is said.
+    pub cut: Option<Exhausted>,
     entries: Entries,
+    /// What the entries cost the application's user.
+    charge: Charge,
     handle: u32,
     outstanding: usize,
     ended: bool,
@@ -80,18 +88,63 @@ pub struct Entries {
 }
 
 impl Entries {
-    fn len(&self) -> usize {
+    /// How many there are.
+    pub fn len(&self) -> usize {
         self.tracepoints.len().max(self.fields.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes of memory that they take.
+    pub fn held(&self) -> u64 {
+        let tracepoints = self.tracepoints.iter().map(tracepoint_held);
+        tracepoints.chain(self.fields.iter().map(field_held)).fold(0, u64::saturating_add)
+    }
+}
+
+/// What a text takes besides its bytes, as memory is given out.
+const TEXT_COST: usize = 24;
+
+fn tracepoint_held(entry: &Tracepoint) -> u64 {
+    // A list that grows has room for as many again.
+    let own = size_of::<Tracepoint>().saturating_mul(2);
+    own.saturating_add(entry.name.capacity()).saturating_add(TEXT_COST) as u64
+}
+
+fn field_held(entry: &TracepointField) -> u64 {
+    let own = size_of::<TracepointField>().saturating_mul(2);
+    let texts = entry.event_name.capacity().saturating_add(entry.field_name.capacity());
+    own.saturating_add(texts).saturating_add(2 * TEXT_COST) as u64
+}
+
+/// What an application has listed, and what that costs its user.
+#[derive(Debug)]
+pub struct Listed {
+    /// The entries. Several applications may have the same.
+    pub entries: Rc<Entries>,
+    charge: Charge,
+}
+
+impl Listed {
+    /// The same entries are there already: these are let go, and cost nothing more.
+    pub fn share(&mut self, known: &Listed) {
+        self.entries = Rc::clone(&known.entries);
+        self.charge.shrink(u64::MAX);
     }
 }
 
 impl Listing {
     /// A listing whose first command was sent.
-    pub fn new(kind: ListingKind) -> Self {
+    pub fn new(kind: ListingKind, charge: Charge) -> Self {
         Listing {
             kind,
             done: false,
+            cut: None,
             entries: Entries::default(),
+            charge,
             handle: 0,
             outstanding: 0,
             ended: false,
@@ -101,9 +154,9 @@ impl Listing {
     }
 
     /// Takes the entries so far. What comes later is dropped.
-    pub(super) fn take(&mut self) -> Entries {
+    pub(super) fn take(&mut self) -> Listed {
         self.taken = true;
-        std::mem::take(&mut self.entries)
+        Listed { entries: Rc::new(std::mem::take(&mut self.entries)), charge: self.charge.take() }
     }
 
     /// Nothing more will come of it, and nobody will ask for it.
@@ -127,7 +180,8 @@ impl Listing {
             }
             Step::Entry => {
                 self.outstanding = self.outstanding.saturating_sub(1);
-                self.ended |= failed || self.entries.len() >= MAX_ENTRIES;
+                // Nobody wants to know more once what there is was taken.
+                self.ended |= failed || self.taken || self.entries.len() >= MAX_ENTRIES;
                 if !failed && !self.taken {
                     self.take_entry(reply, field)?;
                 }
@@ -150,12 +204,28 @@ impl Listing {
     }
 
     fn take_entry(&mut self, reply: &Reply, field: Option<&TracepointField>) -> Result<(), Nonsense> {
-        match field {
-            Some(field) => self.entries.fields.push(field.clone()),
+        let exhausted = match field {
+            Some(field) => {
+                let exhausted = self.charge.grow(field_held(field));
+                if exhausted.is_ok() {
+                    self.entries.fields.push(field.clone());
+                }
+                exhausted
+            }
             None => {
                 let entry = reply.tracepoint().map_err(|_| Nonsense("malformed tracepoint"))?;
-                self.entries.tracepoints.push(entry.clone());
+                let exhausted = self.charge.grow(tracepoint_held(entry));
+                if exhausted.is_ok() {
+                    self.entries.tracepoints.push(entry.clone());
+                }
+                exhausted
             }
+        };
+        if let Err(exhausted) = exhausted
+            && !self.ended
+        {
+            self.cut = Some(exhausted);
+            self.ended = true;
         }
         Ok(())
     }

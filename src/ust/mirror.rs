@@ -112,6 +112,20 @@ impl Default for ChannelMirror {
     }
 }
 
+impl Request {
+    /// Whether what is planned from here on can be planned anew, when all before was asked: nothing that belongs
+    /// together is torn apart.
+    pub fn can_come_later(self) -> bool {
+        matches!(
+            self,
+            Request::CreateRule(..)
+                | Request::SetFilter(..)
+                | Request::SwitchRule(..)
+                | Request::ReleaseRule(..)
+        )
+    }
+}
+
 /// A session in the application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionMirror {

@@ -203,3 +203,141 @@ fn waking_up_after_everything_was_destroyed() {
         world.end_of_everything();
     }
 }
+
+const SECOND: Duration = Duration::from_secs(1);
+/// Each single answer comes in time.
+const PACE: Duration = Duration::from_millis(4500);
+
+#[test]
+fn slow_answers_do_not_add_up() {
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    let (well, slow) = (world.start_application(), world.start_application());
+    world.slow_down(slow, PACE);
+    assert_eq!(time(&mut world, &client::start("s")), 5 * SECOND);
+    assert!(world.apps[well].records());
+    // It still owes what was waited for.
+    let late = client::enable_event("s", "c", client::rule("other:three"));
+    assert_eq!(time(&mut world, &late), Duration::ZERO);
+    world.pass(120 * SECOND);
+    assert!(world.apps[slow].alive, "it answers in time, each time");
+    assert_eq!(world.apps[slow].holdings(), world.apps[well].holdings());
+    // Having caught up, it is waited for again.
+    let more = client::enable_event("s", "c", client::rule("app:one"));
+    assert_eq!(time(&mut world, &more), 5 * SECOND);
+    world.pass(120 * SECOND);
+    // Pausing and going on are two steps of one command; its files take some milliseconds.
+    let taken = time(&mut world, &client::clear("s"));
+    assert!(taken >= 5 * SECOND && taken <= 5010 * MILLISECOND, "{taken:?}");
+    world.pass(120 * SECOND);
+    world.must(&client::destroy("s"));
+    world.pass(120 * SECOND);
+    assert_eq!(world.apps[slow].objects(), 0);
+    world.end_of_everything();
+}
+
+#[test]
+fn the_slow_cost_a_command_no_more_than_one_of_them() {
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    for index in 0..20 {
+        world.start_application();
+        world.slow_down(index, PACE);
+    }
+    let taken = time(&mut world, &client::start("s"));
+    assert!(taken >= 5 * SECOND && taken <= 5200 * MILLISECOND, "{taken:?}");
+    world.pass(600 * SECOND);
+    assert!(world.apps.iter().all(|app| app.records()));
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+#[test]
+fn one_that_lists_slowly_is_left_out_and_held_against_no_command() {
+    let mut world = World::new();
+    world.create_session_with_channel("s");
+    world.must(&client::start("s"));
+    let (well, slow) = (world.start_application(), world.start_application());
+    world.slow_down(slow, PACE);
+    let before = world.age();
+    let listed = world.must(&client::list_tracepoints()).elements(Event::decode).unwrap();
+    assert_eq!((world.age() - before, listed.len()), (5 * SECOND, 3));
+    let late = client::enable_event("s", "c", client::rule("other:three"));
+    assert_eq!(time(&mut world, &late), Duration::ZERO, "what the listing asked is not waited for");
+    assert_eq!(time(&mut world, &client::list_tracepoints()), Duration::ZERO);
+    world.pass(120 * SECOND);
+    assert!(
+        world.apps[slow].alive && world.apps[slow].objects() == world.apps[well].objects(),
+        "the list is let go"
+    );
+    assert_eq!(world.apps[slow].holdings(), world.apps[well].holdings());
+    world.must(&client::destroy("s"));
+    world.pass(120 * SECOND);
+    world.end_of_everything();
+}
+
+#[test]
+fn many_that_list_slowly_take_the_time_of_two() {
+    let mut world = World::new();
+    for index in 0..200 {
+        world.start_application();
+        world.slow_down(index, PACE);
+    }
+    assert_eq!(time(&mut world, &client::list_tracepoints()), 10 * SECOND);
+    world.pass(120 * SECOND);
+    world.end_of_everything();
+}
+
+#[test]
+fn half_a_request_costs_an_application_its_connection_unless_it_is_suspended() {
+    let mut world = World::new();
+    let (well, stuck, asleep) =
+        (world.start_application(), world.start_application(), world.start_application());
+    for index in [stuck, asleep] {
+        let half = [&2u32.to_ne_bytes()[..], &[0; 100]].concat();
+        world.say(world.apps[index].notify, &half);
+        world.pump();
+    }
+    world.suspend(asleep);
+    world.pass(4 * SECOND);
+    // More of it does not give it more time.
+    world.say(world.apps[stuck].notify, &[0]);
+    world.pass(999 * MILLISECOND);
+    assert!(world.apps[stuck].alive);
+    world.pass(MILLISECOND);
+    assert!(!world.apps[stuck].alive && world.apps[asleep].alive && world.apps[well].alive);
+    world.pass(3600 * SECOND);
+    assert!(world.apps[asleep].alive);
+    world.resume(asleep);
+    world.pass(2 * SECOND);
+    assert!(!world.apps[asleep].alive);
+    assert!(world.apps[well].alive);
+    world.end_of_everything();
+}
+
+/// What it is asked comes in portions, and all of it comes.
+#[test]
+fn hundreds_of_rules_are_made_and_let_go() {
+    let mut world = World::new();
+    world.must(&client::create("s"));
+    world.must(&client::enable_channel("s", "c"));
+    for number in 0..400 {
+        world.must(&client::enable_event(
+            "s",
+            "c",
+            client::filtered(&format!("app:{number}"), "number == 1"),
+        ));
+    }
+    world.must(&client::start("s"));
+    let app = world.start_application();
+    assert!(world.apps[app].records());
+    world.check_applications();
+    for number in 0..400 {
+        assert!(world.apps[app].holdings().values().all(|holding| {
+            holding.channels["c"].1.iter().any(|((name, ..), on)| *on && *name == format!("app:{number}"))
+        }));
+    }
+    world.must(&client::destroy("s"));
+    assert_eq!(world.apps[app].objects(), 0);
+    world.end_of_everything();
+}

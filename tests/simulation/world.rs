@@ -66,6 +66,8 @@ pub struct World {
     pub relay: Relay,
     pub clients: Vec<Client>,
     late: BTreeMap<(Instant, u64), Late>,
+    /// Connections on which each message takes so long after the one before it, and when the last one is due.
+    slow: BTreeMap<ConnId, (Duration, Instant)>,
     /// When which process was looked at, since the world began.
     pub inspections: Vec<(Duration, i32)>,
     pub killed: Vec<i32>,
@@ -122,6 +124,7 @@ impl World {
             relay: Relay::new(),
             clients: Vec::new(),
             late: BTreeMap::new(),
+            slow: BTreeMap::new(),
             inspections: Vec::new(),
             killed: Vec::new(),
             stopped: Vec::new(),
@@ -222,6 +225,11 @@ impl World {
             self.apps[index].die(&mut effects);
         }
         self.apply(effects);
+    }
+
+    /// From now on an application takes so long for each answer.
+    pub fn slow_down(&mut self, index: usize, pace: Duration) {
+        self.slow.insert(self.apps[index].command, (pace, self.now));
     }
 
     pub fn suspend(&mut self, index: usize) {

@@ -390,3 +390,18 @@ fn what_is_accepted_without_effect_is_said() {
         assert_eq!(options(&user, &[], &[without]).without_effect, [""; 0], "{}", without.0);
     }
 }
+
+#[test]
+fn memory_is_given_in_mebibytes() {
+    let folder = Folder::new("memory");
+    let user = folder.host(1000);
+    let with = |value| options(&user, &[], &[("LTTNG_SESSIOND_USER_MEMORY", value)]);
+    let default = options(&user, &[], &[]);
+    assert_eq!((default.user_memory, default.all_memory), (64 << 20, 256 << 20));
+    assert_eq!(with("3").user_memory, 3 << 20);
+    for wrong in ["0", "-1", "much"] {
+        let options = with(wrong);
+        assert_eq!(options.user_memory, 64 << 20);
+        assert_eq!(options.messages.len(), 1, "{wrong}");
+    }
+}

@@ -67,7 +67,7 @@ fn who_holds_too_many_connections_locks_out_nobody_else() {
 #[test]
 fn what_is_half_received_is_charged_until_it_is_whole() {
     let limit = Limit { user: 2 * Header::LEN as u64 - 1, all: u64::MAX };
-    let mut world = World::new(Limits::for_applications(10, 10).with(Resource::HalfReceivedBytes, limit));
+    let mut world = World::new(Limits::for_applications(10, 10).with(Resource::Memory, limit));
     let conns: Vec<ConnId> = (0..3).map(|_| world.connect(1000).unwrap()).collect();
     let request = request();
     let (most, last) = request.split_at(request.len() - 1);
@@ -76,5 +76,44 @@ fn what_is_half_received_is_charged_until_it_is_whole() {
     assert_eq!(world.say(conns[2], most), Some("closed"), "there is no room for a third half");
     assert_eq!(world.say(conns[1], last), Some("answered"));
     assert_eq!(world.say(conns[0], last), Some("answered"));
-    assert_eq!(world.state.accounts.total().of(Resource::HalfReceivedBytes), 0);
+    assert_eq!(world.state.accounts.total().of(Resource::Memory), 0);
+}
+
+#[test]
+fn replies_are_charged_until_they_are_read() {
+    let limit = Limit { user: 20_000, all: u64::MAX };
+    let mut world = World::new(Limits::for_applications(10, 10).with(Resource::Memory, limit));
+    let (name, path) = ("s".to_owned(), "/t".to_owned());
+    let output = lttng_protocol::client::SessionOutput::Local(Some(path));
+    let descriptor = lttng_protocol::client::SessionDescriptor {
+        kind: lttng_protocol::client::SessionKind::Regular,
+        name: Some(name),
+        output,
+    };
+    let (header, payload) = Body::CreateSession { home: None, descriptor }.encode("", 0, 0);
+    let creator = world.connect(0).unwrap();
+    assert_eq!(world.say(creator, &[header.encode(), payload].concat()), Some("answered"));
+    // The replies stay in the queue of the reactor, a few of which are all that there may be.
+    let mut replies = Vec::new();
+    let mut ask = |world: &mut World| {
+        let conn = world.connect(0).unwrap();
+        world.clients.received(&mut world.state, &mut world.tasks, conn, &request(), Vec::new().into());
+        replies.push(world.state.turn.outputs.take());
+        let reply = replies.last().unwrap().iter().find_map(|output| match output {
+            Output::Send { bytes, .. } => Some(i32::from_ne_bytes(bytes[4..8].try_into().unwrap())),
+            _ => None,
+        });
+        (reply.unwrap(), world.state.accounts.total().of(Resource::Connections))
+    };
+    let (code, connections) = ask(&mut world);
+    assert!((code, connections) == (10, 1), "{code} {connections}");
+    let mut answered = 0;
+    while ask(&mut world).0 == 10 {
+        answered += 1;
+        assert!(answered < 10, "no limit");
+    }
+    assert!(world.state.accounts.total().of(Resource::Memory) <= 20_000);
+    drop(replies);
+    assert_eq!(world.state.accounts.total().of(Resource::Memory), 0);
+    assert_eq!(world.state.accounts.total().of(Resource::Connections), 0);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! From what came of a command to what 2.13 says of it.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use lttng_protocol::Writer;
@@ -28,6 +29,8 @@ const PIECE: usize = 32 << 10;
 pub struct Rest {
     /// Bytes that it makes in all.
     pub length: usize,
+    /// Bytes of memory that it takes.
+    pub held: u64,
     /// Where they come from.
     pub supply: Box<dyn Supply>,
 }
@@ -243,42 +246,61 @@ fn location(location: Location) -> ArchiveLocation {
 
 /// The tracepoints of many applications, or their fields, are a long list: it is never there as a whole.
 fn long_listing(ok: Reply, listed: Vec<(i32, Rc<Entries>)>) -> (Reply, Option<Rest>) {
-    let (mut count, mut length) = (0u32, 0usize);
+    let (mut count, mut length, mut held) = (0u32, 0usize, 0u64);
+    let mut known = BTreeSet::new();
+    let mut writer = Writer::default();
     for (pid, entries) in &listed {
-        let number = entries.tracepoints.len().max(entries.fields.len());
-        count = count.saturating_add(u32::try_from(number).unwrap_or(u32::MAX));
-        let mut writer = Writer::default();
-        encode_entries(entries, *pid, &mut writer);
-        length = length.saturating_add(writer.len());
+        count = count.saturating_add(u32::try_from(entries.len()).unwrap_or(u32::MAX));
+        for at in 0..entries.len() {
+            encode_entry(entries, at, *pid, &mut writer);
+            if writer.len() >= PIECE {
+                length = length.saturating_add(std::mem::take(&mut writer).len());
+            }
+        }
+        // What several applications list is there once.
+        if known.insert(Rc::as_ptr(entries)) {
+            held = held.saturating_add(entries.held());
+        }
     }
-    let supply = Box::new(ListSupply { listed: listed.into_iter() });
-    (ok.with_count(count), Some(Rest { length, supply }))
+    length = length.saturating_add(writer.len());
+    let supply = Box::new(ListSupply { listed: listed.into_iter(), current: None });
+    (ok.with_count(count), Some(Rest { length, held, supply }))
 }
 
 /// A long list, made while it is sent.
 #[derive(Debug)]
 struct ListSupply {
     listed: std::vec::IntoIter<(i32, Rc<Entries>)>,
+    /// Whose entries are sent, and the next one.
+    current: Option<(i32, Rc<Entries>, usize)>,
 }
 
 impl Supply for ListSupply {
     fn next_piece(&mut self) -> Option<Vec<u8>> {
         let mut writer = Writer::default();
-        while writer.len() < PIECE
-            && let Some((pid, entries)) = self.listed.next()
-        {
-            encode_entries(&entries, pid, &mut writer);
+        while writer.len() < PIECE {
+            let (pid, entries, at) = match self.current.take() {
+                Some(current) => current,
+                None => match self.listed.next() {
+                    Some((pid, entries)) => (pid, entries, 0),
+                    None => break,
+                },
+            };
+            if at < entries.len() {
+                encode_entry(&entries, at, pid, &mut writer);
+                self.current = Some((pid, entries, at.saturating_add(1)));
+            }
         }
         Some(writer.into_bytes()).filter(|bytes| !bytes.is_empty())
     }
 }
 
-fn encode_entries(entries: &Entries, pid: i32, writer: &mut Writer) {
+fn encode_entry(entries: &Entries, at: usize, pid: i32, writer: &mut Writer) {
     let event = |name: &str, loglevel| Event { loglevel, pid, ..Event::tracepoint(name) };
-    for entry in &entries.tracepoints {
+    if let Some(entry) = entries.tracepoints.get(at) {
         event(&entry.name, entry.loglevel).encode(writer);
     }
-    for entry in &entries.fields {
+    if let Some(entry) = entries.fields.get(at) {
         let number = u8::try_from(entry.field_type).ok();
         let field = EventField {
             field_type: number.and_then(FieldType::from_number).unwrap_or(FieldType::Other),

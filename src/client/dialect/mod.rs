@@ -20,7 +20,6 @@ use lttng_protocol::client::{self, Command, ErrorCode, Header, Reply};
 use super::table::Action;
 use crate::model::Domain;
 use crate::operation::answer::Answer;
-use crate::turn::output::Supply;
 
 /// What of a request is needed to answer it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,15 @@ pub struct Encoded {
     /// Its first bytes.
     pub begin: Vec<u8>,
     /// What follows them is made while it is sent.
-    pub rest: Option<Box<dyn Supply>>,
+    pub rest: Option<encode::Rest>,
+}
+
+impl Encoded {
+    /// Bytes of memory that it takes until it is sent.
+    pub fn held(&self) -> u64 {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.held);
+        rest.saturating_add(self.begin.capacity() as u64)
+    }
 }
 
 /// How some clients speak.
@@ -80,7 +87,7 @@ pub trait Dialect: Debug + Sync {
     /// The bytes of a reply.
     fn encode_reply(&self, reply: &Reply, rest: Option<encode::Rest>) -> Encoded {
         let more = rest.as_ref().map_or(0, |rest| rest.length);
-        Encoded { begin: reply.encode_begin(more), rest: rest.map(|rest| rest.supply) }
+        Encoded { begin: reply.encode_begin(more), rest }
     }
 }
 

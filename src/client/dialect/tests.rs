@@ -70,7 +70,7 @@ impl Dialect for V2_16 {
     fn encode_reply(&self, reply: &Reply, rest: Option<encode::Rest>) -> Encoded {
         let mut bytes = reply.encode_begin(rest.as_ref().map_or(0, |rest| rest.length));
         bytes.drain(8..12);
-        Encoded { begin: bytes, rest: rest.map(|rest| rest.supply) }
+        Encoded { begin: bytes, rest }
     }
 }
 

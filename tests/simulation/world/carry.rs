@@ -33,6 +33,7 @@ impl World {
                     link.after = Some(first);
                 }
             }
+            Output::ReadWhenSent(_) | Output::GiveMemoryBack => {}
             Output::Spawn { errand, program } => self.spawn(errand, &program),
             Output::Connect { errand, to } => match (errand, to) {
                 (Errand::Relay(end), Address::Tcp(address)) => self.connect_relay(end, address),
@@ -71,7 +72,11 @@ impl World {
             }
             Output::Inspect { conn, pid } => {
                 self.inspections.push((self.age(), pid));
-                let app = self.apps.iter().find(|app| app.command == conn && app.pid == pid).unwrap();
+                let app = self
+                    .apps
+                    .iter()
+                    .find(|app| (app.command == conn || app.notify == conn) && app.pid == pid)
+                    .unwrap();
                 let state = if app.alive { app.state } else { ProcessState::Gone };
                 self.daemon.inspected(conn, state);
             }
@@ -300,7 +305,11 @@ impl World {
 
     pub(super) fn apply(&mut self, effects: Effects) {
         for (conn, bytes, descriptors) in effects.sends {
-            if effects.delay.is_zero() {
+            if let Some((pace, due)) = self.slow.get_mut(&conn) {
+                *due = self.now.max(*due) + *pace;
+                let number = self.late.keys().map(|(_, number)| number + 1).max().unwrap_or(0);
+                self.late.insert((*due, number), (conn, bytes, descriptors));
+            } else if effects.delay.is_zero() {
                 self.deliver_later(conn, bytes, descriptors);
             } else {
                 let number =
