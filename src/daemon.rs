@@ -137,8 +137,9 @@ impl Daemon {
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
                     log::error!("Lost the {}: {why}", kind.name());
-                    self.health.consumer_failed();
+                    self.health.consumer_lost(kind);
                 }
+                Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
                 Fact::Consumed(session, ..) => self.state.rotate_if_outgrown(session),
                 Fact::Created(_)
                 | Fact::Started(_)
@@ -153,7 +154,6 @@ impl Daemon {
                 | Fact::ApplicationCame(_)
                 | Fact::ApplicationConverged(_)
                 | Fact::ApplicationLeft(_)
-                | Fact::ConsumerReady(_)
                 | Fact::ConsumerLost(..)
                 | Fact::HelperLost => {}
             }
@@ -318,6 +318,7 @@ impl Machine for Daemon {
             return self.leave_at_once();
         }
         self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
+        self.state.start_no_more_consumers();
         let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
         self.life = Life::Ending { deadline };
         self.state.turn.timers.set(Timer::End, deadline);

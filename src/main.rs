@@ -23,7 +23,7 @@ use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
-use lttng_sessiond::reactor::{Kind, Reactor};
+use lttng_sessiond::reactor::Reactor;
 use lttng_sessiond::sys::clock::{self, TraceClock};
 use lttng_sessiond::sys::{random, signal};
 use lttng_sessiond::turn::errand::{Errand, Listener};
@@ -31,7 +31,7 @@ use lttng_sessiond::turn::ids::ConsumerKind;
 use lttng_sessiond::users;
 use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getgid, gethostname};
+use nix::unistd::{getgid, gethostname};
 
 /// Descriptors that a root daemon asks for.
 const DESCRIPTORS: u64 = 65_535;
@@ -136,7 +136,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 
     let daemon = Daemon::new(settings(options, programs, limits, clock)?, Instant::now(), clock::wall());
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
-    reactor.adopt(Errand::Helper, helper.socket, Kind::Messages)?;
+    reactor.adopt_companion(Errand::Helper, helper)?;
     for (listener, socket) in listeners {
         reactor.listen(listener, socket.into())?;
     }
@@ -154,7 +154,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     });
     withdraw(word.as_ref());
     instance.remove_runtime_files();
-    wait_for_helper(helper.pid);
+    wait_for_children();
     Ok(result?)
 }
 
@@ -262,12 +262,15 @@ fn withdraw(word: Option<&WaitWord>) {
     }
 }
 
-/// The helper leaves when its connection closes. It has nothing to do that would be worth a longer wait.
-fn wait_for_helper(pid: Pid) {
+/// The helper leaves when its connection closes, and is the last child. It has nothing to do that would be worth a longer
+/// wait.
+fn wait_for_children() {
     let deadline = Instant::now().checked_add(HELPER_TIMEOUT);
-    while matches!(waitpid(pid, Some(WaitPidFlag::WNOHANG)), Ok(WaitStatus::StillAlive))
-        && deadline.is_some_and(|deadline| Instant::now() < deadline)
-    {
-        std::thread::sleep(Duration::from_millis(2));
+    while deadline.is_some_and(|deadline| Instant::now() < deadline) {
+        match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(Duration::from_millis(2)),
+            Ok(_) => {}
+            Err(_) => return,
+        }
     }
 }

@@ -174,7 +174,10 @@ impl Clients {
     fn handle(&mut self, state: &mut State, tasks: &mut Tasks, conn: ConnId, request: Box<Request>) {
         match serve(state, conn, &request) {
             Ok(Served::Answer(answer)) => self.reply(state, conn, Ok(answer)),
-            Ok(Served::Task(task, session)) => tasks.begin(state, task, Some(conn), session),
+            Ok(Served::Task(task, session)) => {
+                state.forget_asker(conn);
+                tasks.begin(state, task, Some(conn), session);
+            }
             Err(Unserved::Refused(code)) => self.reply(state, conn, Err(code)),
             Err(Unserved::Wait) => {
                 if let Some(client) = self.all.get_mut(&conn) {

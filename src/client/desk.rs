@@ -10,7 +10,7 @@ use crate::operation::task::Task;
 use crate::relayd::conversation::Refusal;
 use crate::state::State;
 use crate::sys::socket::Credentials;
-use crate::turn::ids::SessionId;
+use crate::turn::ids::{ConnId, SessionId};
 
 /// What a command came to.
 #[derive(Debug)]
@@ -80,6 +80,8 @@ pub fn hold(session: SessionId, task: impl Task + 'static) -> Serving {
 pub struct Desk<'a> {
     /// Sessions and peers.
     pub state: &'a mut State,
+    /// The connection on which is asked.
+    pub conn: ConnId,
     /// Who asks.
     pub credentials: Credentials,
     /// The domain that the request names.

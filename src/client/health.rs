@@ -2,7 +2,7 @@
 //! Health queries: whoever asks is told which parts of the daemon have failed. They have a socket of their own and no
 //! dialect, and their connections are charged like those of other clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use log::Level;
@@ -10,7 +10,7 @@ use log::Level;
 use crate::accounts::{Charge, Resource};
 use crate::state::State;
 use crate::sys::socket::Credentials;
-use crate::turn::ids::ConnId;
+use crate::turn::ids::{ConnId, ConsumerKind};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
@@ -33,14 +33,20 @@ struct Query {
 /// Health queries, and what they are answered.
 #[derive(Debug, Default)]
 pub struct HealthQueries {
-    health: u64,
+    /// The consumer daemons that died and were not replaced.
+    missing: BTreeSet<ConsumerKind>,
     all: BTreeMap<ConnId, Query>,
 }
 
 impl HealthQueries {
-    /// From now on it is told that a consumer daemon has failed.
-    pub fn consumer_failed(&mut self) {
-        self.health |= CONSUMER;
+    /// A consumer daemon has died.
+    pub fn consumer_lost(&mut self, kind: ConsumerKind) {
+        self.missing.insert(kind);
+    }
+
+    /// A consumer daemon is there, perhaps in place of one that died.
+    pub fn consumer_ready(&mut self, kind: ConsumerKind) {
+        self.missing.remove(&kind);
     }
 
     /// Whether a connection is for one.
@@ -79,7 +85,8 @@ impl HealthQueries {
         query.received = query.received.saturating_add(bytes.len());
         if query.received >= QUERY_LEN {
             self.forget(state, conn);
-            state.turn.outputs.send(conn, self.health.to_ne_bytes().to_vec());
+            let health = if self.missing.is_empty() { 0 } else { CONSUMER };
+            state.turn.outputs.send(conn, health.to_ne_bytes().to_vec());
             state.turn.outputs.push(Output::CloseWhenSent(conn));
         }
     }

@@ -26,6 +26,14 @@ pub fn start(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
     } else if session.channels().is_empty() {
         Err(ErrorCode::NoChannel.into())
     } else {
+        if !session.was_started() {
+            // Those that there were when it was created may have died, and the relay daemon's connections with them.
+            let had_relay = session.recording.relay.is_some();
+            desk.want_consumers()?;
+            if had_relay {
+                desk.want_relay(id)?;
+            }
+        }
         hold(id, Start::new(id))
     }
 }

@@ -25,15 +25,15 @@ pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
     }
     let dialect = request.dialect;
     let domain = dialect.domain(&request.header);
-    let mut desk = Desk { state, credentials: request.credentials, domain };
+    let mut desk = Desk { state, conn, credentials: request.credentials, domain };
     let command = dialect.command(request.header.command).ok_or(ErrorCode::Und)?;
-    let session = desk.admit(conn, command, &request.header.session_name)?;
+    let session = desk.admit(command, &request.header.session_name)?;
     dialect.decode(command, &request.header, &request.payload)?.serve(&mut desk, session)
 }
 
 impl Desk<'_> {
     /// The session that a request is about, once everything is there that the command needs.
-    fn admit(&mut self, conn: ConnId, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
+    fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
         let row = row(command);
         let kernel = row.domain && self.domain == Some(Domain::Kernel);
         let no_kernel =
@@ -55,11 +55,7 @@ impl Desk<'_> {
         if row.domain {
             self.prepare_domain(session)?;
             // Whatever the domain, the relay daemon is the session's.
-            match session.map_or(Reached::Yes, |session| self.state.want_relay(conn, session)) {
-                Reached::Yes => {}
-                Reached::Pending => return Err(Unserved::Wait),
-                Reached::No(refusal) => return Err(refusal.into()),
-            }
+            session.map_or(Ok(()), |session| self.want_relay(session))?;
         }
         Ok(session)
     }
@@ -93,21 +89,32 @@ impl Desk<'_> {
         }
         // Without a session nothing is recorded, and no consumer daemon is needed.
         let Some(id) = session else { return Ok(()) };
-        match self.state.take_failed_start() {
-            Some(ConsumerKind::Ust64) => return Err(ErrorCode::UstConsumer64Fail.into()),
-            Some(ConsumerKind::Ust32) => return Err(ErrorCode::UstConsumer32Fail.into()),
-            None => {}
-        }
-        if self.state.lost_consumer() {
+        if self.state.lost_consumer(id) {
             return Err(ErrorCode::NoUstconsumerd.into());
         }
         if let Some(session) = self.state.sessions.get_mut(id) {
             session.wanted.ust.get_or_insert_with(UstDomain::default);
         }
-        match self.state.want_consumers() {
+        self.want_consumers()
+    }
+
+    /// Consumer daemons, which are started if they are not in service.
+    pub fn want_consumers(&mut self) -> Result<(), Unserved> {
+        match self.state.want_consumers(self.conn) {
             Readiness::Ready => Ok(()),
             Readiness::Pending => Err(Unserved::Wait),
+            Readiness::Failed(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
+            Readiness::Failed(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
             Readiness::Lost => Err(ErrorCode::NoUstconsumerd.into()),
+        }
+    }
+
+    /// The relay daemon that a session records to, if it records to one.
+    pub fn want_relay(&mut self, session: SessionId) -> Result<(), Unserved> {
+        match self.state.want_relay(self.conn, session) {
+            Reached::Yes => Ok(()),
+            Reached::Pending => Err(Unserved::Wait),
+            Reached::No(refusal) => Err(refusal.into()),
         }
     }
 }

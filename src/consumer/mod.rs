@@ -27,13 +27,16 @@ use program::ConsumerProgram;
 
 use crate::sys::clock::after;
 use crate::turn::errand::Errand;
-use crate::turn::ids::{ConnId, ConsumerKind};
+use crate::turn::ids::{ConnId, ConsumerId};
 use crate::turn::inbox::Inbox;
 use crate::turn::machine::Attached;
 use crate::turn::output::{Address, Output, Outputs, SharedFd};
 
 /// How long a consumer daemon may take from its start until it has connected.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the process of one that was given up may take to end by itself once another one is wanted, and then to end
+/// when it is killed.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes that it may send unasked before it is taken for mad.
 const MAX_INPUT: usize = 16 << 20;
 
@@ -54,8 +57,15 @@ pub enum State {
     },
     /// In service.
     Ready,
-    /// It ended or broke the protocol. It is not started again.
+    /// It ended or broke the protocol. If it is needed again, another one is.
     Lost,
+    /// Another one is wanted, and this one's process has not ended: it would remove the socket of its successor.
+    Leaving {
+        /// When it is killed, or given up as one that can't be killed.
+        deadline: Instant,
+        /// It was killed.
+        killed: bool,
+    },
 }
 
 /// Something that the owner has to act on.
@@ -90,10 +100,10 @@ struct Job<T> {
     sender: Sender<T>,
 }
 
-/// One consumer daemon. `T` is what the owner wants back with each outcome.
+/// One consumer daemon, of which there is one life only: a new one is another value. `T` is what the owner wants back with each outcome.
 #[derive(Debug)]
 pub struct Consumer<T> {
-    kind: ConsumerKind,
+    id: ConsumerId,
     program: ConsumerProgram,
     state: State,
     pid: Option<i32>,
@@ -113,9 +123,9 @@ pub struct Consumer<T> {
 
 impl<T> Consumer<T> {
     /// A consumer daemon that is not started yet.
-    pub fn new(kind: ConsumerKind, program: ConsumerProgram) -> Self {
+    pub fn new(id: ConsumerId, program: ConsumerProgram) -> Self {
         Consumer {
-            kind,
+            id,
             program,
             state: State::Idle,
             pid: None,
@@ -130,6 +140,16 @@ impl<T> Consumer<T> {
             error_input: Inbox::default(),
             samples: Inbox::default(),
         }
+    }
+
+    /// The one that comes after it.
+    pub fn successor(&self) -> Self {
+        Consumer::new(self.id.next(), self.program.clone())
+    }
+
+    /// Which one it is.
+    pub fn id(&self) -> ConsumerId {
+        self.id
     }
 
     /// Where it stands.
@@ -150,8 +170,13 @@ impl<T> Consumer<T> {
     /// Starts it.
     pub fn start(&mut self, now: Instant, outputs: &mut Outputs) {
         self.state = State::Starting { deadline: after(now, START_TIMEOUT) };
-        let errand = Errand::ConsumerProcess(self.kind);
+        let errand = Errand::ConsumerProcess(self.id);
         outputs.push(Output::Spawn { errand, program: self.program.program() });
+    }
+
+    /// Another one is wanted as soon as this one, which is lost, has ended. A second time, it was killed meanwhile.
+    pub fn leave(&mut self, now: Instant, killed: bool) {
+        self.state = State::Leaving { deadline: after(now, LEAVE_TIMEOUT), killed };
     }
 
     /// It was started as this process.
@@ -159,10 +184,12 @@ impl<T> Consumer<T> {
         self.pid = Some(pid);
     }
 
-    /// When it is given up, while it is starting.
+    /// When it is given up, while it is starting or leaving.
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Starting { deadline } | State::Greeting { deadline } => Some(deadline),
+            State::Starting { deadline } | State::Greeting { deadline } | State::Leaving { deadline, .. } => {
+                Some(deadline)
+            }
             _ => None,
         }
     }
@@ -192,7 +219,7 @@ impl<T> Consumer<T> {
         }
         match Status::decode(self.error_input.bytes()) {
             Ok(Status(READY)) => {
-                self.connect(Errand::ConsumerCommand(self.kind), outputs);
+                self.connect(Errand::ConsumerCommand(self.id), outputs);
                 Ok(())
             }
             _ => Err(Broken("it reported an error while starting")),
@@ -217,8 +244,8 @@ impl<T> Consumer<T> {
             return false;
         }
         match errand {
-            Errand::ConsumerCommand(_) => self.command = Some(conn),
-            Errand::ConsumerMetadata(_) => self.metadata = Some(MetadataTalk::new(conn)),
+            Errand::ConsumerCommand(id) if id == self.id => self.command = Some(conn),
+            Errand::ConsumerMetadata(id) if id == self.id => self.metadata = Some(MetadataTalk::new(conn)),
             _ => return false,
         }
         true
@@ -228,9 +255,9 @@ impl<T> Consumer<T> {
     /// when the first one is there. The pipe comes last.
     pub fn connected(&mut self, conn: ConnId, outputs: &mut Outputs) {
         if self.command == Some(conn) {
-            self.connect(Errand::ConsumerMetadata(self.kind), outputs);
+            self.connect(Errand::ConsumerMetadata(self.id), outputs);
         } else if self.metadata.as_ref().is_some_and(|talk| talk.conn() == conn) {
-            outputs.push(Output::Pipe { errand: Errand::ConsumerSamples(self.kind) });
+            outputs.push(Output::Pipe { errand: Errand::ConsumerSamples(self.id) });
         }
     }
 
@@ -389,10 +416,12 @@ impl<T> Consumer<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::turn::ids::ConsumerKind;
 
     #[test]
     fn a_sample_torn_apart_arrives_whole() {
-        let mut consumer: Consumer<()> = Consumer::new(ConsumerKind::Ust64, ConsumerProgram::default());
+        let id = ConsumerId::first(ConsumerKind::Ust64);
+        let mut consumer: Consumer<()> = Consumer::new(id, ConsumerProgram::default());
         let sample = |key| MonitorSample { key, lowest: 1, highest: 2, total_consumed: 3 };
         let samples = [sample(7), sample(8), sample(9)];
         let bytes: Vec<u8> = samples.iter().flat_map(MonitorSample::encode).collect();

@@ -5,7 +5,7 @@
 //! A new kind of consumer daemon, or a tracer that does some of it itself, is another column of this table; tasks do not
 //! notice. Nothing here sends anything.
 
-use crate::turn::ids::{ConsumerKind, RelayId, SessionId};
+use crate::turn::ids::{ConsumerId, ConsumerKind, RelayId, SessionId};
 use lttng_protocol::consumer::{
     CloseTraceChunk, CreateTraceChunk, SnapshotChannel, TraceChunkExists, UstRequest,
 };
@@ -23,7 +23,7 @@ pub enum Content {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelRef {
     /// Which consumer daemon has it.
-    pub consumer: ConsumerKind,
+    pub consumer: ConsumerId,
     /// The number by which that one knows it.
     pub key: u64,
     /// What it holds.
@@ -102,7 +102,7 @@ impl Tracer {
 impl Verb {
     /// The request that asks this of a channel.
     pub fn request(self, channel: ChannelRef) -> UstRequest {
-        match Tracer::of(channel.consumer) {
+        match Tracer::of(channel.consumer.kind) {
             Tracer::UserSpace => self.of_user_space(channel),
         }
     }
@@ -134,6 +134,16 @@ impl Verb {
 }
 
 impl SessionVerb {
+    /// The session that it is about.
+    pub fn session(&self) -> SessionId {
+        match self {
+            SessionVerb::DataPending(session) => *session,
+            SessionVerb::CreateChunk(chunk) => SessionId(chunk.session_id),
+            SessionVerb::CloseChunk(chunk) => SessionId(chunk.session_id),
+            SessionVerb::ChunkExists(chunk) => SessionId(chunk.session_id),
+        }
+    }
+
     /// The request that asks this of a consumer daemon.
     pub fn request(self, consumer: ConsumerKind) -> UstRequest {
         match Tracer::of(consumer) {

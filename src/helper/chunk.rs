@@ -17,7 +17,11 @@ const DOMAINS: [&str; 2] = ["ust", "kernel"];
 /// What the system says; EEXIST or ENOTEMPTY when there is something at the new place.
 pub fn shift(from: &Path, to: &Path, whole: bool) -> io::Result<()> {
     if whole {
-        return fs::rename(from, to);
+        return match fs::rename(from, to) {
+            // It was moved by a helper that did not live to say so.
+            Err(error) if error.kind() == ErrorKind::NotFound && to.is_dir() => Ok(()),
+            other => other,
+        };
     }
     for domain in DOMAINS {
         match fs::rename(from.join(domain), to.join(domain)) {
@@ -85,6 +89,9 @@ mod tests {
         assert!(session.join("archives/one/ust/uid/0/file").exists());
         assert!(!session.join("ust").exists() && session.join("notes").exists());
         shift(&session.join("archives/one"), &session.join("two"), true).unwrap();
+        // Asked again, it is done already.
+        shift(&session.join("archives/one"), &session.join("two"), true).unwrap();
+        shift(&session.join("archives/one"), &session.join("three"), true).unwrap_err();
         assert!(session.join("two/ust/uid/0/file").exists() && !session.join("archives/one").exists());
         fs::remove_dir_all(&base).unwrap();
     }

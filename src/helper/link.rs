@@ -2,8 +2,9 @@
 //! The daemon's side of a helper process: requests under way, and who asked for what.
 //!
 //! It is the same for every helper, whatever it is asked for ([`Protocol`]). A request is answered exactly once, also
-//! when it can't be sent and when the helper dies. What a helper answers wrongly or too late concerns that request
-//! alone. Nothing here waits, and nothing here knows what the requests are about.
+//! when it can't be sent and when the helper dies: then the next one is asked, but not a third one, since it may be the
+//! request that helpers die of. What a helper answers wrongly or too late concerns that request alone. Nothing here
+//! waits, starts a helper, or knows what the requests are about.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -26,6 +27,9 @@ pub trait Protocol {
     /// The message that asks for a job.
     fn encode(id: u64, job: Self::Job) -> Vec<u8>;
 
+    /// Whether a job may be done twice, when it is not known whether it was done.
+    fn may_be_repeated(job: &Self::Job) -> bool;
+
     /// The number that begins a message, if there is one.
     fn decode_id(message: &[u8]) -> Option<u64>;
 
@@ -44,10 +48,21 @@ pub type Reply<S> = (u64, Result<S, i32>);
 pub struct Link<P, T> {
     conn: Option<ConnId>,
     next: u64,
-    under_way: BTreeMap<u64, T>,
-    /// Requests that were never sent, and why.
+    under_way: BTreeMap<u64, UnderWay<T>>,
+    /// Requests that are not sent and will not be, and why.
     unsent: Vec<(u64, i32)>,
+    /// Requests that wait for a helper.
+    held: Vec<u64>,
     protocol: std::marker::PhantomData<P>,
+}
+
+/// A request without an answer.
+#[derive(Debug)]
+struct UnderWay<T> {
+    tag: T,
+    message: Vec<u8>,
+    /// It may be asked of another helper, if this one dies.
+    again: bool,
 }
 
 impl<P, T> Default for Link<P, T> {
@@ -57,37 +72,55 @@ impl<P, T> Default for Link<P, T> {
             next: 0,
             under_way: BTreeMap::new(),
             unsent: Vec::new(),
+            held: Vec::new(),
             protocol: std::marker::PhantomData,
         }
     }
 }
 
 impl<P: Protocol, T> Link<P, T> {
-    /// The helper is there.
-    pub fn connect(&mut self, conn: ConnId) {
+    /// A helper is there: it is asked what waits.
+    pub fn connect(&mut self, conn: ConnId, outputs: &mut Outputs) {
         self.conn = Some(conn);
+        for id in std::mem::take(&mut self.held) {
+            self.send(id, outputs);
+        }
     }
 
-    /// Asks. The answer comes later, in any case; what can't be sent is answered by [`Link::take_unsent`].
+    /// Whether requests wait for a helper.
+    pub fn needs_helper(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Asks, or has it wait for a helper. The answer comes later, in any case; what can't be sent is answered by
+    /// [`Link::take_unsent`].
     pub fn ask(&mut self, job: P::Job, tag: T, outputs: &mut Outputs) {
         self.next = self.next.saturating_add(1);
         let id = self.next;
-        self.under_way.insert(id, tag);
-        let bytes = P::encode(id, job);
-        match self.conn {
+        let again = P::may_be_repeated(&job);
+        let message = P::encode(id, job);
+        let fits = message.len() <= P::MAX_MESSAGE;
+        self.under_way.insert(id, UnderWay { tag, message, again });
+        if !fits {
+            self.unsent.push((id, libc::ENAMETOOLONG));
+        } else if self.conn.is_some() {
+            self.send(id, outputs);
+        } else {
+            self.held.push(id);
+        }
+    }
+
+    fn send(&self, id: u64, outputs: &mut Outputs) {
+        if let (Some(to), Some(request)) = (self.conn, self.under_way.get(&id)) {
             // One message each: the connection keeps them apart.
-            Some(to) if bytes.len() <= P::MAX_MESSAGE => {
-                outputs.push(Output::Send { to, bytes, descriptors: Vec::new() });
-            }
-            Some(_) => self.unsent.push((id, libc::ENAMETOOLONG)),
-            None => self.unsent.push((id, libc::EIO)),
+            outputs.push(Output::Send { to, bytes: request.message.clone(), descriptors: Vec::new() });
         }
     }
 
     /// The requests that could not be sent, and why. Not answered on the spot, where who asks is not ready yet.
     pub fn take_unsent(&mut self) -> Vec<(T, i32)> {
         let unsent = std::mem::take(&mut self.unsent);
-        unsent.into_iter().filter_map(|(id, errno)| Some((self.under_way.remove(&id)?, errno))).collect()
+        unsent.into_iter().filter_map(|(id, errno)| Some((self.under_way.remove(&id)?.tag, errno))).collect()
     }
 
     /// Input: a message. Who asked, and what came of it; `None` if nobody waits for that.
@@ -102,14 +135,31 @@ impl<P: Protocol, T> Link<P, T> {
                 (P::decode_id(message)?, Err(libc::EIO))
             }
         };
-        self.under_way.remove(&id).map(|tag| (tag, result))
+        self.under_way.remove(&id).map(|request| (request.tag, result))
     }
 
-    /// The helper is gone: who asked it for something that it has not answered.
-    pub fn lost(&mut self) -> Vec<T> {
+    /// The helper is gone. What it has not answered waits for the next one, once; what must not be done twice, or has
+    /// outlived two helpers, is left unanswered by it for good.
+    pub fn lost(&mut self) {
         self.conn = None;
-        self.unsent.clear();
-        std::mem::take(&mut self.under_way).into_values().collect()
+        let sent: Vec<u64> = self.under_way.keys().copied().filter(|id| !self.is_unsent(*id)).collect();
+        for id in sent {
+            let Some(request) = self.under_way.get_mut(&id) else { continue };
+            if std::mem::replace(&mut request.again, false) {
+                self.held.push(id);
+            } else {
+                self.unsent.push((id, libc::EIO));
+            }
+        }
+    }
+
+    /// No helper will come for those that wait for one.
+    pub fn give_up(&mut self, errno: i32) {
+        self.unsent.extend(self.held.drain(..).map(|id| (id, errno)));
+    }
+
+    fn is_unsent(&self, id: u64) -> bool {
+        self.held.contains(&id) || self.unsent.iter().any(|&(unsent, _)| unsent == id)
     }
 }
 
@@ -133,6 +183,10 @@ impl Protocol for Paths {
 
     fn encode(id: u64, job: Request) -> Vec<u8> {
         Request { id, ..job }.encode()
+    }
+
+    fn may_be_repeated(request: &Request) -> bool {
+        request.job.may_be_repeated()
     }
 
     fn decode_id(message: &[u8]) -> Option<u64> {
@@ -164,6 +218,11 @@ mod tests {
             [&id.to_ne_bytes()[..], &vec![job; usize::from(job)]].concat()
         }
 
+        /// The number 0 may be asked for once only.
+        fn may_be_repeated(job: &u8) -> bool {
+            *job != 0
+        }
+
         fn decode_id(message: &[u8]) -> Option<u64> {
             message.first_chunk().copied().map(u64::from_ne_bytes)
         }
@@ -187,10 +246,16 @@ mod tests {
         [&id.to_ne_bytes()[..], rest].concat()
     }
 
+    fn connect(link: &mut Link<Numbers, char>) -> usize {
+        let mut outputs = Outputs::default();
+        link.connect(ConnId(5), &mut outputs);
+        outputs.take().len()
+    }
+
     #[test]
     fn each_request_is_answered_once_and_by_its_own_answer() {
         let mut link = Link::<Numbers, char>::default();
-        link.connect(ConnId(5));
+        assert_eq!(connect(&mut link), 0);
         assert_eq!((asked(&mut link, 1, 'a'), asked(&mut link, 1, 'b'), asked(&mut link, 1, 'c')), (1, 1, 1));
         assert_eq!(link.received(&answer(2, &[9]), Attached::default()), Some(('b', Ok(9))));
         // Late, unknown, and too short to say whose it is: nobody's business.
@@ -203,17 +268,37 @@ mod tests {
         asked(&mut link, 1, 'd');
         let lost = Attached { descriptors: Vec::new(), lost: true };
         assert_eq!(link.received(&answer(4, &[9]), lost), Some(('d', Err(libc::EMFILE))));
-        assert_eq!(link.lost(), ['c']);
-        assert_eq!(link.lost(), []);
+        assert_eq!((link.take_unsent(), link.needs_helper()), (Vec::new(), false));
+    }
+
+    #[test]
+    fn what_a_dead_helper_owed_is_asked_of_the_next_one_and_of_no_third() {
+        let mut link = Link::<Numbers, char>::default();
+        connect(&mut link);
+        assert_eq!((asked(&mut link, 1, 'a'), asked(&mut link, 0, 'b'), asked(&mut link, 1, 'c')), (1, 1, 1));
+        assert_eq!(link.received(&answer(1, &[9]), Attached::default()), Some(('a', Ok(9))));
+        link.lost();
+        // What must not be done twice is not.
+        assert_eq!((link.take_unsent(), link.needs_helper()), (vec![('b', libc::EIO)], true));
+        assert_eq!(asked(&mut link, 1, 'd'), 0);
+        assert_eq!(connect(&mut link), 2);
+        assert_eq!(link.received(&answer(2, &[9]), Attached::default()), None);
+        link.lost();
+        assert_eq!(link.take_unsent(), [('c', libc::EIO)]);
+        assert_eq!(connect(&mut link), 1);
+        assert_eq!(link.received(&answer(4, &[3]), Attached::default()), Some(('d', Ok(3))));
+        link.lost();
+        assert_eq!((link.take_unsent(), link.needs_helper()), (Vec::new(), false));
     }
 
     #[test]
     fn what_can_not_be_sent_is_answered_all_the_same() {
         let mut link = Link::<Numbers, char>::default();
-        assert_eq!(asked(&mut link, 1, 'a'), 0);
-        link.connect(ConnId(5));
-        assert_eq!(asked(&mut link, 200, 'b'), 0);
-        assert_eq!(link.take_unsent(), [('a', libc::EIO), ('b', libc::ENAMETOOLONG)]);
-        assert_eq!((link.take_unsent(), link.lost()), (Vec::new(), Vec::new()));
+        assert_eq!((asked(&mut link, 1, 'a'), link.needs_helper()), (0, true));
+        link.give_up(libc::ENOMEM);
+        assert_eq!((connect(&mut link), asked(&mut link, 200, 'b')), (0, 0));
+        link.lost();
+        assert_eq!(link.take_unsent(), [('a', libc::ENOMEM), ('b', libc::ENAMETOOLONG)]);
+        assert_eq!((link.take_unsent(), link.needs_helper()), (Vec::new(), false));
     }
 }

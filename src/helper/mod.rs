@@ -2,9 +2,10 @@
 //! The run-as process: path operations under a user's identity.
 //!
 //! A path may lead to a network file system that answers never, and only a process of its own can have
-//! the identity of a user. So the daemon forks a helper before it has opened anything, and the helper
-//! forks a child for each request: one dead file system stops only the operations that go there, and a
-//! child that became a user never comes back.
+//! the identity of a user. So the daemon forks a helper before it has opened anything, and another one when that dies;
+//! the helper forks a child for each request: one dead file system stops only the operations that go there, and a
+//! child that became a user never comes back. A child does not outlive its helper: what it had not answered is asked
+//! again.
 //!
 //! The helper's own code must never touch a path. The daemon's side is a nonblocking SOCK_SEQPACKET
 //! socket, one message for each request and response; it must never wait here.
@@ -22,19 +23,19 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
+use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, chdir};
+use nix::unistd::{Pid, chdir, getpid};
 
 pub use request::{FileStart, MAX_MESSAGE, Malformed, PathJob, Request, Response};
 pub use worker::AccountFiles;
 
-use crate::sys::fork::{Fork, close_all_but, exit_now, fork};
+pub use crate::sys::fork::Companion;
+use crate::sys::fork::{Fork, companion, exit_now, fork};
 use crate::sys::signal;
 
 /// Operations of one user at the same time; more are answered with EAGAIN. A dead file system costs one
@@ -46,21 +47,12 @@ const MAX_OPERATIONS: usize = 1024;
 /// The name that `ps` shows, that of the original's.
 const PROCESS_NAME: &std::ffi::CStr = c"lttng-runas";
 
-/// The daemon's side of the helper. It ends when the socket is closed.
-#[derive(Debug)]
-pub struct Helper {
-    /// SOCK_SEQPACKET, nonblocking: requests out, responses in. End of file: the helper is gone.
-    pub socket: OwnedFd,
-    /// The helper, a child of the daemon.
-    pub pid: Pid,
-}
-
-/// Starts the helper. To be called right after the daemon went to the background, before it opens
-/// anything and while it has one thread.
+/// Starts the first helper. To be called right after the daemon went to the background, before it opens anything and
+/// while it has one thread. Its successors, if it dies, are forked from the running daemon and live the same [`life`].
 ///
 /// # Errors
 /// What the system says about a socket pair and a fork.
-pub fn start() -> io::Result<Helper> {
+pub fn start() -> io::Result<Companion> {
     start_with(AccountFiles::system())
 }
 
@@ -68,19 +60,13 @@ pub fn start() -> io::Result<Helper> {
 ///
 /// # Errors
 /// See [`start`].
-pub fn start_with(accounts: AccountFiles) -> io::Result<Helper> {
-    let flags = SockFlag::SOCK_CLOEXEC;
-    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-    match fork()? {
-        Fork::Parent(pid) => Ok(Helper { socket: ours, pid }),
-        Fork::Child => {
-            // The lock in particular must not stay held by a helper that outlives the daemon.
-            close_all_but(&[theirs.as_fd()]);
-            std::mem::forget(ours);
-            exit_now(u8::from(serve(theirs, &accounts).is_err()))
-        }
-    }
+pub fn start_with(accounts: AccountFiles) -> io::Result<Companion> {
+    companion(move |socket| u8::from(serve(socket, &accounts).is_err()))
+}
+
+/// What a helper does, from its fork to its end, and the status with which it exits.
+pub fn life(socket: OwnedFd) -> u8 {
+    u8::from(serve(socket, &AccountFiles::system()).is_err())
 }
 
 /// The helper's life.
@@ -157,13 +143,14 @@ impl Zygote<'_> {
         if of_user >= MAX_PER_USER || self.running.len() >= MAX_OPERATIONS {
             return self.refuse(request.id, libc::EAGAIN);
         }
+        let helper = getpid();
         match fork() {
             Ok(Fork::Parent(pid)) => {
                 self.running.insert(pid, Running { id: request.id, uid: request.uid });
                 Ok(())
             }
             Ok(Fork::Child) => {
-                let done = worker::run(self.socket.as_fd(), request, self.accounts);
+                let done = worker::run(self.socket.as_fd(), request, self.accounts, helper);
                 exit_now(u8::from(done.is_err()))
             }
             Err(error) => self.refuse(request.id, error.raw_os_error().unwrap_or(libc::EAGAIN)),

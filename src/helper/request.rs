@@ -131,6 +131,11 @@ impl PathJob {
         }
     }
 
+    /// Whether it may be done twice: a helper that died may have done it without saying so.
+    pub fn may_be_repeated(&self) -> bool {
+        !matches!(self, PathJob::AppendFile { .. })
+    }
+
     /// Whether the response carries a descriptor when all went well.
     pub fn opens(&self) -> bool {
         matches!(self, PathJob::OpenDirectory { .. } | PathJob::MakeAndOpenDirectory { .. })

@@ -21,7 +21,7 @@ const PROJECT: u32 = 64003;
 
 struct Setting {
     folder: PathBuf,
-    helper: Option<Helper>,
+    helper: Option<Companion>,
 }
 
 impl Setting {
@@ -36,7 +36,7 @@ impl Setting {
         Setting { folder, helper: Some(helper) }
     }
 
-    fn helper(&self) -> &Helper {
+    fn helper(&self) -> &Companion {
         self.helper.as_ref().unwrap()
     }
 
@@ -84,7 +84,7 @@ impl Setting {
 
 impl Drop for Setting {
     fn drop(&mut self) {
-        if let Some(Helper { socket, pid }) = self.helper.take() {
+        if let Some(Companion { socket, pid }) = self.helper.take() {
             drop(socket);
             assert_eq!(waitpid(pid, None), Ok(WaitStatus::Exited(pid, 0)));
         }
@@ -336,7 +336,7 @@ fn children_that_are_killed_or_too_many() {
 #[test]
 fn the_end_of_the_helper_is_an_end_of_file() {
     let mut setting = Setting::new("gone");
-    let Helper { socket, pid } = setting.helper.take().unwrap();
+    let Companion { socket, pid } = setting.helper.take().unwrap();
     kill(pid, Signal::SIGKILL).unwrap();
     wait(&socket, PollFlags::POLLIN);
     assert_eq!(socket::receive(socket.as_fd(), &mut [0; 16], 0, &mut Vec::new()).unwrap().bytes, 0);

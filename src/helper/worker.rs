@@ -12,7 +12,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::{Gid, Uid, getegid, geteuid, getresgid, getresuid, setgroups, setresgid, setresuid};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::{
+    Gid, Pid, Uid, getegid, geteuid, getppid, getresgid, getresuid, setgroups, setresgid, setresuid,
+};
 
 use super::request::{FileStart, PathJob, Request, Response};
 use super::shared_memory;
@@ -40,12 +44,21 @@ impl AccountFiles {
 ///
 /// # Errors
 /// The response could not be sent.
-pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &AccountFiles) -> io::Result<()> {
-    let done = take_identity(request.uid, request.gid, accounts).and_then(|()| perform(&request.job));
+pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &AccountFiles, helper: Pid) -> io::Result<()> {
+    let identity = take_identity(request.uid, request.gid, accounts);
+    end_with(helper)?;
+    let done = identity.and_then(|()| perform(&request.job));
     match done {
         Ok(found) => respond(to, request.id, Ok(&found)),
         Err(error) => respond(to, request.id, Err(error.raw_os_error().unwrap_or(libc::EIO))),
     }
+}
+
+/// Has this process end when the helper does: what it works on is asked of the next helper then. Taking on an identity
+/// undoes it, so it comes after that.
+fn end_with(helper: Pid) -> io::Result<()> {
+    set_pdeathsig(Signal::SIGKILL)?;
+    if getppid() == helper { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
 }
 
 /// Sends one response; waits while the daemon has not read earlier ones.

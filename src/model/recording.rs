@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::session::Session;
 use crate::turn::facts::{Fact, Facts};
-use crate::turn::ids::{ChannelId, RelayId, TaskId};
+use crate::turn::ids::{ChannelId, ConsumerId, RelayId, TaskId};
 
 /// How a rotation goes, or went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,9 @@ pub struct Recording {
     life: Life,
     /// The relay daemon, by the number that consumer daemons know its connections by, once they have them.
     pub relay: Option<RelayId>,
+    /// The consumer daemons that it records with, from its first start on: also those that have died, with what it had
+    /// there.
+    consumers: Vec<ConsumerId>,
     chunk: Option<Chunk>,
     next_chunk: u64,
     /// The chunk is being changed.
@@ -116,6 +119,7 @@ impl Default for Recording {
         Recording {
             life: Life::New,
             relay: None,
+            consumers: Vec::new(),
             chunk: None,
             next_chunk: 0,
             changing: false,
@@ -150,6 +154,11 @@ impl Recording {
     /// Whether its end is under way.
     pub fn is_ending(&self) -> bool {
         matches!(self.life, Life::Ending { .. })
+    }
+
+    /// The consumer daemons that it records with. One that is dead took with it what the session had there.
+    pub fn consumers(&self) -> &[ConsumerId] {
+        &self.consumers
     }
 
     /// The trace chunk that consumer daemons write to, once there is one.
@@ -245,6 +254,18 @@ impl<'a> Recorder<'a> {
 
     fn recording(&mut self) -> &mut Recording {
         &mut self.session.recording
+    }
+
+    /// It is to record with these consumer daemons.
+    pub fn record_with(&mut self, consumers: Vec<ConsumerId>) {
+        self.recording().consumers = consumers;
+    }
+
+    /// It could not be started. If it has recorded nothing so far, all is open again.
+    pub fn start_failed(&mut self) {
+        if !self.session.was_started() {
+            self.recording().consumers.clear();
+        }
     }
 
     /// From here on it records.

@@ -118,7 +118,7 @@ impl Clear {
     fn clear_buffers(&self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
         cx.each_channel(self.session, Content::Data, &Verb::Clear);
         cx.each_channel(self.session, Content::Metadata, &Verb::Clear);
-        if cx.state.lost_consumer() {
+        if cx.state.lost_consumer(self.session) {
             // One that is gone has no channels any more that could say so.
             cx.count_as_lost();
         }

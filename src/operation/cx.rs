@@ -21,7 +21,7 @@ use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Tracer, Verb};
 use crate::helper::PathJob;
 use crate::model::{BufferingScheme, Recorder, Session};
 use crate::state::{PathPurpose, State};
-use crate::turn::ids::{AppId, BuffersKey, ConsumerKind, Identity, SessionId, TaskId};
+use crate::turn::ids::{AppId, BuffersKey, ConsumerId, Identity, SessionId, TaskId};
 use crate::turn::output::SharedFd;
 use crate::turn::{Answered, Ticket};
 use crate::ust::obstacle::Obstacle;
@@ -279,45 +279,45 @@ impl<'a> Cx<'a> {
     }
 
     /// Asks one consumer daemon.
-    pub fn ask_consumer(&mut self, consumer: ConsumerKind, verb: SessionVerb, tail: Tail) {
+    pub fn ask_consumer(&mut self, consumer: ConsumerId, verb: SessionVerb, tail: Tail) {
         let purpose = Purpose::Task(self.ticket(0));
-        if !self.state.ask_consumer(consumer, verb.request(consumer), tail, purpose) {
+        if !self.state.ask_consumer(consumer, verb.request(consumer.kind), tail, purpose) {
             self.nobody_there();
         }
     }
 
-    /// Asks each consumer daemon in service.
+    /// Asks each consumer daemon that the session records with, as far as they live.
     pub fn each_consumer(&mut self, verb: &SessionVerb) {
-        for consumer in self.state.ready_consumers() {
+        for consumer in self.state.consumers_of(verb.session()) {
             self.ask_consumer(consumer, verb.clone(), Tail::None);
         }
     }
 
-    /// Asks each consumer daemon in service. With none left, it has failed.
+    /// The same, but with none left, it has failed.
     pub fn demand_of_consumers(&mut self, verb: &SessionVerb) {
-        self.jobs.answers.lost |= self.state.ready_consumers().is_empty();
+        self.jobs.answers.lost |= self.state.consumers_of(verb.session()).is_empty();
         self.each_consumer(verb);
     }
 
-    /// Tells each consumer daemon in service something; what comes of it changes nothing here.
+    /// Tells each of these consumer daemons something; what comes of it changes nothing here.
     pub fn tell_each_consumer(&mut self, verb: &SessionVerb) {
-        for consumer in self.state.ready_consumers() {
-            let request = verb.clone().request(consumer);
+        for consumer in self.state.consumers_of(verb.session()) {
+            let request = verb.clone().request(consumer.kind);
             let _ = self.state.ask_consumer(consumer, request, Tail::None, Purpose::Nothing);
         }
     }
 
-    /// Tells the consumer daemons in service, which are returned, of a trace chunk. Each gets the folder of its tracer;
+    /// Tells the consumer daemons that the session records with, which are returned, of a trace chunk. Each gets the folder of its tracer;
     /// without folders, the chunk is known to a relay daemon.
     pub fn create_chunk(
         &mut self,
         chunk: &CreateTraceChunk,
         folders: Option<&[(Tracer, SharedFd)]>,
-    ) -> Vec<ConsumerKind> {
-        let consumers = self.state.ready_consumers();
+    ) -> Vec<ConsumerId> {
+        let consumers = self.state.consumers_of(SessionId(chunk.session_id));
         self.jobs.answers.lost |= consumers.is_empty();
         for &consumer in &consumers {
-            let tracer = Tracer::of(consumer);
+            let tracer = Tracer::of(consumer.kind);
             let folder = folders.map(|folders| folders.iter().find(|(of, _)| *of == tracer));
             let tail = match folder {
                 None => Tail::None,

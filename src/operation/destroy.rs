@@ -110,8 +110,8 @@ impl Destroy {
     /// The chunk is left: where it is, or for the archives if the session was rotated before.
     fn rotate(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
         cx.state.end_rotation_timer(self.session);
-        let served = !cx.state.ready_consumers().is_empty();
-        let lost = cx.state.lost_consumer();
+        let served = !cx.state.consumers_of(self.session).is_empty();
+        let lost = cx.state.lost_consumer(self.session);
         cx.record(self.session)?.end();
         let recording = &cx.session(self.session)?.recording;
         if recording.chunk().is_none() {

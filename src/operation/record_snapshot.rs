@@ -20,7 +20,7 @@ use crate::model::{Output, Room, Session, packets_per_stream};
 use crate::relayd::conversation::Refusal;
 use crate::relayd::relay::Reached;
 use crate::state::channels_in;
-use crate::turn::ids::{BuffersKey, ConsumerKind, Owner, RelayId, SessionId};
+use crate::turn::ids::{BuffersKey, ConsumerId, Owner, RelayId, SessionId};
 use crate::ust::buffers::Buffers;
 
 /// Recording a snapshot.
@@ -37,7 +37,7 @@ pub struct RecordSnapshot {
     /// The relay daemon, if the output is there.
     relay: Option<RelayId>,
     /// Consumer daemons that were told of the trace chunk.
-    told: Vec<ConsumerKind>,
+    told: Vec<ConsumerId>,
     /// Channels that are still to be written, data before the metadata of the same buffers.
     channels: VecDeque<Piece>,
     phase: Phase,

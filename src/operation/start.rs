@@ -55,7 +55,12 @@ impl Start {
                     cx.record(self.session)?.forget_findings();
                     let session = cx.session(self.session)?;
                     let needs_chunk = session.recording.chunk().is_none() && session.has_output();
-                    if needs_chunk { Phase::Relay } else { Phase::Ready }
+                    if needs_chunk {
+                        Phase::Relay
+                    } else {
+                        self.choose_consumers(cx)?;
+                        Phase::Ready
+                    }
                 }
                 Phase::Relay => {
                     let relay = cx.state.relay_of(self.session).map(|(id, _)| id);
@@ -63,6 +68,7 @@ impl Start {
                     if reached == Some(Reached::Pending) && !cx.expired() {
                         return Poll::Pending;
                     }
+                    self.choose_consumers(cx)?;
                     Phase::Chunk(Rotation::new(self.session, Leave::Keep, true))
                 }
                 Phase::Chunk(rotation) => {
@@ -70,8 +76,7 @@ impl Start {
                     Phase::Ready
                 }
                 Phase::Ready => {
-                    let started = cx.session(self.session)?.was_started();
-                    if started && cx.state.lost_consumer() {
+                    if cx.state.lost_consumer(self.session) {
                         // What it had is lost.
                         return Poll::Ready(Err(Failure::ConsumerLost));
                     }
@@ -81,7 +86,7 @@ impl Start {
                 }
                 Phase::Applications(followers) => {
                     ready!(cx.settled(followers, self.session));
-                    if cx.state.lost_consumer() {
+                    if cx.state.lost_consumer(self.session) {
                         return Poll::Ready(Err(Failure::ConsumerLost));
                     }
                     if let Some((_, failure)) = cx.failed_buffers(self.session).pop_first() {
@@ -96,9 +101,20 @@ impl Start {
         }
     }
 
+    /// The first time that it starts, it is settled with which consumer daemons it records: those that come after them
+    /// know nothing of it.
+    fn choose_consumers(&self, cx: &mut Cx<'_>) -> Result<(), Failure> {
+        if !cx.session(self.session)?.was_started() {
+            let consumers = cx.state.ready_consumers();
+            cx.record(self.session)?.record_with(consumers);
+        }
+        Ok(())
+    }
+
     fn fail(&self, cx: &mut Cx<'_>) {
         if let Ok(mut session) = cx.record(self.session) {
             session.stop();
+            session.start_failed();
         }
         cx.state.touch_all_applications();
     }

@@ -12,6 +12,7 @@ use nix::unistd::pipe2;
 use super::connection::{Connection, Flushed, Kind};
 use super::read::READS;
 use super::{Reactor, Source, children, inspect};
+use crate::sys::fork::companion;
 use crate::sys::{clock, memory};
 use crate::turn::errand::Listener;
 use crate::turn::ids::ConnId;
@@ -72,6 +73,12 @@ impl<M: Machine> Reactor<M> {
             Output::Spawn { errand, program } => {
                 let result = self.reserve.insist(|| children::start(&program));
                 self.machine.spawned(errand, result);
+            }
+            Output::Fork { errand, life } => {
+                let forked = self.reserve.insist(|| companion(life));
+                if let Err(error) = forked.and_then(|forked| self.adopt_companion(errand, forked)) {
+                    self.machine.adopted(errand, Err(error));
+                }
             }
             Output::Connect { errand, to } => self.connect(errand, &to),
             Output::Pipe { errand } => {

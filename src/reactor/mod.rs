@@ -34,6 +34,7 @@ pub use self::connection::Kind;
 pub use self::listen::Socket;
 use self::reserve::Reserve;
 use crate::sys::clock;
+use crate::sys::fork::Companion;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
@@ -148,6 +149,17 @@ impl<M: Machine> Reactor<M> {
     /// What the system says.
     pub fn adopt(&mut self, errand: Errand, descriptor: OwnedFd, kind: Kind) -> io::Result<()> {
         let conn = self.add_connection(descriptor, kind)?;
+        self.machine.adopted(errand, Ok(conn));
+        Ok(())
+    }
+
+    /// Takes over a companion process.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn adopt_companion(&mut self, errand: Errand, companion: Companion) -> io::Result<()> {
+        let conn = self.add_connection(companion.socket, Kind::Messages)?;
+        self.machine.spawned(errand, Ok(companion.pid.as_raw()));
         self.machine.adopted(errand, Ok(conn));
         Ok(())
     }

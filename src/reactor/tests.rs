@@ -654,6 +654,18 @@ fn a_program_that_is_not_there_is_told_at_once() {
     );
 }
 
+#[test]
+fn a_companion_lives_as_long_as_it_takes() {
+    let mut bench = Bench::new();
+    let told = bench.want(Output::Fork { errand: Errand::ANY[1], life: |_| 7 });
+    let Some(Input::Spawned(errand, Ok(pid))) = told else { panic!("{told:?}") };
+    let Input::Adopted(adopted, Ok(conn)) = bench.next() else { panic!("not adopted") };
+    assert_eq!((errand, adopted), (Errand::ANY[1], Errand::ANY[1]));
+    assert!(matches!(bench.next(), Input::Closed(closed) if closed == conn));
+    let pid = Pid::from_raw(pid);
+    assert_eq!(waitpid(pid, None).unwrap(), WaitStatus::Exited(pid, 7));
+}
+
 /// A connection that is looked after, and its other end.
 fn adopted(bench: &mut Bench, errand: Errand) -> (ConnId, UnixStream) {
     let (ours, theirs) = UnixStream::pair().unwrap();

@@ -12,8 +12,8 @@ use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
 use super::helper::PathPurpose;
 use super::{Settings, State};
+use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
-use crate::consumer::{State as ConsumerState, Tail};
 use crate::helper::PathJob;
 use crate::model::Session;
 use crate::sys::clock::{self, TraceClock};
@@ -54,9 +54,8 @@ impl State {
         let bits = app.registration.bits_per_long;
         let key = app.buffers_key(session.id, session.scheme());
         let kind = ConsumerKind::for_bits(bits);
-        let served =
-            self.consumers.all.get(&kind).is_some_and(|consumer| consumer.state() == ConsumerState::Ready);
-        let (Some(tracer), true) = (app.tracer, served) else { return };
+        let consumer = self.consumers_of(session.id).into_iter().find(|consumer| consumer.kind == kind);
+        let (Some(tracer), Some(consumer)) = (app.tracer, consumer) else { return };
         if self.buffers.contains_key(&key) {
             return;
         }
@@ -97,7 +96,7 @@ impl State {
             application_session: self.counters.application_session(),
         };
         let keys = || self.counters.consumer_key();
-        let mut buffers = Buffers::new(kind, cause, header, channels, keys);
+        let mut buffers = Buffers::new(consumer, cause, header, channels, keys);
         if !session.has_output() {
             buffers = buffers.only_for_snapshots();
         }

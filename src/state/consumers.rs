@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The consumer daemons as the rest of the daemon sees them: started when first needed, asked, and missed when
-//! they die.
+//! The consumer daemons as the rest of the daemon sees them: started when needed, asked, and missed when they die. Then
+//! what sessions had there is lost, and the next session that needs one has another one started. The two must never be
+//! taken for one another: whatever refers to one says which ([`ConsumerId`]), or is forgotten when it dies.
 
+use std::collections::BTreeMap;
 use std::io;
+use std::time::Duration;
 
 use log::Level;
 
@@ -14,14 +17,18 @@ use crate::consumer::purpose::Purpose;
 use crate::consumer::{Broken, Consumer, Event, Outcome, State as ConsumerState, Tail};
 use crate::sys::socket::Credentials;
 use crate::turn::Answered;
+use crate::turn::attempts::Attempts;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{BuffersKey, ConnId, ConsumerKind};
+use crate::turn::ids::{BuffersKey, ConnId, ConsumerId, ConsumerKind, SessionId};
 use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
 use crate::turn::timers::Timer;
 use crate::ust::obstacle::Obstacle;
+
+/// How many starts may fail, and in which time, before no more are tried for as long.
+const ATTEMPTS: (usize, Duration) = (3, Duration::from_secs(60));
 
 /// Whether user space can be traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,75 +36,180 @@ pub enum Readiness {
     Ready,
     /// A consumer daemon is on its way.
     Pending,
-    /// One is dead, or can't be started.
+    /// This one can't be started.
+    Failed(ConsumerKind),
+    /// One died while the command waited.
     Lost,
 }
 
+/// The consumer daemons.
+#[derive(Debug)]
+pub struct Consumers {
+    pub(super) all: BTreeMap<ConsumerKind, Consumer<Purpose>>,
+    attempts: BTreeMap<ConsumerKind, Attempts>,
+    /// The clients whose commands wait, and what is to be told them. A command ends with the first consumer daemon that
+    /// it loses, or it would start one after the other.
+    askers: BTreeMap<ConnId, Option<Readiness>>,
+    /// The daemon ends: no more are started.
+    over: bool,
+}
+
+impl Consumers {
+    /// These, of which none is started.
+    pub(super) fn new(consumers: impl Iterator<Item = Consumer<Purpose>>) -> Self {
+        let all: BTreeMap<ConsumerKind, _> =
+            consumers.map(|consumer| (consumer.id().kind, consumer)).collect();
+        let (limit, period) = ATTEMPTS;
+        let attempts = all.keys().map(|&kind| (kind, Attempts::new(limit, period))).collect();
+        Consumers { all, attempts, askers: BTreeMap::new(), over: false }
+    }
+
+    pub(super) fn forget_asker(&mut self, asker: ConnId) {
+        self.askers.remove(&asker);
+    }
+
+    /// Those who wait have lost one. The first is told that it could not be started, if that is what happened.
+    fn tell_askers(&mut self, failed_start: Option<ConsumerKind>) {
+        let mut first = failed_start.map(Readiness::Failed);
+        for told in self.askers.values_mut().filter(|told| told.is_none()) {
+            *told = Some(first.take().unwrap_or(Readiness::Lost));
+        }
+    }
+
+    fn is_ready(&self, id: ConsumerId) -> bool {
+        let current = self.all.get(&id.kind).filter(|consumer| consumer.id() == id);
+        current.is_some_and(|consumer| consumer.state() == ConsumerState::Ready)
+    }
+
+    /// The one of this kind, if it is the one that is meant.
+    fn current(&mut self, id: ConsumerId) -> Option<&mut Consumer<Purpose>> {
+        self.all.get_mut(&id.kind).filter(|consumer| consumer.id() == id)
+    }
+}
+
 impl State {
-    /// Whether every configured consumer daemon is in service; starts those that are not started.
-    pub fn want_consumers(&mut self) -> Readiness {
+    /// Whether every configured consumer daemon is in service, for a command that is asked on this connection. Starts
+    /// those that are not; what comes of that is told when it asks again.
+    pub fn want_consumers(&mut self, asker: ConnId) -> Readiness {
+        let told = self.consumers.askers.entry(asker).or_default();
+        if let Some(told) = told.take() {
+            self.consumers.askers.remove(&asker);
+            return told;
+        }
         let mut readiness = Readiness::Ready;
-        for (&kind, consumer) in &mut self.consumers.all {
-            match consumer.state() {
-                ConsumerState::Lost => return Readiness::Lost,
-                ConsumerState::Ready => {}
-                ConsumerState::Idle => {
-                    consumer.start(self.turn.now, &mut self.turn.outputs);
-                    self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
-                    readiness = Readiness::Pending;
-                }
-                ConsumerState::Starting { .. } | ConsumerState::Greeting { .. } => {
-                    readiness = Readiness::Pending
+        for kind in self.consumers.all.keys().copied().collect::<Vec<_>>() {
+            match self.want_consumer(kind) {
+                Readiness::Ready => {}
+                Readiness::Pending => readiness = Readiness::Pending,
+                failed => {
+                    self.consumers.askers.remove(&asker);
+                    return failed;
                 }
             }
         }
         readiness
     }
 
-    /// The consumer daemon that could not be started, for the first command that has to do without it.
-    pub fn take_failed_start(&mut self) -> Option<ConsumerKind> {
-        self.consumers.failed_start.take()
+    fn want_consumer(&mut self, kind: ConsumerKind) -> Readiness {
+        let now = self.turn.now;
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return Readiness::Failed(kind) };
+        match consumer.state() {
+            ConsumerState::Ready => return Readiness::Ready,
+            ConsumerState::Idle | ConsumerState::Lost => {}
+            ConsumerState::Starting { .. }
+            | ConsumerState::Greeting { .. }
+            | ConsumerState::Leaving { .. } => return Readiness::Pending,
+        }
+        if self.consumers.over {
+            return Readiness::Lost;
+        }
+        if !self.consumers.attempts.get_mut(&kind).is_some_and(|attempts| attempts.may_try(now)) {
+            let text = format_args!(
+                "The {} has failed to start too often: it is left alone for a while",
+                kind.name()
+            );
+            self.turn.say(Level::Error, Topic::Consumer, None, text);
+            return Readiness::Failed(kind);
+        }
+        if consumer.pid().is_some() {
+            consumer.leave(now, false);
+            self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+        } else {
+            self.start_consumer(kind);
+        }
+        Readiness::Pending
     }
 
-    /// Whether a consumer daemon died: from then on nothing new can be recorded.
-    pub fn lost_consumer(&self) -> bool {
-        self.consumers.all.values().any(|consumer| consumer.state() == ConsumerState::Lost)
+    fn start_consumer(&mut self, kind: ConsumerKind) {
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        if consumer.state() != ConsumerState::Idle {
+            *consumer = consumer.successor();
+        }
+        consumer.start(self.turn.now, &mut self.turn.outputs);
+        self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+    }
+
+    /// Whether a consumer daemon died that a session records with: what it had there is lost, and it records no more.
+    pub fn lost_consumer(&self, session: SessionId) -> bool {
+        let session = self.sessions.get(session);
+        session.is_some_and(|session| {
+            session.recording.consumers().iter().any(|&consumer| !self.consumers.is_ready(consumer))
+        })
+    }
+
+    /// The consumer daemons that a session records with, as far as they live.
+    pub fn consumers_of(&self, session: SessionId) -> Vec<ConsumerId> {
+        let consumers = self.sessions.get(session).map_or(&[][..], |session| session.recording.consumers());
+        consumers.iter().copied().filter(|&consumer| self.consumers.is_ready(consumer)).collect()
     }
 
     /// The consumer daemons in service.
-    pub fn ready_consumers(&self) -> Vec<ConsumerKind> {
-        let ready =
-            self.consumers.all.iter().filter(|(_, consumer)| consumer.state() == ConsumerState::Ready);
-        ready.map(|(&kind, _)| kind).collect()
+    pub fn ready_consumers(&self) -> Vec<ConsumerId> {
+        let all = self.consumers.all.values().map(Consumer::id);
+        all.filter(|&consumer| self.consumers.is_ready(consumer)).collect()
     }
 
     /// Asks a consumer daemon. False if there is none; otherwise the outcome comes later, in any case.
     #[must_use]
     pub fn ask_consumer(
         &mut self,
+        consumer: ConsumerId,
+        request: UstRequest,
+        tail: Tail,
+        purpose: Purpose,
+    ) -> bool {
+        let Some(consumer) = self.consumers.current(consumer) else { return false };
+        consumer.ask(request, tail, purpose, &mut self.turn.outputs).is_ok()
+    }
+
+    /// Asks the consumer daemon of this kind that there is now, about what it has told us itself.
+    #[must_use]
+    pub(super) fn ask_current(
+        &mut self,
         kind: ConsumerKind,
         request: UstRequest,
         tail: Tail,
         purpose: Purpose,
     ) -> bool {
-        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return false };
-        consumer.ask(request, tail, purpose, &mut self.turn.outputs).is_ok()
+        let current = self.consumers.all.get(&kind).map(Consumer::id);
+        current.is_some_and(|consumer| self.ask_consumer(consumer, request, tail, purpose))
     }
 
     /// A consumer daemon was started as this process, or could not be.
-    pub(super) fn consumer_spawned(&mut self, kind: ConsumerKind, result: io::Result<i32>) {
-        match (result, self.consumers.all.get_mut(&kind)) {
+    pub(super) fn consumer_spawned(&mut self, id: ConsumerId, result: io::Result<i32>) {
+        match (result, self.consumers.current(id)) {
             (Ok(pid), Some(consumer)) => consumer.spawned(pid),
-            (Ok(_), None) => {}
-            (Err(error), _) => {
+            (Ok(pid), None) => self.turn.outputs.push(Output::Kill(pid)),
+            (Err(error), Some(_)) => {
                 self.turn.say(
                     Level::Error,
                     Topic::Consumer,
                     None,
-                    format_args!("Can't start the {}: {error}", kind.name()),
+                    format_args!("Can't start the {}: {error}", id.kind.name()),
                 );
-                self.consumer_lost(kind, "it can't be started");
+                self.consumer_lost(id.kind, "it can't be started");
             }
+            (Err(_), None) => {}
         }
     }
 
@@ -105,19 +217,20 @@ impl State {
     pub(super) fn consumer_connecting(
         &mut self,
         errand: Errand,
-        (kind, role): (ConsumerKind, Role),
+        (id, role): (ConsumerId, Role),
         result: io::Result<ConnId>,
     ) {
+        let consumer = self.consumers.current(id);
         match result {
             Ok(conn) => {
-                let consumer = self.consumers.all.get_mut(&kind);
                 if consumer.is_some_and(|consumer| consumer.connecting(errand, conn)) {
                     self.roles.insert(conn, role);
                 } else {
                     self.turn.outputs.push(Output::Close(conn));
                 }
             }
-            Err(error) => self.consumer_unreachable(kind, &error),
+            Err(error) if consumer.is_some() => self.consumer_unreachable(id.kind, &error),
+            Err(_) => {}
         }
     }
 
@@ -131,13 +244,15 @@ impl State {
     }
 
     /// The pipe for a consumer daemon's samples was made, or can't be.
-    pub(super) fn samples_piped(&mut self, kind: ConsumerKind, result: io::Result<(ConnId, SharedFd)>) {
+    pub(super) fn samples_piped(&mut self, id: ConsumerId, result: io::Result<(ConnId, SharedFd)>) {
+        let kind = id.kind;
         let (monitor, samples) = match result {
             Ok(pipe) => pipe,
+            Err(_) if self.consumers.current(id).is_none() => return,
             Err(error) => return self.consumer_unreachable(kind, &error),
         };
         let (uuid, now) = (self.settings.uuid, self.turn.now);
-        if let Some(consumer) = self.consumers.all.get_mut(&kind)
+        if let Some(consumer) = self.consumers.current(id)
             && consumer.greet(monitor, samples, uuid, now, &mut self.turn.outputs)
         {
             self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
@@ -160,13 +275,18 @@ impl State {
 
     /// Input: a child process has ended.
     pub fn child_ended(&mut self, pid: i32) {
+        self.helper_ended(pid);
         let mut consumers = self.consumers.all.iter_mut();
         let Some((&kind, consumer)) = consumers.find(|(_, consumer)| consumer.pid() == Some(pid)) else {
             return;
         };
         consumer.reaped();
         self.turn.changed = true;
-        self.consumer_lost(kind, "its process ended");
+        if matches!(consumer.state(), ConsumerState::Leaving { .. }) && !self.consumers.over {
+            self.start_consumer(kind);
+        } else {
+            self.consumer_lost(kind, "its process ended");
+        }
     }
 
     /// Input: somebody connected to the error socket of a consumer daemon.
@@ -179,10 +299,19 @@ impl State {
         }
     }
 
-    /// A consumer daemon did not start in time.
+    /// A consumer daemon did not start in time, or did not end in time.
     pub(super) fn expire_consumer(&mut self, kind: ConsumerKind) {
-        let pid = self.consumers.all.get(&kind).and_then(Consumer::pid);
-        self.consumer_lost(kind, "it did not start in time");
+        let now = self.turn.now;
+        let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
+        let pid = consumer.pid();
+        match consumer.state() {
+            ConsumerState::Leaving { killed: false, .. } => {
+                consumer.leave(now, true);
+                self.turn.timers.arrange(Timer::Consumer(kind), consumer.deadline());
+            }
+            ConsumerState::Leaving { .. } => self.consumer_lost(kind, "the one before it can't be ended"),
+            _ => self.consumer_lost(kind, "it did not start in time"),
+        }
         pid.into_iter().for_each(|pid| self.turn.outputs.push(Output::Kill(pid)));
     }
 
@@ -252,13 +381,17 @@ impl State {
     /// A consumer daemon is gone: whoever waits for it gets told, what it held is given up.
     pub(super) fn consumer_lost(&mut self, kind: ConsumerKind, why: &'static str) {
         let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
-        if consumer.state() == ConsumerState::Lost {
+        if matches!(consumer.state(), ConsumerState::Lost | ConsumerState::Idle) {
             return;
         }
-        if matches!(consumer.state(), ConsumerState::Starting { .. } | ConsumerState::Greeting { .. }) {
-            self.consumers.failed_start = Some(kind);
-        }
+        let started = consumer.state() == ConsumerState::Ready;
+        let id = consumer.id();
         let orphans = consumer.lose(&mut self.turn.outputs);
+        if !started && let Some(attempts) = self.consumers.attempts.get_mut(&kind) {
+            attempts.failed(self.turn.now);
+        }
+        self.consumers.tell_askers((!started).then_some(kind));
+        self.forget_links_of(kind);
         self.turn.timers.clear(Timer::Consumer(kind));
         self.turn.facts.push(Fact::ConsumerLost(kind, why));
         self.roles.retain(|_, role| role.consumer() != Some(kind));
@@ -266,11 +399,16 @@ impl State {
             self.consumer_answered(purpose, Outcome::Lost);
         }
         for key in self.buffers.keys().copied().collect::<Vec<_>>() {
-            if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == kind) {
+            if let Some(buffers) = self.buffers.get_mut(&key).filter(|buffers| buffers.consumer == id) {
                 buffers.fail(Obstacle::ConsumerLost);
             }
         }
         self.touch_all_applications();
+    }
+
+    /// The daemon begins to end. Those that run are needed for what is left to be done; who misses one misses it.
+    pub fn start_no_more_consumers(&mut self) {
+        self.consumers.over = true;
     }
 
     /// Ends all consumer daemons: they leave when their connections close.
@@ -347,19 +485,15 @@ impl State {
     fn forget_channel(&mut self, key: BuffersKey, channel: u64) {
         let kind = ConsumerKind::for_bits(key.bits);
         // If there is no consumer daemon any more, the channel is gone too.
-        let _ = self.ask_consumer(
-            kind,
-            UstRequest::DestroyChannel { key: channel },
-            Tail::None,
-            Purpose::Nothing,
-        );
+        let _ =
+            self.ask_current(kind, UstRequest::DestroyChannel { key: channel }, Tail::None, Purpose::Nothing);
     }
 
     /// A metadata channel was put to use for buffers that are gone by now.
     fn end_metadata(&mut self, key: BuffersKey, channel: u64) {
         let kind = ConsumerKind::for_bits(key.bits);
         let request = UstRequest::CloseMetadata { key: channel };
-        let _ = self.ask_consumer(kind, request, Tail::None, Purpose::Nothing);
+        let _ = self.ask_current(kind, request, Tail::None, Purpose::Nothing);
     }
 
     /// A consumer daemon would not make a metadata channel. It is asked again later, for another one.

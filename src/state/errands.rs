@@ -11,21 +11,25 @@ use crate::turn::ids::ConnId;
 use crate::turn::output::{Output, SharedFd};
 
 impl State {
-    /// Input: a program was started as this process, or could not be.
+    /// Input: a program was started as this process, or a companion forked; or that could not be done.
     pub fn spawned(&mut self, errand: Errand, result: io::Result<i32>) {
-        if let Errand::ConsumerProcess(kind) = errand {
-            self.consumer_spawned(kind, result);
+        match errand {
+            Errand::ConsumerProcess(consumer) => self.consumer_spawned(consumer, result),
+            Errand::Helper => self.helper_forked(result),
+            _ => {}
         }
     }
 
     /// Input: a connection is being made, or can't be.
     pub fn connecting(&mut self, errand: Errand, result: io::Result<ConnId>) {
         match errand {
-            Errand::ConsumerCommand(kind) => {
-                self.consumer_connecting(errand, (kind, Role::ConsumerCommand(kind)), result);
+            Errand::ConsumerCommand(consumer) => {
+                let role = Role::ConsumerCommand(consumer.kind);
+                self.consumer_connecting(errand, (consumer, role), result);
             }
-            Errand::ConsumerMetadata(kind) => {
-                self.consumer_connecting(errand, (kind, Role::ConsumerMetadata(kind)), result);
+            Errand::ConsumerMetadata(consumer) => {
+                let role = Role::ConsumerMetadata(consumer.kind);
+                self.consumer_connecting(errand, (consumer, role), result);
             }
             Errand::Relay(end) => self.relay_connecting(end, result),
             Errand::Helper | Errand::ConsumerProcess(_) | Errand::ConsumerSamples(_) => {
@@ -49,7 +53,7 @@ impl State {
     /// Input: a pipe was made, or could not be.
     pub fn pipe_made(&mut self, errand: Errand, result: io::Result<(ConnId, SharedFd)>) {
         match errand {
-            Errand::ConsumerSamples(kind) => self.samples_piped(kind, result),
+            Errand::ConsumerSamples(consumer) => self.samples_piped(consumer, result),
             _ => self.close_unknown(result.ok().map(|(conn, _)| conn)),
         }
     }
@@ -57,7 +61,7 @@ impl State {
     /// Input: a descriptor is looked after from now on, or can't be.
     pub fn adopted(&mut self, errand: Errand, result: io::Result<ConnId>) {
         match (errand, result) {
-            (Errand::Helper, Ok(conn)) => self.helper_connected(conn),
+            (Errand::Helper, result) => self.helper_connected(result),
             (_, result) => self.close_unknown(result.ok()),
         }
     }
@@ -87,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::state::Settings;
-    use crate::turn::ids::{ConsumerKind, RelayEnd, RelayId, Stream};
+    use crate::turn::ids::{ConsumerId, ConsumerKind, RelayEnd, RelayId, Stream};
 
     /// A state without any peer.
     fn alone() -> State {
@@ -97,13 +101,14 @@ mod tests {
 
     fn errands() -> [Errand; 6] {
         let kind = ConsumerKind::Ust64;
+        let consumer = ConsumerId::first(kind);
         let end = RelayEnd { relay: RelayId(1), consumer: kind, stream: Stream::Control };
         [
             Errand::Helper,
-            Errand::ConsumerProcess(kind),
-            Errand::ConsumerCommand(kind),
-            Errand::ConsumerMetadata(kind),
-            Errand::ConsumerSamples(kind),
+            Errand::ConsumerProcess(consumer),
+            Errand::ConsumerCommand(consumer),
+            Errand::ConsumerMetadata(consumer),
+            Errand::ConsumerSamples(consumer),
             Errand::Relay(end),
         ]
     }

@@ -23,15 +23,13 @@ use std::time::{Duration, Instant};
 use crate::accounts::{Accounts, Limits};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
-use crate::consumer::purpose::Purpose;
-use crate::helper::link::{Link, Paths};
 use crate::helper::names::Names;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
 use crate::turn::Turn;
 use crate::turn::ids::Counters;
-use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId};
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
@@ -41,6 +39,7 @@ use crate::ust::buffers::Buffers;
 use crate::ust::introduction::Introduction;
 
 pub use buffers::{FOLDER_MODE, shared_memory_folder};
+use consumers::Consumers;
 pub use consumers::Readiness;
 pub use helper::PathPurpose;
 pub use verbs::channels_in;
@@ -149,14 +148,6 @@ pub struct Applications {
     attention: Attention,
 }
 
-/// The consumer daemons.
-#[derive(Debug)]
-pub struct Consumers {
-    all: BTreeMap<ConsumerKind, Consumer<Purpose>>,
-    /// One could not be started, and no client was told.
-    failed_start: Option<ConsumerKind>,
-}
-
 /// Metadata to be pushed to consumer daemons.
 #[derive(Debug)]
 struct Pushes {
@@ -185,7 +176,7 @@ pub struct State {
     consumers: Consumers,
     /// Relay daemons of sessions and of snapshots under way.
     relays: BTreeMap<RelayId, Relay>,
-    helper: Link<Paths, PathPurpose>,
+    helper: helper::Helper,
     /// Names of hosts, and their addresses.
     pub names: Names,
     /// Numbers for what comes.
@@ -197,9 +188,9 @@ impl State {
     /// No sessions and no peers.
     pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
         let make = |(kind, program): &(ConsumerKind, ConsumerProgram)| {
-            (*kind, Consumer::new(*kind, program.clone()))
+            Consumer::new(ConsumerId::first(*kind), program.clone())
         };
-        let consumers = settings.consumers.iter().map(make).collect();
+        let consumers = Consumers::new(settings.consumers.iter().map(make));
         State {
             accounts: Accounts::new(settings.limits),
             settings,
@@ -215,9 +206,9 @@ impl State {
             },
             buffers: BufferTable::default(),
             pushes: Pushes { next_private: now, wanted: BTreeSet::new() },
-            consumers: Consumers { all: consumers, failed_start: None },
+            consumers,
             relays: BTreeMap::new(),
-            helper: Link::default(),
+            helper: helper::Helper::default(),
             names: Names::default(),
             counters: Counters::default(),
             roles: BTreeMap::new(),
@@ -343,6 +334,7 @@ impl State {
 
     /// Closes all peers' connections and forgets what they have.
     pub fn close_all(&mut self) {
+        self.end_helper();
         let connections: Vec<ConnId> = self.roles.keys().copied().collect();
         for conn in connections {
             self.close(conn);

@@ -29,7 +29,7 @@ use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
 use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
 use crate::sys::clock;
 use crate::turn::errand::Errand;
-use crate::turn::ids::{ConnId, ConsumerKind, RelayEnd, RelayId, SessionId, Stream};
+use crate::turn::ids::{ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId, Stream};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Address, Output};
 use crate::turn::timers::Timer;
@@ -85,6 +85,7 @@ impl State {
 
     /// Nobody asks on this connection any more.
     pub fn forget_asker(&mut self, asker: ConnId) {
+        self.consumers.forget_asker(asker);
         for relay in self.relays.values_mut().filter(|relay| relay.asker == Some(asker)) {
             relay.asker = None;
         }
@@ -135,6 +136,20 @@ impl State {
         }
     }
 
+    /// A consumer daemon is gone, and the connections that it had or was to have. The relay daemon is not to blame: the
+    /// next consumer daemon gets its own. Only a snapshot under way is lost with it.
+    pub(super) fn forget_links_of(&mut self, kind: ConsumerKind) {
+        for id in self.relays.keys().copied().collect::<Vec<_>>() {
+            let Some(relay) = self.relays.get_mut(&id) else { continue };
+            let Some(link) = relay.links.remove(&kind) else { continue };
+            if relay.snapshot && !matches!(link.phase, Phase::Given) {
+                relay.failure = Some(Refusal::Session);
+            }
+            self.end_link(id, kind, link);
+            self.arrange_relay(id);
+        }
+    }
+
     /// The folder of streams as the consumer daemon is to be told it: relative to the trace chunk, or the whole one
     /// where the relay daemon knows no chunks. `chunk` is the name of a snapshot, else empty.
     pub fn stream_folder(
@@ -179,7 +194,7 @@ impl State {
         let Some(introduction) = self.introduction(relay) else { return };
         let ready = self.ready_consumers();
         let Some(relay) = self.relays.get_mut(&id) else { return };
-        for consumer in ready {
+        for ConsumerId { kind: consumer, .. } in ready {
             if relay.links.contains_key(&consumer) {
                 continue;
             }
@@ -358,7 +373,7 @@ impl State {
         let socket = RelaySocket { relayd_id, kind, major, minor, session_id, relayd_session_id };
         let request = UstRequest::AddRelaySocket(socket);
         let tail = Tail::Descriptor(Rc::new(descriptor));
-        if !self.ask_consumer(end.consumer, request, tail, Purpose::Relay(end)) {
+        if !self.ask_current(end.consumer, request, tail, Purpose::Relay(end)) {
             self.fail_link(end, Refusal::Session);
         }
     }
@@ -425,7 +440,7 @@ impl State {
             Phase::Giving { .. } | Phase::GivingData | Phase::Given => {
                 let request = UstRequest::DestroyRelayd { relayd_id: relay.0 };
                 // A consumer daemon that is gone has nothing to give up.
-                let _ = self.ask_consumer(consumer, request, Tail::None, Purpose::Nothing);
+                let _ = self.ask_current(consumer, request, Tail::None, Purpose::Nothing);
                 return;
             }
         };

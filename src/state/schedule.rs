@@ -59,7 +59,7 @@ impl State {
     }
 
     fn sampled(&mut self, kind: ConsumerKind, sample: &MonitorSample) {
-        let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer == kind);
+        let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer.kind == kind);
         let found: Option<(BuffersKey, ChannelId)> =
             of_kind.filter_map(|(&key, buffers)| Some((key, buffers.channel_by_key(sample.key)?))).next();
         let Some((key, channel)) = found else { return };

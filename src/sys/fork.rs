@@ -5,8 +5,10 @@
 //! that thread held.
 
 use std::io;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{ForkResult, Pid};
 
 /// Which side of the fork this is.
@@ -30,6 +32,34 @@ pub fn fork() -> io::Result<Fork> {
         ForkResult::Parent { child } => Fork::Parent(child),
         ForkResult::Child => Fork::Child,
     })
+}
+
+/// A process of this program that has nothing of its parent's but one end of a socket.
+#[derive(Debug)]
+pub struct Companion {
+    /// The parent's end: SOCK_SEQPACKET, nonblocking. At its end of file the companion is gone.
+    pub socket: OwnedFd,
+    /// Its process id, a child's.
+    pub pid: Pid,
+}
+
+/// Forks a companion, which lives as long as `life` takes and exits with the status that it returns. The caller has one
+/// thread.
+///
+/// # Errors
+/// What the system says about a socket pair and a fork.
+pub fn companion(life: impl FnOnce(OwnedFd) -> u8) -> io::Result<Companion> {
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    match fork()? {
+        Fork::Parent(pid) => Ok(Companion { socket: ours, pid }),
+        Fork::Child => {
+            // The daemon's lock in particular must not stay held by a companion that outlives it. What else the parent
+            // owns is never dropped here: this does not return.
+            close_all_but(&[theirs.as_fd()]);
+            exit_now(life(theirs))
+        }
+    }
 }
 
 /// Ends the process without running destructors or exit handlers: in a forked process these belong to

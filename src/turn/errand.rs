@@ -3,7 +3,7 @@
 //!
 //! They mean something to whoever gave them and nothing to the reactor, which must never look into them.
 
-use super::ids::{ConsumerKind, RelayEnd};
+use super::ids::{ConsumerId, ConsumerKind, RelayEnd};
 
 /// A listening socket of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,13 +24,13 @@ pub enum Errand {
     /// The connection to the helper process.
     Helper,
     /// The process of a consumer daemon.
-    ConsumerProcess(ConsumerKind),
+    ConsumerProcess(ConsumerId),
     /// The connection on which a consumer daemon is asked.
-    ConsumerCommand(ConsumerKind),
+    ConsumerCommand(ConsumerId),
     /// The connection on which a consumer daemon asks.
-    ConsumerMetadata(ConsumerKind),
+    ConsumerMetadata(ConsumerId),
     /// The pipe into which a consumer daemon writes its samples.
-    ConsumerSamples(ConsumerKind),
+    ConsumerSamples(ConsumerId),
     /// A connection to a relay daemon, or both of them when they are handed out.
     Relay(RelayEnd),
 }
@@ -38,7 +38,8 @@ pub enum Errand {
 #[cfg(test)]
 impl Errand {
     /// Two that differ, for tests of those who must not care what they are.
-    pub const ANY: [Errand; 2] = [Errand::Helper, Errand::ConsumerProcess(ConsumerKind::Ust64)];
+    pub const ANY: [Errand; 2] =
+        [Errand::Helper, Errand::ConsumerProcess(ConsumerId { kind: ConsumerKind::Ust64, before: 0 })];
 }
 
 #[cfg(test)]

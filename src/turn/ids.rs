@@ -65,6 +65,26 @@ impl ConsumerKind {
     }
 }
 
+/// One consumer daemon, from its start to its death. Another one of its kind that comes after it is not the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConsumerId {
+    pub kind: ConsumerKind,
+    /// How many of its kind there were before.
+    pub before: u32,
+}
+
+impl ConsumerId {
+    /// The first of its kind.
+    pub fn first(kind: ConsumerKind) -> Self {
+        ConsumerId { kind, before: 0 }
+    }
+
+    /// The one that comes after it.
+    pub fn next(self) -> Self {
+        ConsumerId { before: self.before.saturating_add(1), ..self }
+    }
+}
+
 /// Whose buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuffersKey {

@@ -85,7 +85,8 @@ pub trait Machine {
     /// A peer is gone, or can't be talked to. The connection is closed.
     fn closed(&mut self, conn: ConnId);
 
-    /// A program was started as this process, or could not be.
+    /// A program was started as this process, or could not be; or a companion was forked, whose connection is
+    /// [adopted](Machine::adopted) next.
     fn spawned(&mut self, errand: Errand, result: io::Result<i32>);
 
     /// A child process has ended.

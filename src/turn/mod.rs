@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
 //! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), what for ([`errand`]), what it tells
-//! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), and what the parts say to those that stand above
-//! them ([`Turn`]).
+//! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), how often
+//! something is tried ([`attempts`]), and what the parts say to those that stand above them ([`Turn`]).
 //!
 //! Nothing here decides anything, and nothing here knows who uses it.
 
+pub mod attempts;
 pub mod errand;
 pub mod facts;
 pub mod ids;

@@ -81,6 +81,9 @@ pub enum Output {
     GiveMemoryBack,
     /// Start a program.
     Spawn { errand: Errand, program: Program },
+    /// Fork a process of this program that lives `life` with one end of a socket for messages, and exits with what that
+    /// returns. The other end is looked after like a connection.
+    Fork { errand: Errand, life: fn(OwnedFd) -> u8 },
     /// Begin to connect. Whether that is under way is told at once, whether it is done afterwards.
     Connect { errand: Errand, to: Address },
     /// Make a pipe, whose reading end is looked after like a connection.

@@ -19,7 +19,7 @@ use super::tsdl::Header;
 use crate::consumer::ChannelBuffers;
 use crate::helper::FileStart;
 use crate::sys::clock::after;
-use crate::turn::ids::{ChannelId, ConsumerKind};
+use crate::turn::ids::{ChannelId, ConsumerId};
 
 /// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
 const PUSH_DELAY: Duration = Duration::from_millis(700);
@@ -139,7 +139,7 @@ enum MetadataStage {
 #[derive(Debug)]
 pub struct Buffers {
     /// The consumer daemon that has them.
-    pub consumer: ConsumerKind,
+    pub consumer: ConsumerId,
     /// What caused them.
     pub cause: Cause,
     /// Its only user is gone: it is being given up.
@@ -173,7 +173,7 @@ pub struct Buffers {
 impl Buffers {
     /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice.
     pub fn new(
-        consumer: ConsumerKind,
+        consumer: ConsumerId,
         cause: Cause,
         header: Header,
         channels: impl Iterator<Item = ChannelId>,
@@ -312,7 +312,8 @@ impl Buffers {
         Some((start, piece))
     }
 
-    /// The copy was continued, or could not be, with the system's error. Returns whether it ends with that.
+    /// The copy was continued, or could not be, with the system's error. After EIO, which is also what is said of a
+    /// helper that died over it, it is begun anew, once. Returns whether it ends with that.
     pub fn copied(&mut self, result: Result<(), i32>) -> bool {
         let Some(copy) = &mut self.copy else { return false };
         copy.length = copy.length.saturating_add(copy.under_way.take().unwrap_or(0));
@@ -321,8 +322,8 @@ impl Buffers {
         if result.is_err() {
             // It may have got a part of the last piece.
             copy.version = u64::MAX;
+            copy.failed = !left_behind && (copy.tried || result != Err(libc::EIO));
             copy.tried = true;
-            copy.failed = !left_behind;
         }
         copy.failed
     }

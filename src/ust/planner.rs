@@ -109,9 +109,13 @@ fn record(
     let none = ChannelMirror::default();
     // What could not be had when it was started can't be added: it gets the session anew.
     let is_missing = |channel: &Channel| {
-        let slot = mirror.channels.get(&channel.id).map_or(Slot::Absent, |known| known.slot);
-        let coming = matches!(buffers(channel.id), BufferState::Ready(_) | BufferState::GivenUp);
-        slot == Slot::Absent && coming
+        let known = mirror.channels.get(&channel.id).unwrap_or(&none);
+        let incomplete = match known.slot {
+            Slot::Absent => true,
+            Slot::Held(_) => !known.streams_sent && !known.broken,
+            Slot::Requested | Slot::Refused => false,
+        };
+        incomplete && matches!(buffers(channel.id), BufferState::Ready(_) | BufferState::GivenUp)
     };
     if mirror.was_enabled && channels.iter().any(is_missing) {
         release(mirror, plan);

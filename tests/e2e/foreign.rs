@@ -260,8 +260,32 @@ fn the_32_bit_consumer_daemon_dies() {
         s.lttng(&["destroy"]).fails();
         let wide = format!("{trace}/ust/uid/0/64-bit");
         assert_eq!(numbers(&events(s, &wide), "testapp:tick"), Vec::from_iter(10..20));
-        s.lttng(&["create", "t", "--output", &s.path("other")]).ok();
-        s.lttng(&["enable-event", "-u", "testapp:*"]).fails();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn the_next_32_bit_consumer_daemon() {
+    let Some(foreign) = Foreign::bits_32() else { return };
+    ours_only("no session records any more", |s| {
+        let daemon = start_with_consumer(s, &foreign);
+        let mut narrow = App::start_foreign(s, &foreign, "emitter");
+        let mut wide = App::start(s);
+        let trace = record(s, "--buffers-uid", &[]);
+        s.kill_all("ld-linux");
+        narrow.tell("tick 0 5");
+        s.lttng(&["destroy"]).fails();
+        let other = s.path("other");
+        assert_ne!(trace, other);
+        s.lttng(&["create", "t", "--output", &other]).ok();
+        s.lttng(&["enable-event", "-u", "testapp:*"]).ok();
+        s.lttng(&["start"]).ok();
+        narrow.tell("tick 5 5");
+        wide.tell("tick 10 5");
+        s.lttng(&["destroy"]).ok();
+        let mut recorded = numbers(&events(s, &other), "testapp:tick");
+        recorded.sort_unstable();
+        assert_eq!(recorded, Vec::from_iter(5..15));
         daemon.stop();
     });
 }

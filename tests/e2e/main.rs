@@ -37,6 +37,7 @@ mod shm;
 mod signals;
 mod snapshot;
 mod snapshot_outputs;
+mod successors;
 mod support;
 mod trackers;
 mod unmade;

@@ -171,6 +171,8 @@ pub struct Consumer {
     pub kind: ConsumerKind,
     pub pid: i32,
     pub running: bool,
+    /// How often one was started.
+    pub starts: usize,
     pub trouble: Option<Trouble>,
     pub error: Option<ConnId>,
     pub command: Option<ConnId>,
@@ -209,6 +211,7 @@ impl Consumer {
             kind,
             pid: 5000 + i32::from(kind == ConsumerKind::Ust32),
             running: false,
+            starts: 0,
             trouble: None,
             error: None,
             command: None,
@@ -231,6 +234,19 @@ impl Consumer {
             metadata_input: Inbox::default(),
             hung: false,
         }
+    }
+
+    /// Another process starts: nothing of the one before it is left.
+    pub fn begin(&mut self) {
+        assert!(!self.running, "it is started beside another one");
+        self.starts += 1;
+        if self.starts > 1 {
+            self.pid += 10;
+        }
+        (self.error, self.command, self.metadata, self.samples) = (None, None, None, None);
+        (self.expect, self.talk, self.wants_text) = (Expect::Request, Metadata::Idle, None);
+        (self.input, self.metadata_input) = (Inbox::default(), Inbox::default());
+        self.hung = false;
     }
 
     /// The error connection is made: says what there is to say first.

@@ -167,20 +167,148 @@ fn failing_to_start() {
         world.must(&client::create("s"));
         let before = world.age();
         let first = world.ask(&client::enable_channel("s", "c"));
-        let second = world.ask(&client::enable_channel("s", "c"));
         assert_eq!(first, ErrorCode::UstConsumer64Fail, "{trouble:?}");
-        assert_eq!(second, ErrorCode::NoUstconsumerd, "{trouble:?}");
         assert!(!world.talks_to(ConsumerKind::Ust64), "{trouble:?}: something is left open");
         assert!(world.age() - before <= time, "{trouble:?}: {:?}", world.age() - before);
         if time > Duration::ZERO {
             assert_eq!(world.killed, [5000], "{trouble:?}: it would run on for ever");
         }
+        // The next command tries again, but one that fails each time is not started without end.
+        world.consumer().trouble = Some(Trouble::Exit);
+        for _ in 0..10 {
+            assert_eq!(world.ask(&client::enable_channel("s", "c")), ErrorCode::UstConsumer64Fail);
+        }
+        assert!(world.consumer().starts <= 3, "{trouble:?}: {} starts", world.consumer().starts);
         assert_eq!(world.ask(&client::start("s")), ErrorCode::NoChannel);
         world.must(&client::list_tracepoints());
         world.must(&client::destroy("s"));
         assert!(world.apps[app].alive);
+        // A while after its cause is gone, so is the failure.
+        world.pass(Duration::from_secs(60));
+        world.consumer().trouble = None;
+        record_once(&mut world, app);
         world.end_of_everything();
     }
+}
+
+/// A new session records.
+fn record_once(world: &mut World, app: usize) {
+    world.create_session("new");
+    world.must(&client::start("new"));
+    assert!(world.apps[app].records());
+    world.must(&client::stop("new"));
+    world.must(&client::destroy("new"));
+}
+
+#[test]
+fn twenty_deaths_in_a_row() {
+    for kinds in [&ConsumerKind::ALL[..], &[ConsumerKind::Ust64]] {
+        let mut world = World::with_consumers(kinds);
+        let app = world.start_application();
+        for turn in 0..20 {
+            world.create_session("old");
+            if turn % 3 != 0 {
+                world.must(&client::start("old"));
+                assert!(world.apps[app].records(), "turn {turn}");
+            }
+            world.kill_consumer(kinds[turn % kinds.len()]);
+            if turn % 2 == 0 {
+                world.pump();
+            }
+            record_once(&mut world, app);
+            // What was started before has lost something; nothing else has.
+            let expected = if turn % 3 == 0 { ErrorCode::Ok } else { LOST };
+            assert_eq!(world.ask(&client::destroy("old")), expected, "turn {turn}");
+        }
+        let starts: usize = world.consumers.values().map(|consumer| consumer.starts).sum();
+        assert_eq!(starts, 20 + kinds.len());
+        world.end_of_everything();
+    }
+}
+
+/// The consumer daemon that comes after it knows nothing of the session's trace chunk and buffers.
+#[test]
+fn a_session_that_has_lost_something_is_not_taken_to_the_next_consumer_daemon() {
+    let mut world = World::new();
+    let app = world.start_application();
+    for name in ["old", "rotated"] {
+        world.create_session(name);
+        world.must(&client::start(name));
+    }
+    world.must(&client::create("own"));
+    world.must(&client::per_process(client::enable_event("own", "", client::rule("app:*"))));
+    world.must(&client::start("own"));
+    world.kill_consumer(ConsumerKind::Ust64);
+    world.create_session("new");
+    world.must(&client::start("new"));
+    let late = world.start_application();
+    let others = |world: &World| {
+        let consumer = &world.consumers[&ConsumerKind::Ust64];
+        let channels = consumer.channels.values().map(|channel| channel.asked.session_id);
+        channels.chain(consumer.chunks.keys().map(|(session, _)| *session)).filter(|id| *id != 3).count()
+    };
+    assert!(world.apps[app].records() && world.apps[late].records());
+    assert_eq!(world.ask(&client::rotate("rotated")), ErrorCode::CreateTraceChunkFailConsumer);
+    assert_eq!(world.ask(&client::clear("old")), ErrorCode::ClearFailConsumer);
+    assert_eq!(world.ask(&client::enable_channel("old", "c")), ErrorCode::NoUstconsumerd);
+    assert_eq!(others(&world), 0);
+    world.must(&client::stop("old"));
+    assert_eq!(world.ask(&client::start("old")), ErrorCode::Unk);
+    assert_eq!(world.must(&client::data_pending("old")).payload, [0]);
+    assert_eq!(others(&world), 0);
+    for name in ["old", "own"] {
+        assert_eq!(world.ask(&client::destroy(name)), LOST, "{name}");
+    }
+    // Nobody is told twice.
+    world.must(&client::destroy("rotated"));
+    assert_eq!(world.consumer().refused, [], "the next one was asked what it can't know");
+    assert!(world.apps[app].records() && world.apps[late].records());
+    world.must(&client::stop("new"));
+    world.must(&client::destroy("new"));
+    world.end_of_everything();
+}
+
+/// It broke the protocol, and its process takes its time to end: it would remove the socket of its successor.
+#[test]
+fn the_next_one_waits_for_the_end_of_the_one_before() {
+    let mut world = World::new();
+    let app = world.start_application();
+    world.consumer().trouble = Some(Trouble::DieSlowly(4));
+    world.create_session("s");
+    assert_eq!(world.ask(&client::start("s")), ErrorCode::CreateTraceChunkFailConsumer);
+    let before = world.age();
+    let start = world.send(&client::start("s"));
+    world.pump();
+    assert!(!world.clients[start.0].ended);
+    world.must(&client::list_sessions());
+    assert_eq!(world.wait_for(start).code, ErrorCode::Ok);
+    assert_eq!((world.killed.as_slice(), world.age() - before), (&[5000][..], Duration::from_secs(2)));
+    assert!(world.apps[app].records());
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+/// A command ends with the first consumer daemon that it loses: it does not start one after the other.
+#[test]
+fn one_that_dies_whenever_it_is_needed() {
+    let mut world = World::new();
+    world.must(&client::create_remote("s", None));
+    for turn in 0..5 {
+        // It is greeted in three messages, and dies at the first connection to the relay daemon.
+        let steps = world.consumer().steps;
+        world.consumer().trouble = Some(Trouble::Die(steps + 4));
+        let enable = client::enable_event("s", "", client::rule("app:*"));
+        assert_eq!(world.ask(&enable), ErrorCode::NoUstconsumerd, "turn {turn}");
+    }
+    assert_eq!(world.consumer().starts, 5);
+    world.consumer().trouble = None;
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    // Those that it gets a pair of connections for before it is started are replaced, too.
+    world.kill_consumer(ConsumerKind::Ust64);
+    world.must(&client::start("s"));
+    world.must(&client::stop("s"));
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
 }
 
 #[test]
@@ -217,11 +345,11 @@ fn what_is_asked_after_its_death() {
     assert_eq!(world.ask(&client::stop("a")), ErrorCode::Ok);
     assert_eq!(world.ask(&client::start("a")), ErrorCode::Unk);
     assert_eq!(world.ask(&client::start("b")), ErrorCode::Unk);
-    assert_eq!(world.ask(&client::start("c")), ErrorCode::CreateTraceChunkFailConsumer);
-    assert_eq!(world.ask(&client::enable_channel("c", "new")), ErrorCode::NoUstconsumerd);
+    // Nothing of the last one was there: it is given the next consumer daemon.
+    assert_eq!(world.ask(&client::start("c")), ErrorCode::Ok);
+    assert!(world.apps[app].records());
     assert_eq!(world.ask(&client::enable_event("a", "", client::rule("x"))), ErrorCode::NoUstconsumerd);
     assert_eq!(world.ask(&client::list_tracepoints()), ErrorCode::Ok);
-    // Nothing was recorded in the last one.
     for (name, code) in [("a", LOST), ("b", LOST), ("c", ErrorCode::Ok)] {
         assert_eq!(world.ask(&client::destroy(name)), code);
     }

@@ -19,8 +19,12 @@ pub enum Trouble {
     Refuse(usize, i32),
     /// So does this one, after a while.
     RefuseLate(usize, i32, Duration),
-    /// It dies at this request.
+    /// It dies at this request, and all its successors die at theirs.
     Die(usize),
+    /// It dies at this request.
+    DieOnce(usize),
+    /// It can't be forked.
+    NoFork,
     /// It never answers this request.
     Hang(usize),
 }
@@ -31,11 +35,18 @@ pub struct Helper {
     pub trouble: Option<Trouble>,
     /// All that it was asked for.
     pub requests: Vec<Request>,
+    /// How often one was started.
+    pub starts: i32,
 }
 
 impl Helper {
     pub fn new(conn: ConnId) -> Self {
-        Helper { conn, trouble: None, requests: Vec::new() }
+        Helper { conn, trouble: None, requests: Vec::new(), starts: 0 }
+    }
+
+    /// The process of the one that was started last.
+    pub fn pid(&self) -> i32 {
+        6000 + self.starts
     }
 
     pub fn received(&mut self, segment: Segment, effects: &mut Effects) {
@@ -59,6 +70,7 @@ impl Helper {
                 Some(errno)
             }
             Some(Trouble::Die(at)) if at <= number => return effects.closes.push(self.conn),
+            Some(Trouble::DieOnce(at)) if at == number => return effects.closes.push(self.conn),
             Some(Trouble::Hang(at)) if at == number => return,
             _ if !known => Some(libc::ENOENT),
             _ => None,

@@ -31,7 +31,7 @@ use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, Share
 use crate::application::Application;
 use crate::client::{self, Client, Request};
 use crate::consumer::{Consumer, Trouble};
-use crate::helper::Helper;
+use crate::helper::{self, Helper};
 use crate::relay::{Connecting, Relay};
 use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
 
@@ -137,10 +137,27 @@ impl World {
             turns: 0,
             end_at: None,
         };
-        let conn = world.link(Peer::Helper);
-        world.helper.conn = conn;
-        world.daemon.adopted(Errand::Helper, Ok(conn));
+        world.start_helper();
         world
+    }
+
+    fn start_helper(&mut self) {
+        self.helper.starts += 1;
+        if self.helper.trouble == Some(helper::Trouble::NoFork) {
+            return self.daemon.adopted(Errand::Helper, Err(io::Error::from_raw_os_error(libc::ENOMEM)));
+        }
+        let conn = self.link(Peer::Helper);
+        self.helper.conn = conn;
+        self.daemon.spawned(Errand::Helper, Ok(self.helper.pid()));
+        self.daemon.adopted(Errand::Helper, Ok(conn));
+    }
+
+    /// The helper is killed. As long as a process of its own lives, its connection stays open.
+    pub fn kill_helper(&mut self, outlived: bool) {
+        if !outlived {
+            self.hang_up(self.helper.conn);
+        }
+        self.daemon.child_ended(self.helper.pid());
     }
 
     /// From now on the order of things is a matter of chance.
@@ -458,9 +475,10 @@ impl World {
             "applications: Applications { all: {}, unregistered: {}, dirty: {}, watched: {}",
             "buffers: BufferTable { all: {}, touched: {}, pushes: {} }",
             "relays: {}",
+            "askers: {}",
             "tasks: Tasks { under_way: {} }",
             "clients: Clients { all: {}, waiting: [] }",
-            "under_way: {}, unsent: []",
+            "under_way: {}, unsent: [], held: []",
             "timers: Timers { set: {}, order: {} }",
             "posts: []",
             "facts: Facts { unread: [] }",

@@ -110,7 +110,10 @@ impl Rotation {
                     self.tell_chunk(cx, Some(&folders))?
                 }
                 Phase::Chunk => {
-                    if !ready!(cx.answers()).all_well() {
+                    // One that took it may have died since.
+                    let taken = ready!(cx.answers()).all_well();
+                    let lost = self.old.is_none() && cx.state.lost_consumer(self.session);
+                    if !taken || lost {
                         self.withdraw(cx);
                         return Poll::Ready(Err(Failure::ChunkRefused));
                     }

@@ -138,6 +138,11 @@ fn a_helper_that_dies_has_answered_everything() {
     world.begin(Patient::default());
     world.state.closed(HELPER);
     world.look();
+    // The next one would be asked; there is none.
+    assert_eq!(world.outcome(), None);
+    world.state.adopted(Errand::Helper, Err(std::io::ErrorKind::OutOfMemory.into()));
+    world.state.settle();
+    world.look();
     assert!(matches!(world.told.as_slice(), [(CLIENT, Err(Failure::FolderNotMade))]));
     assert!(world.tasks.is_empty());
 }

@@ -379,6 +379,28 @@ proptest! {
 }
 
 #[test]
+fn a_channel_whose_buffers_were_lost_before_it_had_them_gets_others_with_the_session_anew() {
+    let mut world = World::new(None);
+    for step in [
+        Step::AddChannel,
+        Step::AddChannel,
+        Step::Wish(Wish::Recording),
+        Step::MakeBuffers,
+        Step::Plan,
+        Step::Answer { count: 1 },
+        Step::Plan,
+        Step::Answer { count: 2 },
+        Step::FailBuffers { channel: 0 },
+        Step::Plan,
+    ] {
+        world.apply(&step);
+    }
+    assert!(world.in_flight.contains(&Request::SwitchSession(true)));
+    world.run_to_the_end();
+    assert_eq!(world.app.channels, world.wanted());
+}
+
+#[test]
 fn a_new_application_has_everything_after_four_bursts() {
     let mut world = World::new(None);
     for _ in 0..2 {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the reactor would do: the daemon's wishes are carried out, and bytes are carried between it and its peers.
 
+use lttng_sessiond::turn::ids::ConsumerId;
+
 use super::*;
 
 impl World {
@@ -35,15 +37,19 @@ impl World {
             }
             Output::ReadWhenSent(_) | Output::GiveMemoryBack => {}
             Output::Spawn { errand, program } => self.spawn(errand, &program),
+            Output::Fork { errand, .. } => {
+                assert_eq!(errand, Errand::Helper);
+                self.start_helper();
+            }
             Output::Connect { errand, to } => match (errand, to) {
                 (Errand::Relay(end), Address::Tcp(address)) => self.connect_relay(end, address),
-                (Errand::ConsumerCommand(kind), Address::Unix(path)) => {
+                (Errand::ConsumerCommand(id), Address::Unix(path)) => {
                     assert_eq!(path, PathBuf::from(COMMAND_SOCKET));
-                    self.connect_consumer(errand, kind, Talk::Command);
+                    self.connect_consumer(errand, id.kind, Talk::Command);
                 }
-                (Errand::ConsumerMetadata(kind), Address::Unix(path)) => {
+                (Errand::ConsumerMetadata(id), Address::Unix(path)) => {
                     assert_eq!(path, PathBuf::from(COMMAND_SOCKET));
-                    self.connect_consumer(errand, kind, Talk::Metadata);
+                    self.connect_consumer(errand, id.kind, Talk::Metadata);
                 }
                 (errand, to) => panic!("nobody listens at {to:?} for {errand:?}"),
             },
@@ -86,11 +92,14 @@ impl World {
     }
 
     fn spawn(&mut self, errand: Errand, program: &Program) {
-        let Errand::ConsumerProcess(kind) = errand else { panic!("no program for {errand:?}") };
+        let Errand::ConsumerProcess(ConsumerId { kind, .. }) = errand else {
+            panic!("no program for {errand:?}")
+        };
         for socket in [COMMAND_SOCKET, ERROR_SOCKET] {
             assert!(program.args.iter().any(|argument| argument == socket), "{program:?}");
         }
         let consumer = self.consumers.get_mut(&kind).unwrap();
+        consumer.begin();
         let (pid, trouble) = (consumer.pid, consumer.trouble);
         if trouble == Some(Trouble::NoProgram) {
             return self.daemon.spawned(errand, Err(io::ErrorKind::NotFound.into()));
@@ -137,7 +146,9 @@ impl World {
     }
 
     fn make_pipe(&mut self, errand: Errand) {
-        let Errand::ConsumerSamples(kind) = errand else { panic!("no pipe for {errand:?}") };
+        let Errand::ConsumerSamples(ConsumerId { kind, .. }) = errand else {
+            panic!("no pipe for {errand:?}")
+        };
         if self.consumers[&kind].trouble == Some(Trouble::NoPipe) {
             return self.daemon.pipe_made(errand, Err(io::Error::from_raw_os_error(libc::EMFILE)));
         }
