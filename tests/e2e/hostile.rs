@@ -340,6 +340,8 @@ fn a_consumer_daemon_that_dies_during_a_command() {
         consumer[0].signal(Signal::SIGSTOP);
         let started = std::thread::scope(|scope| {
             let start = scope.spawn(|| s.run("lttng", &["start"]));
+            // What it asks next is asked of the consumer daemon.
+            eventually("it has begun", || std::fs::exists(s.path("trace/ust")).unwrap());
             s.run("lttng", &["list"]).ok().within(UNDISTURBED);
             consumer[0].signal(Signal::SIGKILL);
             start.join().unwrap()

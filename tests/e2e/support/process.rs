@@ -52,6 +52,11 @@ impl Process {
         self.status("State").and_then(|state| state.chars().next()).unwrap_or('X')
     }
 
+    /// The pid of its parent.
+    pub fn parent(self) -> Option<i32> {
+        self.status("PPid")?.parse().ok()
+    }
+
     /// Number of threads.
     pub fn threads(self) -> usize {
         fs::read_dir(format!("/proc/{}/task", self.0)).map_or(0, Iterator::count)
