@@ -42,7 +42,8 @@ impl State {
             let deadline = self.turn.after(self.settings.application_timeout.unwrap_or(INTRODUCTION_TIMEOUT));
             self.turn.timers.arrange(Timer::Connection(notify), Some(deadline).filter(|_| half > 0));
         }
-        self.hold_for_application(id, Place::NotifyInput, half);
+        let held = app.notify_input.held();
+        self.hold_for_application(id, Place::NotifyInput, held);
     }
 
     /// The second connection of an application is gone, and with it what was said on it.
@@ -89,7 +90,12 @@ impl State {
             let reply = match Request::length(app.notify_input.bytes()) {
                 Ok(Some(length)) => match self.answer(id, length) {
                     Some(reply) => reply,
-                    None => return,
+                    None => {
+                        if let Some(app) = self.applications.all.get_mut(&id) {
+                            app.notify_input.expect(length);
+                        }
+                        return;
+                    }
                 },
                 Ok(None) => return,
                 Err(error) => Err(error),

@@ -21,6 +21,17 @@ impl Inbox {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Makes room for a message of so many bytes, that is not all there yet: growing again and again would take the room
+    /// of several.
+    pub fn expect(&mut self, length: usize) {
+        self.bytes.reserve_exact(length.saturating_sub(self.bytes().len()));
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The bytes that are there.
     pub fn bytes(&self) -> &[u8] {
         self.bytes.get(self.taken..).unwrap_or_default()
@@ -40,6 +51,20 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_message_takes_no_more_room_than_its_own() {
+        const LENGTH: usize = 1_000_000;
+        let mut inbox = Inbox::default();
+        inbox.push(&[1; 1000]);
+        for _ in 1..LENGTH / 1000 {
+            inbox.expect(LENGTH);
+            inbox.push(&[1; 1000]);
+            assert_eq!(inbox.held(), LENGTH);
+        }
+        assert_eq!(inbox.take(LENGTH, <[u8]>::len), Some(LENGTH));
+        assert_eq!(inbox.held(), 0);
+    }
 
     #[test]
     fn messages_come_out_whole_and_in_order() {
