@@ -130,8 +130,10 @@ fn the_consumer_daemon_is_killed_again_and_again() {
             assert_eq!(consumers.len(), 1, "one at a time");
             consumers[0].signal(Signal::SIGKILL);
             // What was recorded there is lost, and the user is told.
-            let lost = || s.run("lttng", &["enable-event", "-u", "-s", "s", "testapp:note"]).code != 0;
-            eventually("the daemon knows", lost);
+            eventually("the daemon knows", || {
+                let log = std::fs::read_to_string(s.path("daemon.log")).unwrap();
+                log.matches("Lost the 64-bit").count() == turn + 1
+            });
             s.lttng(&["enable-channel", "-u", "-s", "s", "c"]).fails();
             // A session that was not started goes on with the next one.
             s.lttng(&["start", "unused"]).ok();
