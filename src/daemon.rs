@@ -236,6 +236,10 @@ impl Machine for Daemon {
         }
     }
 
+    fn stands_alone(&self, listener: Listener) -> bool {
+        matches!(listener, Listener::Clients | Listener::Health)
+    }
+
     fn expected(&self, conn: ConnId) -> Expected {
         self.clients.expected(conn).unwrap_or_else(|| self.state.expected(conn))
     }

@@ -102,7 +102,9 @@ impl<M: Machine> Reactor<M> {
                             let conn = self.add_unpolled(descriptor);
                             self.machine.accepted(listener, conn, caller);
                             // Who connects has mostly said what it wants by now.
-                            self.read(conn);
+                            if self.machine.stands_alone(listener) {
+                                self.read(conn);
+                            }
                         }
                         Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
                     }

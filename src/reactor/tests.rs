@@ -53,6 +53,8 @@ struct Notes {
     /// It always wants something more.
     insatiable: bool,
     awaiting: bool,
+    /// Nobody has two connections.
+    alone: bool,
     patience: Instant,
     /// What is expected of everybody.
     expected: Expected,
@@ -78,6 +80,9 @@ impl Machine for Notes {
     fn time(&mut self, _: Instant, _: i64) {}
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
         self.note(Input::Accepted(listener, conn, caller));
+    }
+    fn stands_alone(&self, _: Listener) -> bool {
+        self.alone
     }
     fn expected(&self, _: ConnId) -> Expected {
         self.expected
@@ -161,6 +166,7 @@ impl Bench {
             outputs: Vec::new(),
             insatiable: false,
             awaiting: false,
+            alone: true,
             patience,
             expected: Expected::BYTES,
             attached: Vec::new(),
@@ -764,4 +770,27 @@ fn what_was_said_before_the_connection_was_taken_is_read_with_it() {
     assert_eq!(bench.receive(second), b"later");
     drop(early);
     assert!(matches!(bench.next(), Input::Closed(conn) if conn == first));
+}
+
+#[test]
+fn what_is_said_on_two_connections_of_one_peer_is_read_in_order() {
+    let folder = Folder::new("order");
+    let listener = UnixListener::bind(folder.socket()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut bench = Bench::new();
+    bench.reactor.machine.alone = false;
+    bench.reactor.listen(Listener::ANY[0], listener.into()).unwrap();
+    let mut first = UnixStream::connect(folder.socket()).unwrap();
+    first.write_all(b"first").unwrap();
+    let mut second = UnixStream::connect(folder.socket()).unwrap();
+    second.write_all(b"second").unwrap();
+    bench.reactor.turn(&mut bench.events, &mut |_| ()).unwrap();
+    let inputs = &mut bench.reactor.machine.inputs;
+    assert_eq!(inputs.len(), 2);
+    let Some(Input::Accepted(_, one, _)) = inputs.pop_front() else { panic!("not taken") };
+    let Some(Input::Accepted(_, other, _)) = inputs.pop_front() else { panic!("not taken") };
+    for (conn, bytes) in [(one, &b"first"[..]), (other, b"second")] {
+        let Input::Received(from, received) = bench.next() else { panic!("not read") };
+        assert_eq!((from, &received[..]), (conn, bytes));
+    }
 }

@@ -62,6 +62,10 @@ pub trait Machine {
     /// A peer connected to a listening socket.
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller);
 
+    /// Whether those who connect to a listening socket have only that one connection. Otherwise what one says is not
+    /// read before what was said earlier on another.
+    fn stands_alone(&self, listener: Listener) -> bool;
+
     /// What may come on a connection now. Asked before each time that something is read.
     fn expected(&self, conn: ConnId) -> Expected;
 
