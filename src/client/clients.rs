@@ -11,6 +11,7 @@ use lttng_protocol::client::ErrorCode;
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, V2_13};
+use super::room;
 use super::serve::serve;
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
@@ -72,12 +73,7 @@ impl Clients {
                 self.all.insert(conn, client);
             }
             Err(exhausted) => {
-                state.turn.say(
-                    Level::Warn,
-                    Topic::Limits,
-                    Some(credentials.uid),
-                    format_args!("Refused process {}: {exhausted}", credentials.pid),
-                );
+                room::say_refused(&mut state.turn, credentials, exhausted);
                 state.turn.outputs.push(Output::Close(conn));
             }
         }
@@ -111,20 +107,17 @@ impl Clients {
                 self.handle(state, tasks, conn, request);
             }
             Err(why) => {
-                let Credentials { pid, uid, .. } = client.credentials;
+                let credentials = client.credentials;
                 match why {
                     Unfit::Nonsense => state.turn.say(
                         Level::Warn,
                         Topic::Request,
-                        Some(uid),
-                        format_args!("Process {pid} sent a request that can't be one"),
+                        Some(credentials.uid),
+                        format_args!("Process {} sent a request that can't be one", credentials.pid),
                     ),
-                    Unfit::Exhausted(exhausted) => state.turn.say(
-                        Level::Warn,
-                        Topic::Limits,
-                        Some(uid),
-                        format_args!("Refused process {pid}: {exhausted}"),
-                    ),
+                    Unfit::Exhausted(exhausted) => {
+                        room::say_refused(&mut state.turn, credentials, exhausted);
+                    }
                 }
                 self.drop_client(state, conn);
             }

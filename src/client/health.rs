@@ -5,13 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use log::Level;
-
+use super::room;
 use crate::accounts::{Charge, Resource};
 use crate::state::State;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{ConnId, ConsumerKind};
-use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 
@@ -68,12 +66,7 @@ impl HealthQueries {
                 self.all.insert(conn, Query { received: 0, charge });
             }
             Err(exhausted) => {
-                state.turn.say(
-                    Level::Warn,
-                    Topic::Limits,
-                    Some(credentials.uid),
-                    format_args!("Refused process {}: {exhausted}", credentials.pid),
-                );
+                room::say_refused(&mut state.turn, credentials, exhausted);
                 state.turn.outputs.push(Output::Close(conn));
             }
         }

@@ -4,10 +4,15 @@
 
 use std::cmp::Reverse;
 
+use log::Level;
+
 use super::clients::Clients;
 use super::health::HealthQueries;
-use crate::accounts::{Resource, Whose};
+use crate::accounts::{Exhausted, Resource, Whose};
 use crate::state::State;
+use crate::sys::socket::Credentials;
+use crate::turn::Turn;
+use crate::turn::messages::Topic;
 
 /// Sees to it that a user can make one more connection, if anything can be given up for that: what users have begun and
 /// left alone must not lock them out, nor anybody else.
@@ -44,4 +49,9 @@ pub fn give_up_one(
         clients.drop_client(state, conn);
     }
     true
+}
+
+/// Says why a process is not served any further.
+pub fn say_refused(turn: &mut Turn, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
+    turn.say(Level::Warn, Topic::Limits, Some(uid), format_args!("Refused process {pid}: {exhausted}"));
 }

@@ -100,7 +100,8 @@ struct Job<T> {
     sender: Sender<T>,
 }
 
-/// One consumer daemon, of which there is one life only: a new one is another value. `T` is what the owner wants back with each outcome.
+/// One consumer daemon, of which there is one life only: a new one is another value. `T` is what the owner wants back with
+/// each outcome.
 #[derive(Debug)]
 pub struct Consumer<T> {
     id: ConsumerId,

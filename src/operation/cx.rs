@@ -307,8 +307,8 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Tells the consumer daemons that the session records with, which are returned, of a trace chunk. Each gets the folder of its tracer;
-    /// without folders, the chunk is known to a relay daemon.
+    /// Tells the consumer daemons that the session records with, which are returned, of a trace chunk. Each gets the folder
+    /// of its tracer; without folders, the chunk is known to a relay daemon.
     pub fn create_chunk(
         &mut self,
         chunk: &CreateTraceChunk,

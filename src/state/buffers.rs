@@ -109,8 +109,8 @@ impl State {
 
     /// Has the metadata of a session start over.
     pub fn regenerate_metadata(&mut self, session: SessionId) {
-        let of_session = self.buffers.keys().filter(|key| key.session == session);
-        for key in of_session.copied().collect::<Vec<_>>() {
+        let of_session = self.buffers_of(session).map(|(&key, _)| key);
+        for key in of_session.collect::<Vec<_>>() {
             if let Some(buffers) = self.buffers.get_mut(&key) {
                 buffers.regenerate(trace_clock(&self.settings).offset);
             }
@@ -131,10 +131,9 @@ impl State {
         let Some(session) = self.sessions.get(id) else { return };
         let active = session.is_active();
         let ready = self.ready_consumers();
-        let of_session = self.buffers.iter().filter(|(key, buffers)| {
-            key.session == id && !buffers.retired && ready.contains(&buffers.consumer)
-        });
-        let keys: Vec<BuffersKey> = of_session.map(|(&key, _)| key).collect();
+        let within_reach =
+            self.buffers_of(id).filter(|(_, buffers)| !buffers.retired && ready.contains(&buffers.consumer));
+        let keys: Vec<BuffersKey> = within_reach.map(|(&key, _)| key).collect();
         for key in keys {
             let Some(buffers) = self.buffers.get_mut(&key) else { continue };
             buffers.retry_metadata(|| self.counters.consumer_key());
@@ -151,8 +150,8 @@ impl State {
 
     /// Has the metadata channels made anew that a session could not have.
     pub fn retry_metadata(&mut self, session: SessionId) {
-        let of_session = self.buffers.keys().filter(|key| key.session == session);
-        for key in of_session.copied().collect::<Vec<_>>() {
+        let of_session = self.buffers_of(session).map(|(&key, _)| key);
+        for key in of_session.collect::<Vec<_>>() {
             if let Some(buffers) = self.buffers.get_mut(&key) {
                 buffers.retry_metadata(|| self.counters.consumer_key());
                 self.turn.changed = true;

@@ -12,7 +12,7 @@ use log::Level;
 use lttng_protocol::consumer::{Status, UstRequest};
 
 use super::{Role, State};
-use crate::consumer::metadata::{Asked, Piece};
+use crate::consumer::metadata::{Asked, MetadataTalk, Piece};
 use crate::consumer::purpose::Purpose;
 use crate::consumer::{Broken, Consumer, Event, Outcome, State as ConsumerState, Tail};
 use crate::sys::socket::Credentials;
@@ -79,6 +79,11 @@ impl Consumers {
     fn is_ready(&self, id: ConsumerId) -> bool {
         let current = self.all.get(&id.kind).filter(|consumer| consumer.id() == id);
         current.is_some_and(|consumer| consumer.state() == ConsumerState::Ready)
+    }
+
+    /// What is said with one of this kind about metadata.
+    fn metadata_talk(&mut self, kind: ConsumerKind) -> Option<&mut MetadataTalk> {
+        self.all.get_mut(&kind)?.metadata.as_mut()
     }
 
     /// The one of this kind, if it is the one that is meant.
@@ -350,17 +355,14 @@ impl State {
     pub(super) fn consumer_metadata_received(&mut self, kind: ConsumerKind, bytes: &[u8]) {
         let mut bytes = bytes;
         loop {
-            let talk = self.consumers.all.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
-            let Some(talk) = talk else { return };
+            let Some(talk) = self.consumers.metadata_talk(kind) else { return };
             let asked = talk.received(bytes, &mut self.turn.outputs);
             bytes = &[];
             match asked {
                 Ok(None) => return,
                 Ok(Some(Asked::Request(request))) => {
                     let piece = self.metadata_wanted(request.key);
-                    let talk =
-                        self.consumers.all.get_mut(&kind).and_then(|consumer| consumer.metadata.as_mut());
-                    if let Some(talk) = talk {
+                    if let Some(talk) = self.consumers.metadata_talk(kind) {
                         talk.answer(piece, &mut self.turn.outputs);
                     }
                 }

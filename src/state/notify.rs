@@ -11,7 +11,7 @@ use lttng_protocol::ust::notify::{HeaderType, RawEvent, Reply, Request};
 use super::State;
 use super::applications::INTRODUCTION_TIMEOUT;
 use crate::sys::socket::Credentials;
-use crate::turn::ids::{AppId, ChannelId, ConnId, SessionId};
+use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConnId, SessionId};
 use crate::turn::inbox::Inbox;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
@@ -133,9 +133,7 @@ impl State {
     fn described_event(&mut self, id: AppId, length: usize) -> Option<u32> {
         let app = self.applications.all.get(&id)?;
         let event = RawEvent::of(app.notify_input.bytes().get(..length)?)?;
-        let session = session_known_as(app, event.session)?;
-        let channel = app.mirrors.get(&session)?.channel_by_handle(event.channel)?;
-        let key = app.buffers_key(session, self.sessions.get(session)?.scheme());
+        let (key, channel) = self.channel_known_as(id, event.session, event.channel)?;
         // They are not changed, so nobody needs to look at them.
         let buffers = self.buffers.serve(&key)?;
         let number = buffers.channel(channel)?.number;
@@ -213,23 +211,29 @@ impl State {
     }
 
     fn registry_channel(&mut self, id: AppId, session: u32, channel: u32) -> Option<(&mut Buffers, u32)> {
-        let channel = self.channel_known_as(id, session, channel)?;
-        let buffers = self.registry_of(id, session)?;
+        let (key, channel) = self.channel_known_as(id, session, channel)?;
+        let buffers = self.buffers.get_mut(&key)?;
         let number = buffers.channel(channel)?.number;
         Some((buffers, number))
     }
 
-    fn channel_known_as(&self, id: AppId, session: u32, channel: u32) -> Option<ChannelId> {
-        let app = self.applications.all.get(&id)?;
-        let session = session_known_as(app, session)?;
-        app.mirrors.get(&session)?.channel_by_handle(channel)
+    fn registry_of(&mut self, id: AppId, session: u32) -> Option<&mut Buffers> {
+        let key = self.buffers_known_as(id, session)?;
+        self.buffers.get_mut(&key)
     }
 
-    fn registry_of(&mut self, id: AppId, session: u32) -> Option<&mut Buffers> {
+    /// The channel, and its buffers, that an application means by the handles of session and channel.
+    fn channel_known_as(&self, id: AppId, session: u32, channel: u32) -> Option<(BuffersKey, ChannelId)> {
+        let key = self.buffers_known_as(id, session)?;
+        let mirror = self.applications.all.get(&id)?.mirrors.get(&key.session)?;
+        Some((key, mirror.channel_by_handle(channel)?))
+    }
+
+    /// The buffers that an application means by the handle of its session.
+    fn buffers_known_as(&self, id: AppId, session: u32) -> Option<BuffersKey> {
         let app = self.applications.all.get(&id)?;
         let session = session_known_as(app, session)?;
-        let key = app.buffers_key(session, self.sessions.get(session)?.scheme());
-        self.buffers.get_mut(&key)
+        Some(app.buffers_key(session, self.sessions.get(session)?.scheme()))
     }
 }
 

@@ -81,11 +81,6 @@ impl Uri {
         }
     }
 
-    /// The port to connect to.
-    pub fn effective_port(&self) -> u16 {
-        if self.port == 0 { self.stream.default_port() } else { self.port }
-    }
-
     /// The URL that listings show: `tcp4://ADDRESS:PORT/SUBDIR`, `tcp6://[ADDRESS]:PORT/SUBDIR`, or a bare path.
     pub fn to_url(&self) -> String {
         match &self.destination {
