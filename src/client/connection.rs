@@ -174,7 +174,8 @@ impl ClientConnection {
                 let descriptors = usize::try_from(header.fd_count).unwrap_or(0);
                 Expected { descriptors, ..Expected::BYTES }
             }
-            Stage::Payload { .. } | Stage::Waiting(_) | Stage::Served(_) => Expected::BYTES,
+            Stage::Payload { .. } => Expected::BYTES,
+            Stage::Waiting(_) | Stage::Served(_) => Expected::NOTHING,
         }
     }
 

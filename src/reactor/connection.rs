@@ -176,16 +176,18 @@ impl Connection {
         let alone = self.kind == Kind::Messages || !first.descriptors.is_empty();
         let count = if alone { 1 } else { MAX_SLICES };
         let together = self.queue.iter().take(count).enumerate();
-        let slices: Vec<IoSlice<'_>> = together
+        let together = together
             .take_while(|(at, segment)| *at == 0 || segment.descriptors.is_empty())
-            .map(|(_, segment)| IoSlice::new(segment.bytes.get(segment.sent..).unwrap_or_default()))
-            .collect();
+            .map(|(_, segment)| IoSlice::new(segment.bytes.get(segment.sent..).unwrap_or_default()));
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let used = slices.iter_mut().zip(together).map(|(slice, bytes)| *slice = bytes).count();
+        let slices = slices.get(..used).unwrap_or_default();
         // Once the first byte is gone, the descriptors are too.
         let descriptors: Vec<BorrowedFd<'_>> = match first.sent {
             0 => first.descriptors.iter().map(AsFd::as_fd).collect(),
             _ => Vec::new(),
         };
-        socket::send(self.descriptor(), &slices, &descriptors)
+        socket::send(self.descriptor(), slices, &descriptors)
     }
 
     fn advance(&mut self, mut sent: usize) {

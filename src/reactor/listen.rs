@@ -9,6 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
 use log::Level;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Reactor, Source};
 use crate::sys::socket::{is_shortage, peer_credentials};
@@ -48,6 +49,15 @@ impl Socket {
             Socket::Unix(socket) => socket.as_raw_fd(),
             Socket::Tcp(socket) => socket.as_raw_fd(),
         }
+    }
+
+    /// Whether a connection can be taken. True if that can't be known.
+    fn is_waited_at(&self) -> bool {
+        let descriptor = match self {
+            Socket::Unix(socket) => socket.as_fd(),
+            Socket::Tcp(socket) => socket.as_fd(),
+        };
+        poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], PollTimeout::ZERO) != Ok(0)
     }
 
     /// Takes the next connection.
@@ -91,9 +101,9 @@ impl<M: Machine> Reactor<M> {
         self.add(Source::Listener(listener, socket)).map(drop)
     }
 
-    pub(super) fn accept(&mut self, conn: ConnId) {
+    pub(super) fn accept(&mut self, listening: ConnId) {
         for _ in 0..ACCEPTS {
-            let Some(Source::Listener(listener, socket)) = self.sources.get(&conn) else { return };
+            let Some(Source::Listener(listener, socket)) = self.sources.get(&listening) else { return };
             let listener = *listener;
             match socket.accept() {
                 Ok(taken) => {
@@ -104,6 +114,10 @@ impl<M: Machine> Reactor<M> {
                             // Who connects has mostly said what it wants by now.
                             if self.machine.stands_alone(listener) {
                                 self.read(conn);
+                                // Such peers mostly come one at a time, and to try in vain costs as much as to succeed.
+                                if !self.has_another(listening) {
+                                    return;
+                                }
                             }
                         }
                         Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
@@ -113,20 +127,25 @@ impl<M: Machine> Reactor<M> {
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 // One that can be missed is closed at the end of this turn.
                 Err(error) if is_shortage(&error) && self.make_room() => {
-                    self.readable.insert(conn);
+                    self.readable.insert(listening);
                     return;
                 }
                 Err(error) if is_shortage(&error) && self.reserve.lend_to_newcomer() => {}
                 Err(error) => {
                     // Out of descriptors, most likely. Whoever waits is taken when some are free again.
                     self.say(Level::Error, format_args!("Can't take connections for the moment: {error}"));
-                    self.postponed.insert(conn);
+                    self.postponed.insert(listening);
                     self.accept_again = Instant::now().checked_add(ACCEPT_PAUSE);
                     return;
                 }
             }
         }
-        self.readable.insert(conn);
+        self.readable.insert(listening);
+    }
+
+    /// Whether somebody else waits to be taken.
+    fn has_another(&self, listening: ConnId) -> bool {
+        matches!(self.sources.get(&listening), Some(Source::Listener(_, socket)) if socket.is_waited_at())
     }
 
     /// Listens no more: whoever connects from now on is refused.

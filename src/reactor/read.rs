@@ -38,7 +38,11 @@ impl<M: Machine> Reactor<M> {
             }
             let is_stream = connection.is_stream();
             let expected = self.machine.expected(conn);
-            let limit = if is_stream { expected.bytes.clamp(1, BUFFER) } else { BUFFER };
+            if expected.bytes == 0 && self.unpolled.contains(&conn) {
+                // If it stays, the kernel announces what is there.
+                return;
+            }
+            let limit = if is_stream && expected.bytes > 0 { expected.bytes.min(BUFFER) } else { BUFFER };
             let buffer = self.buffer.get_mut(..limit).unwrap_or_default();
             let mut descriptors = Vec::new();
             let lent = expected.irreplaceable && expected.descriptors > 0;

@@ -49,7 +49,7 @@ pub fn receive(
     room: usize,
     descriptors: &mut Vec<OwnedFd>,
 ) -> io::Result<Received> {
-    let mut control = vec![0_u8; control_length(room)];
+    let mut control = vec![0_u8; if room > 0 { control_length(room) } else { 0 }];
     let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: msghdr is plain data for which all-zero is a valid value.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };

@@ -26,7 +26,8 @@ pub enum Caller {
 /// What a peer may send next on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
-    /// Bytes for which this holds; for what comes after them it is asked again. At least one.
+    /// Bytes for which this holds; for what comes after them it is asked again. 0: whatever comes means nothing, and there
+    /// is no hurry to read it.
     pub bytes: usize,
     /// Descriptors in one message. What is more is dropped by the kernel and never held here.
     pub descriptors: usize,
@@ -37,6 +38,8 @@ pub struct Expected {
 impl Expected {
     /// Bytes and nothing else, to the end.
     pub const BYTES: Expected = Expected { bytes: usize::MAX, descriptors: 0, irreplaceable: false };
+    /// Nothing.
+    pub const NOTHING: Expected = Expected { bytes: 0, ..Expected::BYTES };
 }
 
 /// What came with bytes.
