@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod cost;
+mod crowd;
 mod residents;
 mod table;
 mod trips;
@@ -45,11 +46,15 @@ const COUNT: usize = 300;
 fn bench() {
     let rounds = env::var("LTTNG_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let table = RefCell::new(Table::default());
+    let recorded = crowd::Recorded::default();
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
         side_by_side(|s| resident_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| short_lived_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| idle_session(&Bench { sandbox: s, table: &table }));
+        side_by_side(|s| crowd::real(&Bench { sandbox: s, table: &table }));
+        side_by_side(|s| crowd::simulated(&Bench { sandbox: s, table: &table }, &recorded));
+        ours_only("it is no daemon", |s| crowd::floor(s, &table, &recorded));
         // The stock daemon answers nobody meanwhile.
         ours_only("a silent relay daemon", |s| silent_relay(&Bench { sandbox: s, table: &table }));
     }
@@ -79,7 +84,7 @@ impl Bench<'_> {
     }
 
     fn add(&self, figure: Figure, value: f64) {
-        self.table.borrow_mut().add(self.sandbox.which(), figure, value);
+        self.table.borrow_mut().add(self.sandbox.which().into(), figure, value);
     }
 
     fn add_count(&self, figure: Figure, value: usize) {
@@ -105,7 +110,7 @@ impl Bench<'_> {
     /// A session with a filtered event rule and two contexts, not started.
     fn create_session(&self, name: &str) {
         self.lttng(&["create", name, "--output", &self.sandbox.path(name)]);
-        self.lttng(&["enable-event", "-u", "testapp:tick", "--filter", "n > 10 && n < 1000"]);
+        self.lttng(&["enable-event", "-u", "-a", "--filter", "handle > 10 && handle < 1000"]);
         self.lttng(&["add-context", "-u", "-t", "vpid", "-t", "procname"]);
     }
 }
@@ -129,12 +134,10 @@ fn resident_applications(bench: &Bench) {
     let commands = table::RUNNING;
     list(bench, commands.list);
     bench.create_session("running");
-    let before = settled_cpu(process);
     bench.time(commands.start, &["start"]);
-    bench.add(table::START_CPU, (settled_cpu(process) - before).as_secs_f64());
     bench.add_memory(table::TRACED_MEMORY, process);
     bench.add_count(table::TRACED_DESCRIPTORS, process.descriptors());
-    bench.time(commands.enable, &["enable-event", "-u", "testapp:note"]);
+    bench.time(commands.enable, &["enable-event", "-u", "nodeapp:publish"]);
     bench.time(commands.stop, &["stop"]);
     bench.time(commands.destroy, &["destroy"]);
     settled_cpu(process);
@@ -156,7 +159,7 @@ fn one_frozen(bench: &Bench, residents: &Residents) {
     assert!(listed(&output) >= COUNT - 1, "applications in the list");
     bench.create_session("frozen");
     bench.time(start, &["start"]);
-    bench.time(enable, &["enable-event", "-u", "testapp:note"]);
+    bench.time(enable, &["enable-event", "-u", "nodeapp:publish"]);
     bench.time(stop, &["stop"]);
     bench.time(destroy, &["destroy"]);
 }
@@ -204,7 +207,7 @@ fn idle_session(bench: &Bench) {
     let residents = Residents::start(bench.sandbox, 1);
     let begin = |name: &str| {
         bench.lttng(&["create", name, "--output", &bench.sandbox.path(name)]);
-        bench.lttng(&["enable-event", "-u", "testapp:*"]);
+        bench.lttng(&["enable-event", "-u", "nodeapp:*"]);
         bench.lttng(&["start"]);
         sleep(IDLE);
     };

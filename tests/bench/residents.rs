@@ -21,7 +21,7 @@ done
 wait
 "#;
 
-/// Running `emitter`s that wait for the end of their input.
+/// Running programs with twenty events that wait for the end of their input.
 pub struct Residents {
     launcher: Child,
     stdin: Option<ChildStdin>,
@@ -33,7 +33,7 @@ impl Residents {
     /// Starts them; all are registered, and traced by all active sessions, when this returns.
     pub fn start(sandbox: &Sandbox, count: usize) -> Self {
         let mut command = sandbox.command("sh");
-        command.args(["-c", LAUNCHER, "launcher", &count.to_string()]).arg(sandbox.program("emitter"));
+        command.args(["-c", LAUNCHER, "launcher", &count.to_string()]).arg(sandbox.program("node"));
         let mut launcher = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = Lines::new(launcher.stdout.take().unwrap(), "applications");
         let mut one = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What is measured, and the table that is printed: medians and the ratio of the two daemons.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 use crate::support::Which;
@@ -12,22 +13,83 @@ pub enum Unit {
     Memory,
     /// Values are seconds.
     Time,
+    /// Values are seconds, and few.
+    Short,
     /// Values are numbers of things.
     Count,
 }
 
 /// One line of the table.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Figure {
-    what: &'static str,
+    what: Cow<'static, str>,
     unit: Unit,
     /// The ratio to the stock daemon that is aimed at.
     goal: Option<f64>,
 }
 
 const fn figure(what: &'static str, unit: Unit, goal: Option<f64>) -> Figure {
-    Figure { what, unit, goal }
+    Figure { what: Cow::Borrowed(what), unit, goal }
 }
+
+/// Who was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The stock daemon.
+    Stock,
+    /// The daemon of this project.
+    Ours,
+    /// The program that does the least that is possible.
+    Floor,
+}
+
+impl From<Which> for Column {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::Stock => Column::Stock,
+            Which::Ours => Column::Ours,
+        }
+    }
+}
+
+/// What so many real applications with twenty events cost, each with its goal.
+pub struct Crowd {
+    pub join_cpu: Figure,
+    pub join: Figure,
+    pub start_cpu: Figure,
+    pub start: Figure,
+    pub stop_cpu: Figure,
+    pub stop: Figure,
+    pub memory: Figure,
+}
+
+impl Crowd {
+    /// The figures of so many.
+    pub fn of(count: usize) -> Self {
+        let row = |what: &str, unit, goal| Figure { what: format!("{count} {what}").into(), unit, goal };
+        Crowd {
+            join_cpu: row("join a recording session: CPU time", Unit::Time, Some(0.45)),
+            join: row("join a recording session: wall clock", Unit::Time, None),
+            start_cpu: row("`start` (filter, two contexts): CPU time", Unit::Time, Some(0.45)),
+            start: row("`start`: wall clock", Unit::Time, Some(0.5)),
+            stop_cpu: row("`stop` (never idle before): CPU time", Unit::Time, Some(0.5)),
+            stop: row("`stop`: wall clock", Unit::Time, Some(0.3)),
+            memory: row("recorded: resident memory", Unit::Memory, None),
+        }
+    }
+}
+
+/// CPU time of the daemon for each of so many simulated applications that join a recording session.
+pub fn simulated(count: usize) -> Figure {
+    let what = format!("{count} simulated join: CPU time of each");
+    Figure { what: what.into(), unit: Unit::Short, goal: None }
+}
+
+pub const LIST_FIELDS_CPU: Figure = figure("300, `list -u -f`: CPU time", Unit::Time, Some(0.25));
+pub const CLIENTS_CPU: Figure =
+    figure("2000 `list-sessions`, a connection each: CPU time", Unit::Time, Some(0.8));
+pub const CLIENTS: Figure =
+    figure("2000 `list-sessions`, a connection each: wall clock", Unit::Time, Some(0.9));
 
 pub const IDLE_MEMORY: Figure = figure("idle: resident memory", Unit::Memory, None);
 pub const IDLE_THREADS: Figure = figure("idle: threads", Unit::Count, None);
@@ -36,7 +98,6 @@ pub const IDLE_DESCRIPTORS: Figure = figure("idle: descriptors", Unit::Count, No
 pub const REGISTER_CPU: Figure = figure("300 register: CPU time", Unit::Time, None);
 pub const RESIDENT_MEMORY: Figure = figure("300 registered: resident memory", Unit::Memory, Some(0.35));
 pub const RESIDENT_DESCRIPTORS: Figure = figure("300 registered: descriptors", Unit::Count, Some(0.5));
-pub const START_CPU: Figure = figure("300, `start` (filter, two contexts): CPU time", Unit::Time, Some(0.4));
 pub const TRACED_MEMORY: Figure = figure("300 recorded: resident memory", Unit::Memory, Some(0.35));
 pub const TRACED_DESCRIPTORS: Figure = figure("300 recorded: descriptors", Unit::Count, Some(0.5));
 pub const PEAK_MEMORY: Figure = figure("300, after all of it: peak memory", Unit::Memory, Some(0.15));
@@ -54,9 +115,9 @@ pub const NO_COMMAND: Figure = figure("`lttng --version`, for comparison: wall c
 /// Wall clock of the commands, with 300 applications that run.
 pub const RUNNING: Commands = Commands {
     list: figure("300, `list -u`: wall clock", Unit::Time, None),
-    start: figure("300, `start`: wall clock", Unit::Time, None),
+    start: figure("300, `start` after it: wall clock", Unit::Time, None),
     enable: figure("300, `enable-event` while recording: wall clock", Unit::Time, None),
-    stop: figure("300, `stop`: wall clock", Unit::Time, None),
+    stop: figure("300, `stop` after it: wall clock", Unit::Time, None),
     destroy: figure("300, `destroy`: wall clock", Unit::Time, None),
 };
 
@@ -99,19 +160,21 @@ struct Row {
     figure: Figure,
     stock: Vec<f64>,
     ours: Vec<f64>,
+    floor: Vec<f64>,
 }
 
 impl Table {
     /// Adds what one round gave.
-    pub fn add(&mut self, which: Which, figure: Figure, value: f64) {
+    pub fn add(&mut self, column: Column, figure: Figure, value: f64) {
         let index = self.rows.iter().position(|row| row.figure == figure).unwrap_or_else(|| {
-            self.rows.push(Row { figure, stock: Vec::new(), ours: Vec::new() });
+            self.rows.push(Row { figure, stock: Vec::new(), ours: Vec::new(), floor: Vec::new() });
             self.rows.len() - 1
         });
         let row = &mut self.rows[index];
-        match which {
-            Which::Stock => row.stock.push(value),
-            Which::Ours => row.ours.push(value),
+        match column {
+            Column::Stock => row.stock.push(value),
+            Column::Ours => row.ours.push(value),
+            Column::Floor => row.floor.push(value),
         }
     }
 
@@ -123,17 +186,18 @@ impl Table {
 
 impl Display for Table {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| | stock | ours | ours / stock | goal |")?;
-        writeln!(f, "|---|---:|---:|---:|---:|")?;
-        for Row { figure: Figure { what, unit, goal }, stock, ours } in &self.rows {
-            let (stock, ours) = (median(stock), median(ours));
-            let text = |value: Option<f64>| value.map_or("-".to_owned(), |value| unit.text(value));
-            let ratio = match (stock, ours) {
-                (Some(stock), Some(ours)) if stock > 0.0 => format!("{:.2}", ours / stock),
-                _ => "-".to_owned(),
+        writeln!(f, "| | stock | ours | floor | ours / stock | goal | ours / floor |")?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|")?;
+        for Row { figure: Figure { what, unit, goal }, stock, ours, floor } in &self.rows {
+            let [stock, ours, floor] = [stock, ours, floor].map(|values| median(values));
+            let text = |value: Option<f64>| value.map_or(String::new(), |value| unit.text(value));
+            let ratio = |to: Option<f64>| match (to, ours) {
+                (Some(to), Some(ours)) if to > 0.0 => format!("{:.2}", ours / to),
+                _ => String::new(),
             };
             let goal = goal.map_or(String::new(), |goal| format!("{goal:.2}"));
-            writeln!(f, "| {what} | {} | {} | {ratio} | {goal} |", text(stock), text(ours))?;
+            let values = [text(stock), text(ours), text(floor), ratio(stock), goal, ratio(floor)];
+            writeln!(f, "| {what} | {} |", values.join(" | "))?;
         }
         Ok(())
     }
@@ -144,6 +208,7 @@ impl Unit {
         match self {
             Unit::Memory => format!("{:.1} MiB", value / 1024.0),
             Unit::Time => format!("{:.1} ms", value * 1000.0),
+            Unit::Short => format!("{:.0} µs", value * 1e6),
             Unit::Count => format!("{value:.0}"),
         }
     }

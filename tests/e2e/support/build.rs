@@ -23,21 +23,25 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
         &["-DFREQUENCY=1000000", "-DPARTLY", "-shared", "-fPIC", "-llttng-ust"],
     ),
     ("clock-unnamed.so", &["clock.c"], &["-DFREQUENCY=1000", "-DUNNAMED", "-shared", "-fPIC", "-llttng-ust"]),
+    ("clients", &["clients.c"], &["-llttng-ctl"]),
     ("contexts", &["contexts.c", "providers.c"], &["-llttng-ust", "-ldl", "-pthread"]),
     ("control", &["control.c"], &["-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("crowd", &["crowd.c"], &[]),
+    ("floor", &["../bench/floor/floor.c"], &["-O2", "-D_GNU_SOURCE"]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
     ("lttng-sessiond-clock", &["../../programs/lttng-sessiond-clock.c"], &["-rdynamic", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
+    ("node", &["node.c"], &["-llttng-ust", "-ldl"]),
     ("peer", &["peer.c"], &[]),
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("rotator", &["rotator.c"], &["-llttng-ctl"]),
     ("seclude", &["seclude.c"], &["-D_GNU_SOURCE"]),
     ("set-url", &["set-url.c"], &["-llttng-ctl"]),
+    ("simulated", &["simulated.c"], &["-D_GNU_SOURCE"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
@@ -60,7 +64,10 @@ pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
 /// `suffix` is that of their names.
 fn compiled(suffix: &str, programs: &[(&str, &[&str], &[&str])], options: &[String]) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps");
-    let fingerprint = fingerprint(&[sources.clone(), sources.join("../../programs")], options);
+    let fingerprint = fingerprint(
+        &[sources.clone(), sources.join("../../programs"), sources.join("../bench/floor")],
+        options,
+    );
     let only = if let [(name, _, _)] = programs { format!("-{name}") } else { String::new() };
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{fingerprint:016x}{only}{suffix}"));
     fs::create_dir_all(&cache).unwrap();
