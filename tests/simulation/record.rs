@@ -130,6 +130,18 @@ fn tracepoints_of_all_applications_are_listed() {
 }
 
 #[test]
+fn a_list_without_end_is_cut() {
+    let mut world = World::new();
+    for entries in [5, 100_001] {
+        let app = world.start_application();
+        world.apps[app].tracepoints = (0..entries).map(|number| (format!("many:{number}"), 13)).collect();
+    }
+    let reply = world.must(&client::list_tracepoints());
+    assert_eq!(reply.elements(Event::decode).unwrap().len(), 100_005);
+    world.end_of_everything();
+}
+
+#[test]
 fn sessions_do_not_touch_one_another() {
     let mut world = World::new();
     let app = world.start_application();
