@@ -101,9 +101,14 @@ impl<M: Machine> Reactor<M> {
                         Ok((descriptor, caller)) => {
                             let conn = self.add_unpolled(descriptor);
                             self.machine.accepted(listener, conn, caller);
-                            // Who connects has mostly said what it wants by now.
+                            // Who connects has mostly said what it wants by now. That may be meant to come after what
+                            // somebody before it has said meanwhile, which is read first.
                             if self.machine.stands_alone(listener) {
-                                self.read(conn);
+                                let first = self.silent.is_empty();
+                                self.silent.insert(conn);
+                                if first {
+                                    self.read(conn);
+                                }
                             }
                         }
                         Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
