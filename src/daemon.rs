@@ -267,7 +267,8 @@ impl Machine for Daemon {
     }
 
     fn ended(&mut self, conn: ConnId) -> bool {
-        self.clients.are_owed(conn)
+        // Who was answered in this turn is not known any more, but the answer is not on its way yet.
+        self.clients.are_owed(conn) || self.state.turn.outputs.are_the_last_for(conn)
     }
 
     fn closed(&mut self, conn: ConnId) {

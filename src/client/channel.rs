@@ -16,6 +16,12 @@ const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "
 /// Name of the channel that carries the metadata; users can't have one of that name.
 const METADATA: &str = "metadata";
 
+/// Bytes that the name of a file may have, and what it has after the channel's name at least: a CPU, a file's number if
+/// there are several, and the ending of its index.
+const FILE_NAME: usize = 255;
+const ENDING: &str = "_0.idx";
+const NUMBERED_ENDING: &str = "_0_0.idx";
+
 /// Creates a channel, or enables one that exists.
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Serving {
     desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
@@ -26,7 +32,7 @@ pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Serv
 fn enable_or_make(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Result<(), ErrorCode> {
     let page = desk.state.settings.page_size;
     let session = desk.session_mut(id)?;
-    check_name(&wanted.name)?;
+    check_name(&wanted.name, wanted.attributes.tracefile_size > 0)?;
     let for_snapshots = session.is_snapshot();
     let live = session.live_timer() > 0;
     let started = session.was_started();
@@ -80,7 +86,7 @@ pub fn need(
     if ust.find(name).is_some() {
         return Ok(());
     }
-    check_name(name)?;
+    check_name(name, false)?;
     if started {
         return Err(ErrorCode::TraceAlreadyStarted);
     }
@@ -106,9 +112,11 @@ pub fn drop_last(desk: &mut Desk<'_>, id: SessionId) {
     }
 }
 
-/// The name becomes part of file names.
-fn check_name(name: &str) -> Result<(), ErrorCode> {
-    if name.starts_with('.') || name.contains('/') {
+/// The name becomes part of file names. One for which no consumer daemon can make files is never recorded.
+fn check_name(name: &str, numbered: bool) -> Result<(), ErrorCode> {
+    let ending = if numbered { NUMBERED_ENDING } else { ENDING };
+    let fits = name.len().saturating_add(ending.len()) <= FILE_NAME;
+    if name.starts_with('.') || name.contains('/') || !fits {
         return Err(ErrorCode::InvalidChannelName);
     }
     Ok(())

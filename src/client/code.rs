@@ -14,6 +14,7 @@ impl From<Failure> for ErrorCode {
         match failure {
             Failure::SessionGone => ErrorCode::SessNotFound,
             Failure::ConsumerLost | Failure::LossesUnknown | Failure::BuffersNotMade => ErrorCode::Unk,
+            Failure::NotListed => ErrorCode::UstListFail,
             Failure::FolderNotMade => ErrorCode::CreateDirFail,
             Failure::ChunkRefused => ErrorCode::CreateTraceChunkFailConsumer,
             Failure::ChunkNotClosed => ErrorCode::CloseTraceChunkFailConsumer,

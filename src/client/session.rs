@@ -4,7 +4,7 @@
 use lttng_protocol::client::ErrorCode;
 
 use super::action::{CreateSession, RequestedOutput, SetOutput, SetShmPath};
-use super::desk::{DONE, Desk, Serving, answer};
+use super::desk::{DONE, Desk, Serving, Unserved, answer};
 use crate::model::{NetworkOutput, Output, Schedules, SessionKind, SnapshotOutput, Target, Wanted};
 use crate::operation::answer::{Answer, CreatedOutput};
 use crate::sys::clock;
@@ -23,8 +23,13 @@ pub fn create(desk: &mut Desk<'_>, asked: CreateSession) -> Serving {
     }
     let generated_name = name.is_none();
     let date = clock::name_date(desk.state.turn.wall);
+    let known = name.as_deref().and_then(|name| desk.state.sessions.find(name));
+    if let Some(known) = known {
+        // What holds it, or waits for it before this, may be its end. `lttng destroy --no-wait` does not wait for that.
+        let held = known.recording.holder.is_some();
+        return Err(if held { Unserved::Wait } else { ErrorCode::ExistSess.into() });
+    }
     let name = match name {
-        Some(name) if desk.state.sessions.find(&name).is_some() => return Err(ErrorCode::ExistSess.into()),
         Some(name) if name.contains('/') => return Err(ErrorCode::SessionInvalidChar.into()),
         Some(name) => name,
         None => free_name(desk, &date).ok_or(ErrorCode::SessionFail)?,

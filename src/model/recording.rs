@@ -76,6 +76,8 @@ pub struct Holder {
     pub task: TaskId,
     /// It has consumer daemons go through the session's buffers, which must stay meanwhile.
     pub uses_buffers: bool,
+    /// It is the end of the session.
+    pub ends_session: bool,
 }
 
 /// What goes on in a session.

@@ -134,6 +134,8 @@ pub enum Failure {
     LossesUnknown,
     /// The folders of a trace chunk can't be made, or are not there any more.
     FolderNotMade,
+    /// Nothing of what applications list could be taken.
+    NotListed,
     /// Some applications can't have the buffers that they are to record to.
     BuffersNotMade,
     /// Not every consumer daemon takes a trace chunk.

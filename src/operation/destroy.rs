@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Destroy: stop, have everything written, let go of applications and buffers.
 //!
-//! Clients see nothing of the session from the moment it is stopped; the reply comes when the trace is whole on
-//! disk.
+//! Clients see nothing of the session from the moment that this begins, and its name is free when it is stopped; the reply
+//! comes when the trace is whole on disk.
 
 use std::path::PathBuf;
 use std::task::{Poll, ready};
@@ -98,6 +98,10 @@ impl Task for Destroy {
                 }
             };
         }
+    }
+
+    fn ends_session(&self) -> bool {
+        true
     }
 }
 

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Listing the tracepoints of all applications, or their fields. All are asked at once; who can't answer is
 //! left out, and so is who takes longer than an application is given for all that it is asked here.
+//!
+//! The reply of 2.13 has no place for a word about what is missing, and one bad application must not keep everybody from
+//! listing: what there is is told to the client, what is missing to the log. If nothing is left to tell, the client is told
+//! that; it must never take a list that was cut to nothing for one of no applications.
 
 use std::task::Poll;
 use std::time::Instant;
+
+use log::Level;
 
 use super::answer::{Answer, Failure};
 use super::cx::Cx;
 use super::task::Task;
 use crate::turn::ids::{AppId, ListingId};
+use crate::turn::messages::Topic;
 use crate::ust::listing::{Listed, ListingKind};
 
 /// Applications asked at the same time: what they have listed so far takes room.
@@ -27,6 +34,8 @@ pub struct ListApplications {
     asked: Vec<(AppId, Option<Instant>)>,
     /// One did not list everything in its time: others may not, either.
     late: bool,
+    /// One had more to list than was taken.
+    cut: bool,
     /// What the others listed.
     listed: Vec<(AppId, i32, Listed)>,
 }
@@ -67,6 +76,9 @@ impl Task for ListApplications {
         self.take(id, rest, cx);
         self.listed.sort_unstable_by_key(|(app, ..)| *app);
         let listed = std::mem::take(&mut self.listed);
+        if self.cut && listed.iter().all(|(_, _, listed)| listed.entries.is_empty()) {
+            return Poll::Ready(Err(Failure::NotListed));
+        }
         Poll::Ready(Ok(Answer::Entries(
             listed.into_iter().map(|(_, pid, listed)| (pid, listed.entries)).collect(),
         )))
@@ -82,6 +94,7 @@ impl ListApplications {
             next: Vec::new(),
             asked: Vec::new(),
             late: false,
+            cut: false,
             listed: Vec::new(),
         }
     }
@@ -110,8 +123,15 @@ impl ListApplications {
     fn take(&mut self, id: ListingId, apps: Vec<AppId>, cx: &mut Cx<'_>) {
         for app_id in apps {
             let Some(app) = cx.state.applications.all.get_mut(&app_id) else { continue };
-            let pid = app.credentials.pid;
+            let (pid, uid) = (app.credentials.pid, app.credentials.uid);
+            let late = app.listings.get(&id).is_some_and(|listing| !listing.done);
             let Some(listed) = app.take_listing(id) else { continue };
+            self.cut |= listed.cut;
+            if late && listed.cut {
+                let text =
+                    format_args!("The list of application {pid} is not taken whole: it takes too long");
+                cx.state.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+            }
             self.listed.push((app_id, pid, self.shared(listed)));
         }
     }

@@ -21,4 +21,9 @@ pub trait Task: Debug {
     fn uses_buffers(&self) -> bool {
         false
     }
+
+    /// Whether it ends the session that it holds: nobody is shown it any more.
+    fn ends_session(&self) -> bool {
+        false
+    }
 }

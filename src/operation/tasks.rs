@@ -44,7 +44,8 @@ impl Tasks {
     ) {
         let id = state.counters.task();
         if let Some(session) = session.and_then(|session| state.sessions.get_mut(session)) {
-            session.recording.holder = Some(Holder { task: id, uses_buffers: task.uses_buffers() });
+            let (uses_buffers, ends_session) = (task.uses_buffers(), task.ends_session());
+            session.recording.holder = Some(Holder { task: id, uses_buffers, ends_session });
         }
         let clock = Clock::begin(state);
         state.turn.timers.set(Timer::Task(id), clock.next());

@@ -107,20 +107,8 @@ impl<M: Machine> Reactor<M> {
             let listener = *listener;
             match socket.accept() {
                 Ok(taken) => {
-                    match taken.prepare() {
-                        Ok((descriptor, caller)) => {
-                            let conn = self.add_unpolled(descriptor);
-                            self.machine.accepted(listener, conn, caller);
-                            // Who connects has mostly said what it wants by now.
-                            if self.machine.stands_alone(listener) {
-                                self.read(conn);
-                                // Such peers mostly come one at a time, and to try in vain costs as much as to succeed.
-                                if !self.has_another(listening) {
-                                    return;
-                                }
-                            }
-                        }
-                        Err(error) => self.say(Level::Warn, format_args!("Can't take a connection: {error}")),
+                    if !self.take_in(listening, listener, taken) {
+                        return;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
@@ -141,6 +129,31 @@ impl<M: Machine> Reactor<M> {
             }
         }
         self.readable.insert(listening);
+    }
+
+    /// Takes in a connection. Returns whether there may be another one.
+    fn take_in(&mut self, listening: ConnId, listener: Listener, taken: Taken) -> bool {
+        let (descriptor, caller) = match taken.prepare() {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                self.say(Level::Warn, format_args!("Can't take a connection: {error}"));
+                return true;
+            }
+        };
+        let conn = self.add_unpolled(descriptor);
+        self.machine.accepted(listener, conn, caller);
+        if !self.machine.stands_alone(listener) {
+            return true;
+        }
+        // Who connects has mostly said what it wants by now. That may be meant to come after what somebody before it has
+        // said meanwhile, which is read first.
+        let first = self.silent.is_empty();
+        self.silent.insert(conn);
+        if first {
+            self.read(conn);
+        }
+        // Such peers mostly come one at a time, and to try in vain costs as much as to succeed.
+        self.has_another(listening)
     }
 
     /// Whether somebody else waits to be taken.

@@ -93,6 +93,8 @@ pub struct Reactor<M> {
     readable: BTreeSet<ConnId>,
     /// Connections just taken: who is answered at once and goes is never polled.
     unpolled: BTreeSet<ConnId>,
+    /// Connections on which nothing was said yet, of peers that have no other one.
+    silent: BTreeSet<ConnId>,
     /// Connections whose peer will send nothing more: they are read to their end.
     ending: BTreeSet<ConnId>,
     /// Connections whose peer can't be sent anything any more, either.
@@ -126,6 +128,7 @@ impl<M: Machine> Reactor<M> {
             sources: BTreeMap::new(),
             readable: BTreeSet::new(),
             unpolled: BTreeSet::new(),
+            silent: BTreeSet::new(),
             ending: BTreeSet::new(),
             hung_up: BTreeSet::new(),
             closing: BTreeMap::new(),
@@ -354,6 +357,7 @@ impl<M: Machine> Reactor<M> {
         self.closing.remove(&conn);
         self.readable.remove(&conn);
         self.unpolled.remove(&conn);
+        self.silent.remove(&conn);
         self.ending.remove(&conn);
         self.hung_up.remove(&conn);
         self.unflushed.remove(&conn);

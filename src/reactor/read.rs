@@ -66,6 +66,7 @@ impl<M: Machine> Reactor<M> {
             match read {
                 Ok(0) => return self.end_of_input(conn),
                 Ok(count) => {
+                    self.silent.remove(&conn);
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     // Less than there was room for is all there was, unless descriptors cut it short. More will be
                     // announced; only the end, if it was announced already, will not be again.

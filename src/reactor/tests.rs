@@ -772,6 +772,29 @@ fn what_was_said_before_the_connection_was_taken_is_read_with_it() {
     assert!(matches!(bench.next(), Input::Closed(conn) if conn == first));
 }
 
+/// A program that asks and does not wait for the answer, and then another one: they come in this order.
+#[test]
+fn who_was_there_before_is_read_before_who_comes() {
+    let folder = Folder::new("before");
+    let listener = UnixListener::bind(folder.socket()).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut bench = Bench::new();
+    bench.reactor.listen(Listener::ANY[0], listener.into()).unwrap();
+    let mut before = UnixStream::connect(folder.socket()).unwrap();
+    bench.reactor.turn(&mut bench.events, &mut |_| ()).unwrap();
+    before.write_all(b"first").unwrap();
+    drop(before);
+    let mut after = UnixStream::connect(folder.socket()).unwrap();
+    after.write_all(b"second").unwrap();
+    let mut said = Vec::new();
+    while said.len() < 2 {
+        if let Input::Received(_, bytes) = bench.next() {
+            said.push(bytes);
+        }
+    }
+    assert_eq!(said, [b"first".to_vec(), b"second".to_vec()]);
+}
+
 #[test]
 fn what_is_said_on_two_connections_of_one_peer_is_read_in_order() {
     let folder = Folder::new("order");

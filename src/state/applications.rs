@@ -24,7 +24,7 @@ use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 use crate::ust::app::{Answer, App, Cause, Outgoing, Place};
 use crate::ust::introduction::{Introduced, Introduction};
-use crate::ust::listing::{ListingKind, Nonsense};
+use crate::ust::listing::{Listing, ListingKind, Nonsense};
 use crate::ust::mirror::{Request, SessionMirror};
 use crate::ust::planner::{BufferState, Desired, plan};
 use crate::ust::words;
@@ -254,13 +254,12 @@ impl State {
             }
             Cause::Listing(listing, _, step) => {
                 app.list_further(listing, step, answer, now, &mut self.turn.outputs)?;
-                if let Some(exhausted) = app.listings.get_mut(&listing).and_then(|listing| listing.cut.take())
-                {
+                if let Some(cut) = app.listings.get_mut(&listing).and_then(Listing::unsaid_cut) {
                     self.turn.say(
                         Level::Warn,
                         Topic::Limits,
                         Some(uid),
-                        format_args!("The list of application {pid} is not taken whole: {exhausted}"),
+                        format_args!("The list of application {pid} is not taken whole: {cut}"),
                     );
                 }
             }

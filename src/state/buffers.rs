@@ -215,7 +215,10 @@ impl State {
                 Level::Error,
                 Topic::Buffers,
                 Some(session.owner.uid),
-                format_args!("Session {} records nothing of {of}: {why}; channels: {names}", session.name),
+                format_args!(
+                    "Session {} records nothing of {of} in these channels: {names}: {why}",
+                    session.name
+                ),
             );
         }
     }

@@ -137,6 +137,8 @@ pub struct Outputs {
     queue: Vec<Output>,
     /// Bytes to be sent.
     bytes: usize,
+    /// Connections that are closed when everything was sent on them.
+    closing: Vec<ConnId>,
 }
 
 impl Outputs {
@@ -145,12 +147,20 @@ impl Outputs {
         if let Output::Send { bytes, .. } = &output {
             self.bytes = self.bytes.saturating_add(bytes.len());
         }
+        if let Output::CloseWhenSent(conn) = &output {
+            self.closing.push(*conn);
+        }
         self.queue.push(output);
     }
 
     /// Whether they should be carried out before there are more.
     pub fn are_large(&self) -> bool {
         self.bytes >= LARGE
+    }
+
+    /// Whether this connection's last bytes are among them.
+    pub fn are_the_last_for(&self, conn: ConnId) -> bool {
+        self.closing.contains(&conn)
     }
 
     /// Sends plain bytes. Successive ones for a peer become one message.
@@ -176,6 +186,7 @@ impl Outputs {
     /// Takes all of them.
     pub fn take(&mut self) -> Vec<Output> {
         self.bytes = 0;
+        self.closing.clear();
         std::mem::take(&mut self.queue)
     }
 }

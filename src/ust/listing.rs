@@ -3,6 +3,7 @@
 //!
 //! The entries come one by one, so they are asked for in bursts; asking beyond the end costs nothing.
 
+use std::fmt;
 use std::rc::Rc;
 
 use lttng_protocol::ust::command::{Command, Reply, Tracepoint, TracepointField, code};
@@ -66,16 +67,38 @@ pub struct Listing {
     pub kind: ListingKind,
     /// All entries are there, or the application refused to give them.
     pub done: bool,
-    /// Why not all of it is taken, until that is said.
-    pub cut: Option<Exhausted>,
+    /// Why not all of it is taken.
+    cut: Option<Cut>,
+    /// That was said.
+    said: bool,
     entries: Entries,
     /// What the entries cost the application's user.
     charge: Charge,
     handle: u32,
+    /// The application has made the list.
+    begun: bool,
     outstanding: usize,
     ended: bool,
     released: bool,
     taken: bool,
+}
+
+/// Why the list of an application is not taken whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Its user has all the memory that there is for it.
+    Memory(Exhausted),
+    /// It does not end.
+    TooLong,
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cut::Memory(exhausted) => exhausted.fmt(f),
+            Cut::TooLong => write!(f, "it has {MAX_ENTRIES} entries or more"),
+        }
+    }
 }
 
 /// What an application listed, in its own order.
@@ -125,6 +148,8 @@ fn field_held(entry: &TracepointField) -> u64 {
 pub struct Listed {
     /// The entries. Several applications may have the same.
     pub entries: Rc<Entries>,
+    /// It had begun to list and has more than this.
+    pub cut: bool,
     charge: Charge,
 }
 
@@ -143,9 +168,11 @@ impl Listing {
             kind,
             done: false,
             cut: None,
+            said: false,
             entries: Entries::default(),
             charge,
             handle: 0,
+            begun: false,
             outstanding: 0,
             ended: false,
             released: false,
@@ -156,7 +183,13 @@ impl Listing {
     /// Takes the entries so far. What comes later is dropped.
     pub(super) fn take(&mut self) -> Listed {
         self.taken = true;
-        Listed { entries: Rc::new(std::mem::take(&mut self.entries)), charge: self.charge.take() }
+        let cut = self.cut.is_some() || self.begun && !self.done;
+        Listed { entries: Rc::new(std::mem::take(&mut self.entries)), cut, charge: self.charge.take() }
+    }
+
+    /// Why not all of it is taken, if that was not said yet.
+    pub fn unsaid_cut(&mut self) -> Option<Cut> {
+        self.cut.filter(|_| !std::mem::replace(&mut self.said, true))
     }
 
     /// Nothing more will come of it, and nobody will ask for it.
@@ -175,14 +208,16 @@ impl Listing {
         match step {
             Step::Create if failed => (self.done, self.released) = (true, true),
             Step::Create => {
-                self.handle = reply.value;
+                (self.handle, self.begun) = (reply.value, true);
                 return Ok(self.burst(FIRST_BURST));
             }
             Step::Entry => {
                 self.outstanding = self.outstanding.saturating_sub(1);
                 // Nobody wants to know more once what there is was taken.
-                self.ended |= failed || self.taken || self.entries.len() >= MAX_ENTRIES;
-                if !failed && !self.taken {
+                self.ended |= failed || self.taken;
+                if !failed && !self.taken && self.entries.len() >= MAX_ENTRIES {
+                    self.cut_short(Cut::TooLong);
+                } else if !failed && !self.taken {
                     self.take_entry(reply, field)?;
                 }
                 if self.outstanding == 0 && self.ended {
@@ -221,12 +256,14 @@ impl Listing {
                 exhausted
             }
         };
-        if let Err(exhausted) = exhausted
-            && !self.ended
-        {
-            self.cut = Some(exhausted);
-            self.ended = true;
+        if let Err(exhausted) = exhausted {
+            self.cut_short(Cut::Memory(exhausted));
         }
         Ok(())
+    }
+
+    fn cut_short(&mut self, why: Cut) {
+        self.cut.get_or_insert(why);
+        self.ended = true;
     }
 }

@@ -182,6 +182,27 @@ fn half_a_request_delays_nobody() {
 }
 
 #[test]
+fn who_sends_no_more_after_its_request_is_answered() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let answered = |place: &str, request: &[u8], length: usize| {
+            let mut stream = connect(s, place);
+            stream.write_all(request).unwrap();
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let mut reply = Vec::new();
+            stream.read_to_end(&mut reply).unwrap();
+            assert_eq!(reply.len(), length, "the reply to {} bytes", request.len());
+        };
+        // Its end may be seen with its request or later.
+        for _ in 0..20 {
+            answered(CLIENT, &request(13), 24);
+            answered(HEALTH, &[0; 4], 8);
+        }
+        daemon.stop();
+    });
+}
+
+#[test]
 fn a_client_that_never_reads_delays_nobody() {
     ours_only("it writes to one client at a time", |s| {
         let daemon = Daemon::start(s);

@@ -162,7 +162,10 @@ fn names_of_every_length() {
         s.lttng(&["create", "s", "--output", &s.path("trace")]).ok();
         for length in [1, 250, 254, 255, 256, 300] {
             let name = "x".repeat(length);
-            s.lttng(&["enable-channel", "-u", "--subbuf-size=4k", &name]);
+            // Longer ones than this can't be recorded.
+            if !(250..255).contains(&length) {
+                s.lttng(&["enable-channel", "-u", "--subbuf-size=4k", &name]);
+            }
             s.lttng(&["enable-event", "-u", "-c", "c", &name]);
             s.lttng_unordered(&["list", "s"]);
             s.lttng(&["disable-event", "-u", "-c", "c", &name]);

@@ -8,6 +8,7 @@ use lttng_protocol::client::{ErrorCode, Header, Session};
 use crate::client::{self, Request};
 use crate::script;
 use crate::world::{ClientId, USER, World};
+use lttng_sessiond::turn::machine::{Attached, Machine};
 
 #[test]
 fn a_request_in_single_bytes() {
@@ -67,6 +68,19 @@ fn who_sends_no_more_after_its_request_is_answered_all_the_same() {
     assert_eq!(world.wait_for(waiting).code, ErrorCode::Ok);
     assert!(!world.shut_down(served), "nothing more is owed");
     world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+/// What was asked is answered before it is known that nothing more comes, and the answer is still on its way here.
+#[test]
+fn who_sends_no_more_is_owed_an_answer_until_it_is_on_its_way() {
+    let mut world = World::new();
+    let id = world.connect(USER);
+    let conn = world.clients[id.0].conn;
+    world.daemon.received(conn, &client::list_sessions().bytes(), Attached::default());
+    assert!(world.shut_down(id));
+    assert_eq!(world.wait_for(id).code, ErrorCode::Ok);
+    assert!(!world.shut_down(id));
     world.end_of_everything();
 }
 

@@ -79,6 +79,38 @@ fn the_helper_is_killed_again_and_again() {
     world.end_of_everything();
 }
 
+/// At whatever point of a session's end it is killed: the session ends well, and so does the life of the next one, for
+/// applications that were there before and for those that come later.
+#[test]
+fn the_helper_is_killed_at_any_point_of_a_destroy() {
+    let (mut first, mut last) = (false, false);
+    let points = [0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512].into_iter();
+    for (time, turns, outlived) in
+        points.flat_map(|time| (0..20).flat_map(move |turns| [(time, turns, false), (time, turns, true)]))
+    {
+        let mut world = World::new();
+        let before = world.start_application();
+        world.create_session("s");
+        world.must(&client::start("s"));
+        world.must(&client::rotate("s"));
+        let destroyed = world.send(&client::destroy("s"));
+        world.turns(turns);
+        // What is asked again and again is asked after some milliseconds.
+        world.pass(Duration::from_millis(time));
+        let over = world.clients[destroyed.0].ended;
+        (first, last) = (first | !over, last | over);
+        world.kill_helper(outlived);
+        assert_eq!(world.wait_for(destroyed).code, ErrorCode::Ok);
+        world.create_session("next");
+        world.must(&client::start("next"));
+        let after = world.start_application();
+        assert!(world.apps[before].records() && world.apps[after].records(), "{time} ms, {turns} turns");
+        world.must(&client::destroy("next"));
+        world.end_of_everything();
+    }
+    assert!(first && last, "killed before the end and after it");
+}
+
 #[test]
 fn a_helper_that_is_killed_while_it_works() {
     for outlived in [false, true] {
