@@ -64,11 +64,12 @@ fn the_copy_of_the_metadata_is_the_metadata() {
         let mut app = App::start(s);
         s.lttng(&["start"]).ok();
         app.tell("tick 0 1");
-        let copy = s.run("sh", &["-c", &format!("cat {memory}/*/ust/uid/*/64-bit/metadata")]).ok();
         let blocks = ["trace {", "env {", "clock {", "stream {", "name = \"testapp:tick\";"];
-        let counts: Vec<String> =
-            blocks.iter().map(|block| copy.stdout.matches(block).count().to_string()).collect();
-        assert_eq!(counts, ["1"; 5], "{}", copy.stdout);
+        // Ours is written by the helper, which may be at it still when `start` is answered.
+        eventually("all of it is there", || {
+            let copy = s.run("sh", &["-c", &format!("cat {memory}/*/ust/uid/*/64-bit/metadata")]);
+            blocks.map(|block| copy.stdout.matches(block).count()) == [1; 5]
+        });
         s.lttng(&["destroy"]).ok();
         app.exit();
         daemon.stop();
