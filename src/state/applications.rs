@@ -572,7 +572,7 @@ mod tests {
             bits_per_long: 64,
             alignments,
             socket,
-            name: "app".to_owned(),
+            name: "app".into(),
         };
         registration.encode()
     }

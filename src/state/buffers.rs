@@ -431,8 +431,8 @@ fn trace_path(app: &App, key: BuffersKey, earlier: u32) -> String {
     match key.owner {
         Owner::User(uid) => format!("uid/{uid}/{}-bit", key.bits),
         Owner::Application(_) => {
-            // A name is what the process chose: it must not lead elsewhere.
-            let name = app.registration.name.replace('/', "_");
+            // A name is what the process chose: it must not lead elsewhere. Paths here are UTF-8.
+            let name = app.registration.name.to_string().replace('/', "_");
             let path = format!("pid/{name}-{}-{}", app.credentials.pid, clock::name_date(app.registered));
             if earlier == 0 { path } else { format!("{path}-{earlier}") }
         }

@@ -27,6 +27,7 @@ use crate::helper::names::Names;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::text::Text;
 use crate::turn::Turn;
 use crate::turn::ids::Counters;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId};
@@ -52,7 +53,7 @@ pub struct Settings {
     /// The kernel tracer is not to be used.
     pub no_kernel: bool,
     /// This host's name, for the metadata.
-    pub hostname: String,
+    pub hostname: Text,
     /// The clock of the traces.
     pub clock: TraceClock,
     /// Bytes of a page.
@@ -88,7 +89,7 @@ impl Settings {
         Settings {
             uid: 1000,
             no_kernel: true,
-            hostname: String::new(),
+            hostname: Text::default(),
             clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],

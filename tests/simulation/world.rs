@@ -101,7 +101,7 @@ impl World {
         let settings = Settings {
             uid: USER,
             no_kernel: false,
-            hostname: "host".to_owned(),
+            hostname: "host".into(),
             clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],

@@ -4,6 +4,7 @@
 
 use std::fs;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::field::{Encoding, FieldKind, Integer};
 use lttng_protocol::ust::notify::{EnumValue, HeaderType, RawEvent, Reply, Request};
 
@@ -178,17 +179,17 @@ fn identity_of_events() {
     let (chan_id, other) = (registry.add_channel(), registry.add_channel());
     let known = event("a04-event-vec_prov_ints");
     assert_eq!(registry.register_event(chan_id, &known), Ok(0));
-    let same = RegisterEvent { signature: "other".to_owned(), session: 77, channel: 78, ..known.clone() };
+    let same = RegisterEvent { signature: "other".into(), session: 77, channel: 78, ..known.clone() };
     assert_eq!(registry.register_event(chan_id, &same), Ok(0));
     let mut field = known.clone();
-    field.fields[3].name.push('x');
+    field.fields[3].name = "x".into();
     let mut order = known.clone();
     order.fields.swap(0, 1);
     let different = [
-        RegisterEvent { name: "vec_prov:int".to_owned(), ..known.clone() },
+        RegisterEvent { name: "vec_prov:int".into(), ..known.clone() },
         RegisterEvent { loglevel: 5, ..known.clone() },
         RegisterEvent { model_emf_uri: None, ..known.clone() },
-        RegisterEvent { model_emf_uri: Some(String::new()), ..known.clone() },
+        RegisterEvent { model_emf_uri: Some(Text::default()), ..known.clone() },
         field,
         order,
     ];
@@ -215,10 +216,10 @@ fn identity_of_enumerations() {
         changed
     };
     let different = [
-        RegisterEnum { name: "vec_prov_my_enu".to_owned(), ..known.clone() },
+        RegisterEnum { name: "vec_prov_my_enu".into(), ..known.clone() },
         changed(|entries| entries.swap(0, 1)),
         changed(|entries| drop(entries.pop())),
-        changed(|entries| entries[1].label.push('x')),
+        changed(|entries| entries[1].label = "x".into()),
         changed(|entries| entries[1].end.value = 1),
         changed(|entries| entries[1].start.signed = false),
     ];
@@ -255,8 +256,8 @@ fn failures_leave_no_trace() {
     let mut incomplete = event("a06-event-vec_prov_strings");
     incomplete.fields.pop();
     assert_eq!(registry.register_event(chan_id, &incomplete), Err(-75));
-    let array = Field { name: "a".to_owned(), kind: FieldKind::Array { length: 1, alignment: 0 } };
-    let string = Field { name: String::new(), kind: FieldKind::String(Encoding::UTF8) };
+    let array = Field { name: "a".into(), kind: FieldKind::Array { length: 1, alignment: 0 } };
+    let string = Field { name: Text::default(), kind: FieldKind::String(Encoding::UTF8) };
     assert_eq!(registry.register_channel(chan_id, &[array, string]), Err(-22));
     let good = event("a12-event-vec_prov_inst1");
     assert_eq!(registry.register_event(chan_id + 1, &good), Err(-22));
@@ -271,10 +272,10 @@ fn failures_leave_no_trace() {
 fn enumerations_are_limited() {
     let mut registry = Registry::new(&per_pid_header());
     let value = EnumValue { value: 0, signed: false };
-    let entry = EnumEntry { start: value, end: value, label: "x".to_owned(), auto: false };
+    let entry = EnumEntry { start: value, end: value, label: "x".into(), auto: false };
     let registered = |index: usize, entries: usize| RegisterEnum {
         session: 0,
-        name: format!("e{index}"),
+        name: format!("e{index}").into(),
         entries: vec![entry.clone(); entries],
     };
     let each = MAX_ENUM_ENTRIES / 8;
@@ -294,9 +295,9 @@ fn the_text_is_limited() {
     assert_eq!(registry.register_event(chan_id, &good), Ok(0));
     let block = registry.channels[0].events[0].len();
     registry.text = String::from_utf8(vec![0; MAX_TEXT_SIZE - block]).unwrap();
-    let longer = RegisterEvent { name: format!("{}x", good.name), ..good.clone() };
+    let longer = RegisterEvent { name: format!("{}x", good.name).into(), ..good.clone() };
     assert_eq!(registry.register_event(chan_id, &longer), Err(-22));
-    let other = RegisterEvent { name: good.name.replace('1', "2"), ..good.clone() };
+    let other = RegisterEvent { name: good.name.to_string().replace('1', "2").into(), ..good.clone() };
     assert_eq!(registry.register_event(chan_id, &other), Ok(1), "exactly what fits");
     assert_eq!(registry.register_event(chan_id, &good), Ok(0), "what is known still is");
     assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
@@ -315,7 +316,7 @@ fn an_event_costs_little_besides_its_text() {
     };
     let mut event = event("a12-event-vec_prov_inst1");
     event.fields = (0..10)
-        .map(|number| Field { name: format!("field_{number}"), kind: FieldKind::Integer(integer) })
+        .map(|number| Field { name: format!("field_{number}").into(), kind: FieldKind::Integer(integer) })
         .collect();
     let mut registry = Registry::new(&per_pid_header());
     let chan_id = registry.add_channel();
@@ -342,7 +343,7 @@ fn channels_that_nobody_registers_are_described() {
 
     // What was assumed is not what the application has: the text starts over.
     let integer = |name: &str| Field {
-        name: name.to_owned(),
+        name: name.into(),
         kind: FieldKind::Integer(Integer {
             size: 32,
             signed: false,
