@@ -12,6 +12,7 @@ use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
 use super::helper::PathPurpose;
 use super::{Settings, State};
+use crate::accounts::Resource;
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
 use crate::helper::PathJob;
@@ -96,7 +97,8 @@ impl State {
             application_session: self.counters.application_session(),
         };
         let keys = || self.counters.consumer_key();
-        let mut buffers = Buffers::new(consumer, cause, header, channels, keys);
+        let Ok(charge) = self.accounts.charge(cause.uid, Resource::Memory, 0) else { return };
+        let mut buffers = Buffers::new(consumer, cause, (header, charge), channels, keys);
         if !session.has_output() {
             buffers = buffers.only_for_snapshots();
         }

@@ -16,6 +16,7 @@ use super::obstacle::Obstacle;
 use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
+use crate::accounts::Charge;
 use crate::consumer::ChannelBuffers;
 use crate::helper::FileStart;
 use crate::sys::clock::after;
@@ -171,15 +172,16 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice.
+    /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice; what
+    /// applications register is added to `charge`.
     pub fn new(
         consumer: ConsumerId,
         cause: Cause,
-        header: Header,
+        (header, charge): (Header, Charge),
         channels: impl Iterator<Item = ChannelId>,
         mut keys: impl FnMut() -> u64,
     ) -> Self {
-        let mut registry = Registry::new(&header);
+        let mut registry = Registry::new(&header, charge);
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();

@@ -15,6 +15,7 @@ use lttng_protocol::ust::command::TracerVersion;
 use lttng_protocol::ust::field::{Basic, Encoding, Field, FieldKind, Float, Integer, LegacyEnum};
 use lttng_protocol::ust::notify::{EnumEntry, EnumValue, RegisterEnum, RegisterEvent};
 use lttng_protocol::ust::registration::{Alignments, ByteOrder};
+use lttng_sessiond::accounts::{Accounts, Charge, Limits, Resource};
 use lttng_sessiond::ust::registry::Registry;
 use lttng_sessiond::ust::tsdl::{Clock, Header, Scheme};
 use proptest::collection::vec;
@@ -47,6 +48,11 @@ fn header(name: impl Into<Text>) -> Header {
             offset: 0,
         },
     }
+}
+
+/// Enough memory for everything.
+fn charge() -> Charge {
+    Accounts::new(Limits::for_applications(1, 1)).charge(0, Resource::Memory, 0).unwrap()
 }
 
 /// A directory for one trace at a time.
@@ -313,7 +319,7 @@ fn whatever_is_registered() {
     let strategy = (vec(1..=u8::MAX, 0..16), vec(step(), 0..24));
     runner
         .run(&strategy, |(name, steps)| {
-            let mut registry = Registry::new(&header(name));
+            let mut registry = Registry::new(&header(name), charge());
             (0..CHANNELS).for_each(|_| {
                 registry.add_channel();
             });
@@ -403,7 +409,7 @@ fn whatever_is_sane() {
     };
     runner
         .run(&vec(vec(field, 0..12), 0..30), |events| {
-            let mut registry = Registry::new(&header("sane"));
+            let mut registry = Registry::new(&header("sane"), charge());
             let channel = registry.add_channel();
             prop_assert_eq!(registry.register_enum(&enumeration), Ok(0));
             prop_assert_eq!(registry.register_channel(channel, &[]), Ok(()));
@@ -446,7 +452,7 @@ fn texts_come_back() {
         b"\x80\xbf\xfe\xff",
     ];
     for name in names {
-        let mut registry = Registry::new(&header(name));
+        let mut registry = Registry::new(&header(name), charge());
         let channel = registry.add_channel();
         let label = name.into();
         let value = EnumValue { value: 1, signed: false };

@@ -92,6 +92,14 @@ impl World {
     }
 
     pub fn with_consumers(kinds: &[ConsumerKind]) -> Self {
+        World::with(kinds, Limits::for_applications(10_000, 10_000))
+    }
+
+    pub fn with_limits(limits: Limits) -> Self {
+        World::with(&[ConsumerKind::Ust64], limits)
+    }
+
+    fn with(kinds: &[ConsumerKind], limits: Limits) -> Self {
         let now = Instant::now();
         let program = ConsumerProgram {
             command_socket: PathBuf::from(COMMAND_SOCKET),
@@ -107,7 +115,7 @@ impl World {
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
-            limits: Limits::for_applications(10_000, 10_000),
+            limits,
             sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
