@@ -316,7 +316,7 @@ impl State {
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
             // It is enough that everything is looked at.
-            Timer::Push | Timer::Task(_) | Timer::End => {}
+            Timer::Push | Timer::Retry | Timer::Task(_) | Timer::End => {}
         }
     }
 
@@ -324,6 +324,8 @@ impl State {
     pub fn arrange_timers(&mut self) {
         let push = self.next_push();
         self.turn.timers.arrange(Timer::Push, push);
+        let retry = self.next_retry();
+        self.turn.timers.arrange(Timer::Retry, retry);
     }
 
     /// Closes a peer's connection and forgets it.

@@ -197,9 +197,7 @@ impl State {
         if let Some(app) = self.applications.all.get(&id) {
             let reason = match objection {
                 Some(objection) => objection.to_string(),
-                None if code == -libc::ENOMEM => {
-                    "there is no more memory for its user".to_owned()
-                }
+                None if code == -libc::ENOMEM => "there is no more memory for its user".to_owned(),
                 None => std::io::Error::from_raw_os_error(code.saturating_neg()).to_string(),
             };
             let (pid, name) = (app.credentials.pid, &app.registration.name);

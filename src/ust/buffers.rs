@@ -24,7 +24,7 @@ use crate::turn::ids::{ChannelId, ConsumerId};
 
 /// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
 const PUSH_DELAY: Duration = Duration::from_millis(700);
-/// How long metadata that was refused is left alone: longer each time.
+/// How long what could not be had is left alone, metadata or channels: longer each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(60);
 
@@ -98,6 +98,8 @@ pub struct BufferedChannel {
     told: Outlook,
     /// That it failed was said.
     said: bool,
+    /// It was said to be missing, and not yet that it is there again.
+    missed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +171,10 @@ pub struct Buffers {
     refused: bool,
     /// How long the next one that fails is left alone.
     retry_delay: Duration,
+    /// When the channels that could not be had are to be asked for again, if that was thought of.
+    again_at: Option<Instant>,
+    /// How long they are left alone the next time.
+    again_delay: Duration,
 }
 
 impl Buffers {
@@ -186,10 +192,8 @@ impl Buffers {
             .map(|id| {
                 let number = registry.add_channel();
                 let (stage, told) = (Stage::Wanted, Outlook::Pending);
-                (
-                    id,
-                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage, told, said: false },
-                )
+                let (streams, written, said, missed) = (0, 0, false, false);
+                (id, BufferedChannel { number, key: keys(), streams, written, stage, told, said, missed })
             })
             .collect();
         Buffers {
@@ -212,6 +216,8 @@ impl Buffers {
             push_at: None,
             refused: false,
             retry_delay: RETRY_DELAY,
+            again_at: None,
+            again_delay: RETRY_DELAY,
         }
     }
 
@@ -272,8 +278,13 @@ impl Buffers {
             Directory::Asked(count) if count > 1 => Directory::Asked(count.saturating_sub(1)),
             _ => Directory::Made,
         };
-        if let Err(errno) = result {
-            self.fail(Obstacle::Folder(errno));
+        let Err(errno) = result else { return };
+        if self.data_keys().next().is_none() {
+            return self.fail(Obstacle::Folder(errno));
+        }
+        // What is there goes on.
+        for channel in self.channels.values_mut().filter(|channel| matches!(channel.stage, Stage::Wanted)) {
+            channel.stage = Stage::Failed(Obstacle::Folder(errno));
         }
     }
 
@@ -414,24 +425,78 @@ impl Buffers {
             if let Stage::Failed(why) = channel.stage
                 && !std::mem::replace(&mut channel.said, true)
             {
+                channel.missed = true;
                 unsaid.push((id, why));
             }
         }
         unsaid
     }
 
-    /// The data channels that could not be had are wanted again; `keys` gives numbers for the consumer daemon.
-    pub fn retry(&mut self, mut keys: impl FnMut() -> u64) {
-        if !self.is_complete() {
-            return;
+    /// The channels that were said to be missing and are there again, once it is known of all what became of them.
+    pub fn take_recovered(&mut self) -> Vec<ChannelId> {
+        if !self.data_channels_settled() {
+            return Vec::new();
         }
+        let mut recovered = Vec::new();
+        for (&id, channel) in &mut self.channels {
+            if matches!(channel.stage, Stage::Ready(_)) && std::mem::take(&mut channel.missed) {
+                recovered.push(id);
+            }
+        }
+        recovered
+    }
+
+    /// Whether some channels are missing, also while they are asked for again.
+    pub fn is_missing_some(&self) -> bool {
+        let missing = |channel: &BufferedChannel| match channel.stage {
+            Stage::Ready(_) => false,
+            Stage::Failed(_) => true,
+            Stage::Wanted | Stage::Asked | Stage::Made | Stage::Fetching => channel.missed,
+        };
+        self.channels.values().any(missing)
+    }
+
+    /// The data channels that could not be had are wanted again, and whoever asked wants to know if they can't be had;
+    /// `keys` gives numbers for the consumer daemon.
+    pub fn retry(&mut self, keys: impl FnMut() -> u64) {
+        if self.is_complete() {
+            self.again_delay = RETRY_DELAY;
+            self.want_failed(keys);
+            self.channels.values_mut().for_each(|channel| channel.said = false);
+        }
+    }
+
+    /// The same without anybody who asked: what still can't be had is said no more.
+    pub fn retry_by_itself(&mut self, keys: impl FnMut() -> u64) {
+        if self.is_complete() {
+            self.again_delay = self.again_delay.saturating_mul(2).min(LONGEST_RETRY_DELAY);
+            self.want_failed(keys);
+        }
+    }
+
+    fn want_failed(&mut self, mut keys: impl FnMut() -> u64) {
+        self.again_at = None;
         for channel in self.channels.values_mut() {
             if matches!(channel.stage, Stage::Failed(_)) {
-                (channel.stage, channel.key, channel.said) = (Stage::Wanted, keys(), false);
+                (channel.stage, channel.key) = (Stage::Wanted, keys());
                 // The folders may be gone, too.
                 self.directory = Directory::Wanted;
             }
         }
+    }
+
+    /// When channels that could not be had are to be asked for again, if there are such and what stood in the way may
+    /// pass. Each time that this is not enough, it is later.
+    pub fn retry_due(&mut self, now: Instant) -> Option<Instant> {
+        if self.retired || !self.is_complete() {
+            return None;
+        }
+        if !self.failures().any(|(_, why)| why.may_pass()) {
+            (self.again_at, self.again_delay) = (None, RETRY_DELAY);
+            return None;
+        }
+        let delay = self.again_delay;
+        Some(*self.again_at.get_or_insert_with(|| after(now, delay)))
     }
 
     /// The metadata that was refused is to be taken now: the channel, if there is none, the text, and its copy.

@@ -481,7 +481,7 @@ impl World {
         let everything = [
             "sessions: Sessions { all: {}",
             "applications: Applications { all: {}, unregistered: {}, dirty: {}, watched: {}",
-            "buffers: BufferTable { all: {}, touched: {}, pushes: {} }",
+            "buffers: BufferTable { all: {}, touched: {}, pushes: {}, retries: {} }",
             "relays: {}",
             "askers: {}",
             "tasks: Tasks { under_way: {} }",
