@@ -3,16 +3,19 @@
 //!
 //! [`State`] does no I/O on peers and never waits. It takes what peers say, changes, and leaves outputs, facts and
 //! posts on its [`Turn`]. It knows no client and no task: what takes several steps is begun above it, and what comes
-//! of a task's request is handed up. The `impl` is split by subject: one file for each kind of peer, and `buffers`,
-//! where session, application, consumer daemon and buffers meet.
+//! of a task's request is handed up. The `impl` is split by subject: one file for each kind of peer, with `introductions`,
+//! `requests` and `notify` beside `applications`, and `buffers`, where session, application, consumer daemon and buffers
+//! meet.
 
 mod applications;
 mod buffers;
 mod consumers;
 mod errands;
 mod helper;
+mod introductions;
 mod notify;
 mod relays;
+mod requests;
 mod schedule;
 mod verbs;
 mod watch;

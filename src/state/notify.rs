@@ -9,7 +9,7 @@ use lttng_protocol::Error;
 use lttng_protocol::ust::notify::{HeaderType, RawEvent, Reply, Request};
 
 use super::State;
-use super::applications::INTRODUCTION_TIMEOUT;
+use super::introductions::INTRODUCTION_TIMEOUT;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConnId, SessionId};
 use crate::turn::inbox::Inbox;
