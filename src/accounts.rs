@@ -22,7 +22,7 @@ pub enum Resource {
     Connections,
     /// Descriptors that clients have sent and that are still open here.
     Descriptors,
-    /// Bytes of memory: what has not arrived whole, waits to be sent, or is being listed.
+    /// Bytes of memory: what has not arrived whole, waits to be sent, is being listed, or is described in metadata.
     Memory,
 }
 

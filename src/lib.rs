@@ -17,6 +17,7 @@ pub mod relayd;
 pub mod small_map;
 pub mod state;
 pub mod sys;
+pub mod text;
 pub mod turn;
 pub mod users;
 pub mod ust;

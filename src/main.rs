@@ -9,6 +9,7 @@
 use std::error::Error;
 use std::fs;
 use std::io::Write;
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -205,7 +206,7 @@ fn settings(
     Ok(Settings {
         uid: options.uid,
         no_kernel: options.no_kernel,
-        hostname: gethostname()?.to_string_lossy().into_owned(),
+        hostname: gethostname()?.into_vec().into(),
         clock,
         page_size: page.and_then(|page| u64::try_from(page).ok()).unwrap_or(USUAL_PAGE),
         uuid: random::uuid()?,

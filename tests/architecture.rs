@@ -27,19 +27,20 @@ const HOUSE: &[&[Room]] = &[
     &[("daemon", "client operation state accounts turn sys")],
     &[(
         "client",
-        "operation state ust consumer relayd helper accounts model turn small_map users sys lttng_protocol",
+        "operation state ust consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
     &[("operation", "state ust consumer relayd helper model turn sys lttng_protocol")],
-    &[("state", "ust consumer relayd helper accounts model turn sys lttng_protocol")],
+    &[("state", "ust consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
-        ("ust", "consumer helper accounts model turn small_map sys lttng_protocol"),
+        ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
         ("consumer", "turn sys lttng_protocol"),
         ("relayd", "model turn lttng_protocol"),
         ("helper", "turn users sys lttng_protocol"),
     ],
     &[("accounts", "")],
-    &[("model", "turn")],
+    &[("model", "turn text")],
     &[("turn", "sys")],
+    &[("text", "lttng_protocol")],
     &[("small_map", ""), ("users", ""), ("sys", ""), ("lttng_protocol", "")],
 ];
 

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::text::Text;
+
 /// Why bytes could not be decoded: what was being read, at which offset, and what was wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -144,12 +146,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Like [`Reader::fixed_string`], for text that an application chose freely (process names, labels): what
-    /// is not UTF-8 is replaced, never refused.
-    pub fn fixed_string_lossy(&mut self, size: usize) -> Result<String> {
+    /// Like [`Reader::fixed_string`], for text that an application chose freely (process names, labels): its
+    /// bytes are kept as they are.
+    pub fn fixed_text(&mut self, size: usize) -> Result<Text> {
         let field = self.bytes(size)?;
         let length = field.iter().position(|&byte| byte == 0).unwrap_or(size.saturating_sub(1));
-        Ok(String::from_utf8_lossy(field.get(..length).unwrap_or_default()).into_owned())
+        Ok(field.get(..length).unwrap_or_default().into())
     }
 
     /// Reads a string of `length` bytes whose last byte, and no other, is NUL.
@@ -234,16 +236,17 @@ impl Writer {
     }
 
     /// Appends a fixed array of `size` bytes that holds `text` and at least one NUL; longer text is cut.
-    pub fn fixed_string(&mut self, text: &str, size: usize) -> &mut Self {
+    pub fn fixed_string(&mut self, text: &(impl AsRef<[u8]> + ?Sized), size: usize) -> &mut Self {
+        let text = text.as_ref();
         let end = self.bytes.len().saturating_add(size);
         let kept = text.len().min(size.saturating_sub(1));
-        self.bytes.extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
+        self.bytes.extend_from_slice(text.get(..kept).unwrap_or_default());
         self.pad_to(end)
     }
 
     /// Appends `text` and one NUL.
-    pub fn c_string(&mut self, text: &str) -> &mut Self {
-        self.bytes.extend_from_slice(text.as_bytes());
+    pub fn c_string(&mut self, text: &(impl AsRef<[u8]> + ?Sized)) -> &mut Self {
+        self.bytes.extend_from_slice(text.as_ref());
         self.u8(0)
     }
 

@@ -17,6 +17,8 @@ pub mod consumer;
 pub mod filter;
 mod numbered;
 pub mod relayd;
+pub mod text;
 pub mod ust;
 
 pub use codec::{Error, Reader, Writer};
+pub use text::Text;

@@ -6,11 +6,13 @@
 // Helpers and strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use lttng_protocol::Text;
 use lttng_protocol::client::*;
 use lttng_protocol::codec::{ErrorKind, Reader, Writer};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+use std::ops::Range;
 use std::path::PathBuf;
 
 fn vector(name: &str) -> Vec<u8> {
@@ -199,14 +201,14 @@ fn rules_are_enabled_as_recorded() {
     };
     let event = rule("enable-event-filter.req.bin");
     assert_eq!(event.name, "demo_prov:ti*");
-    assert_eq!(event.filter.as_deref(), Some("n > 5 && msg == \"hello\""));
+    assert_eq!(event.filter, Some("n > 5 && msg == \"hello\"".into()));
     let code = event.bytecode.unwrap();
     assert!(code.data[code.reloc_offset as usize..].windows(4).any(|bytes| bytes == b"msg\0"));
     let event = rule("enable-event-exclusions.req.bin");
     assert_eq!(event.exclusions.len(), 2);
     assert_eq!((event.loglevel_type, event.loglevel), (LogLevelType::Range.number(), 6));
     let all = rule("kernel-enable-event-all.req.bin");
-    assert_eq!((all.event_type(), all.name.as_str()), (EventType::All, "*"));
+    assert_eq!((all.event_type(), &all.name), (EventType::All, &"*".into()));
     let probe = |address: u64, symbol: &str| KernelProbe { address, offset: address, symbol: symbol.into() };
     assert_eq!(
         rule("kernel-enable-event-kprobe-symbol.req.bin").instrumentation,
@@ -561,8 +563,13 @@ fn any_instrumentation() -> impl Strategy<Value = Instrumentation> {
     ]
 }
 
-fn any_filter() -> impl Strategy<Value = (String, Bytecode)> {
-    (name(300), vec(any::<u8>(), 0..300), any::<u64>(), any::<prop::sample::Index>()).prop_map(
+/// Any bytes but NUL.
+fn text(length: Range<usize>) -> impl Strategy<Value = Text> {
+    vec(1..=u8::MAX, length).prop_map(Text::from)
+}
+
+fn any_filter() -> impl Strategy<Value = (Text, Bytecode)> {
+    (text(1..300), vec(any::<u8>(), 0..300), any::<u64>(), any::<prop::sample::Index>()).prop_map(
         |(text, data, seqnum, split)| {
             let reloc_offset = split.index(data.len() + 1) as u32;
             (text, Bytecode { reloc_offset, seqnum, data })
@@ -575,8 +582,8 @@ prop_compose! {
         instrumentation in any_instrumentation(),
         (loglevel_type, loglevel, enabled) in any::<(i8, i32, i8)>(),
         (pid, flags) in any::<(i32, u32)>(),
-        name in name_or_empty(255),
-        exclusions in vec(name_or_empty(255), 0..5),
+        name in text(0..255),
+        exclusions in vec(text(0..255), 0..5),
         filter in option::of(any_filter()),
     ) -> Event {
         let (filter, bytecode) = filter.unzip();
@@ -622,9 +629,14 @@ fn any_context() -> impl Strategy<Value = Context> {
     let perf_types = [Context::PERF_COUNTER, Context::PERF_CPU_COUNTER, Context::PERF_THREAD_COUNTER];
     prop_oneof![
         (prop::sample::select(perf_types.to_vec()), any::<u32>(), any::<u64>(), name_or_empty(255)).prop_map(
-            |(context_type, perf_type, config, name)| Context::Perf { context_type, perf_type, config, name }
+            |(context_type, perf_type, config, name)| Context::Perf {
+                context_type,
+                perf_type,
+                config,
+                name: name.into()
+            }
         ),
-        (name(1000), name(1000)).prop_map(|(provider, name)| Context::Application { provider, name }),
+        (text(1..1000), text(1..1000)).prop_map(|(provider, name)| Context::Application { provider, name }),
         any::<u32>()
             .prop_filter("has parameters", |number| ![1, 13, 14, 15].contains(number))
             .prop_map(Context::Plain),
@@ -696,7 +708,7 @@ proptest! {
             .map(|event| EventField {
                 field_type: FieldType::from_number(field_type).unwrap(),
                 nowrite,
-                name: field_name.clone(),
+                name: field_name.clone().into(),
                 event: event.clone(),
             })
             .collect();

@@ -2,6 +2,7 @@
 //! Every message between daemon and applications, with arbitrary contents: encoded and decoded it is the same
 //! again, and no bytes whatever make a decoder panic.
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::command::{
     Bytecode, Command, Context, EventRule, LogLevel, Message, Reply, ReplyBody, Tracepoint, TracepointField,
     TracerVersion, decode_exclusion_payload, exclusion_payload,
@@ -18,8 +19,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-fn name() -> impl Strategy<Value = String> {
-    "[a-zA-Z_:.$*é]{0,60}"
+fn name() -> impl Strategy<Value = Text> {
+    vec(1..=u8::MAX, 0..60).prop_map(Text::from)
 }
 
 prop_compose! {
@@ -33,7 +34,7 @@ prop_compose! {
     ) -> Registration {
         let alignments = Alignments { uint8, uint16, uint32, uint64, long };
         Registration {
-            byte_order, major, minor, pid, ppid, uid, gid, bits_per_long, alignments, socket, name,
+            byte_order, major, minor, pid, ppid, uid, gid, bits_per_long, alignments, socket, name: name.into(),
         }
     }
 }

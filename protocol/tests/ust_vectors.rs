@@ -8,6 +8,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::NAME_SIZE;
 use lttng_protocol::ust::command::{
     Bytecode, Command, Context, EventRule, LogLevel, Message, ROOT, Reply, ReplyBody, TracepointField,
@@ -80,13 +81,13 @@ fn refused_registrations() {
 }
 
 fn rule(name: &str, loglevel: LogLevel) -> Command {
-    Command::Event(EventRule { name: name.to_owned(), loglevel, token: 0 })
+    Command::Event(EventRule { name: name.into(), loglevel, token: 0 })
 }
 
 /// Name of each command vector, the handle and the command in it.
 fn commands() -> Vec<(&'static str, u32, Command)> {
-    let perf = |kind, config, name: &str| Context::Perf { kind, config, name: name.to_owned() };
-    let app = Context::App { provider: "myprov".to_owned(), name: "myctx".to_owned() };
+    let perf = |kind, config, name: &str| Context::Perf { kind, config, name: name.into() };
+    let app = Context::App { provider: "myprov".into(), name: "myctx".into() };
     let bytecode = |data_size, reloc_offset| Bytecode { data_size, reloc_offset, seqnum: 0 };
     vec![
         ("capture", 8, Command::Capture(bytecode(11, 5))),
@@ -156,7 +157,7 @@ fn command_messages() {
 
 #[test]
 fn payloads() {
-    let names = ["vec_prov:ints".to_owned(), "vec_prov:inst*".to_owned()];
+    let names = ["vec_prov:ints", "vec_prov:inst*"];
     let exclusion = vector("cmd/exclusion.payload.bin");
     let decoded = decode_exclusion_payload(&exclusion).unwrap();
     assert_eq!(exclusion_payload(&decoded), exclusion);
@@ -165,7 +166,7 @@ fn payloads() {
     assert!(decode_exclusion_payload(&exclusion[1..]).is_err());
 
     let bytes = vector("cmd/event-notifier-create.payload.bin");
-    let rule = EventRule { name: "vec_prov:ints".to_owned(), loglevel: LogLevel::All, token: 1 };
+    let rule = EventRule { name: "vec_prov:ints".into(), loglevel: LogLevel::All, token: 1 };
     let notifier = EventNotifier { rule, error_counter_index: 0 };
     assert_eq!(EventNotifier::decode(&bytes).as_ref(), Ok(&notifier));
     assert_eq!(notifier.encode(), bytes);
@@ -214,7 +215,7 @@ fn reply_contents() {
     assert_eq!(reply("session").value, 3);
     assert_eq!(reply("context-perf-refused").value as i32, -19);
     let tracepoint = reply("tracepoint-list-get-ok").tracepoint().unwrap().clone();
-    assert!(tracepoint.name.contains(':'), "{tracepoint:?}");
+    assert!(tracepoint.name.to_string().contains(':'), "{tracepoint:?}");
     let built = Reply::ok(3, &Command::TracepointListGet, 0).with_body(ReplyBody::Tracepoint(tracepoint));
     assert_eq!(built.encode(), vector("cmd/tracepoint-list-get-ok.reply.bin"));
     let refused = Reply { value: 0, ..reply("context-perf-refused") };
@@ -222,7 +223,7 @@ fn reply_contents() {
 
     let bytes = vector("cmd/tracepoint-field-list-get-ok.trailer.bin");
     let field = TracepointField::decode(&bytes).unwrap();
-    assert!(field.event_name.contains(':') && (0..=4).contains(&field.field_type), "{field:?}");
+    assert!(field.event_name.to_string().contains(':') && (0..=4).contains(&field.field_type), "{field:?}");
     assert_eq!(field.encode(), bytes);
 }
 
@@ -261,7 +262,7 @@ fn notify_requests_and_replies() {
         assert_eq!(reply.encode(), bytes, "{path}");
         match (request(&name), reply) {
             (Request::Event(event), notify::Reply::Event { code: 0, .. }) => {
-                let known = name.contains(&event.name.replace(':', "_"));
+                let known = name.contains(&event.name.to_string().replace(':', "_"));
                 assert!(known && !event.signature.is_empty(), "{event:?}");
             }
             (Request::Channel(_), notify::Reply::Channel { code: 0, header: HeaderType::Large, .. }) => {}
@@ -277,7 +278,7 @@ fn notify_requests_and_replies() {
 fn event_descriptions() {
     let ints = event("notify/a04-event-vec_prov_ints.req.bin");
     assert_eq!((ints.channel, ints.loglevel, ints.fields.len()), (6, 4, 12));
-    assert_eq!(ints.model_emf_uri.as_deref(), Some("http://example.com/path_to_model?q=vec_prov:ints"));
+    assert_eq!(ints.model_emf_uri, Some("http://example.com/path_to_model?q=vec_prov:ints".into()));
     let net = Integer {
         size: 32,
         signed: false,
@@ -286,7 +287,7 @@ fn event_descriptions() {
         encoding: Encoding::NONE,
         alignment: 8,
     };
-    let expected = Field { name: "net32x".to_owned(), kind: FieldKind::Integer(net) };
+    let expected = Field { name: "net32x".into(), kind: FieldKind::Integer(net) };
     assert_eq!(ints.fields.last(), Some(&expected));
 
     let floats = event("notify/a05-event-vec_prov_floats.req.bin");
@@ -297,11 +298,11 @@ fn event_descriptions() {
     let strings = event("notify/a06-event-vec_prov_strings.req.bin");
     assert_eq!(strings.fields[0].kind, FieldKind::String(Encoding::UTF8));
     assert_eq!(strings.fields[1].kind, FieldKind::Array { length: 4, alignment: 0 });
-    let length_name = "_st_length".to_owned();
+    let length_name = "_st_length".into();
     assert_eq!(strings.fields[4].kind, FieldKind::Sequence { length_name, alignment: 0 });
 
     let enums = event("notify/a10-event-vec_prov_enums.req.bin");
-    let name = "vec_prov_my_enum".to_owned();
+    let name = "vec_prov_my_enum".into();
     assert_eq!(enums.fields[0].kind, FieldKind::Enum { name, id: 1 });
 
     let empty = event("notify/a11-event-vec_prov_empty.req.bin");
@@ -315,7 +316,7 @@ fn enumeration_entries() {
     let entry = |label: &str, start, end| EnumEntry {
         start: value(start),
         end: value(end),
-        label: label.to_owned(),
+        label: label.into(),
         auto: false,
     };
     assert_eq!(
@@ -331,7 +332,7 @@ fn enumeration_entries() {
 fn contexts_become_modern() {
     let Request::Channel(channel) = request("notify/s-channel-all-contexts.req.bin") else { panic!() };
     assert_eq!(channel.fields.len(), 36);
-    let tag = "$app.myprov:myctx_tag".to_owned();
+    let tag = Text::from("$app.myprov:myctx_tag");
     let legacy = FieldKind::LegacyVariant { choices: 12, tag: tag.clone() };
     let position = channel.fields.iter().position(|field| field.kind == legacy).unwrap();
     let modern = modernize_contexts(&channel.fields).unwrap();
@@ -374,7 +375,7 @@ fn names_that_are_not_text() {
     let mut bytes = vector("notify/a12-event-vec_prov_inst1.req.bin");
     bytes[12] = 0xFF;
     let Ok(Request::Event(event)) = Request::decode(&bytes) else { panic!() };
-    assert_eq!(event.name, "\u{FFFD}ec_prov:inst1");
+    assert_eq!(event.name.as_bytes(), b"\xFFec_prov:inst1");
 }
 
 #[test]
@@ -397,9 +398,9 @@ fn integer(size: u32, signed: bool, base: u32) -> Integer {
 #[test]
 fn events_in_the_older_protocol() {
     let enums = event("foreign/abi8-event-valuesapp_enums.req.bin");
-    assert_eq!(enums.model_emf_uri.as_deref(), Some("http://example.com/enums?a=1&b=2"));
+    assert_eq!(enums.model_emf_uri, Some("http://example.com/enums?a=1&b=2".into()));
     let of_kind = |name: &str, container, id| {
-        FieldKind::LegacyEnum(Box::new(LegacyEnum { name: name.to_owned(), container, id }))
+        FieldKind::LegacyEnum(Box::new(LegacyEnum { name: name.into(), container, id }))
     };
     let kinds: Vec<FieldKind> = enums.fields.into_iter().map(|field| field.kind).collect();
     assert_eq!(

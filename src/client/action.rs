@@ -6,6 +6,7 @@ use crate::model::tracker::{Policy, Value};
 use crate::model::{
     Attributes, BufferingScheme, Context, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind, Target,
 };
+use crate::text::Text;
 
 /// Nothing but the command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub struct EnableEvent {
     /// Who shares the channel's buffers, if it has to be made.
     pub scheme: Option<BufferingScheme>,
     /// Name or star pattern.
-    pub name: String,
+    pub name: Text,
     /// What kind of rule it is, if channels of user space can have one of the kind.
     pub kind: Option<RuleKind>,
     /// Log level condition.
@@ -54,7 +55,7 @@ pub struct EnableEvent {
     /// The filter, not validated.
     pub filter: Option<Filter>,
     /// Patterns of names that are left out.
-    pub exclusions: Vec<String>,
+    pub exclusions: Vec<Text>,
 }
 
 /// Event rules to be disabled.
@@ -63,7 +64,7 @@ pub struct DisableEvent {
     /// The channel's name.
     pub channel: String,
     /// Name or star pattern; empty means all.
-    pub name: String,
+    pub name: Text,
     /// Rules of any kind are meant.
     pub any_kind: bool,
 }

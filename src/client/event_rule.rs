@@ -12,6 +12,7 @@ use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
 use crate::model::rule::normalise_pattern;
 use crate::model::{Channel, Domain, EventRule, Filter, RuleKind};
+use crate::text::Text;
 use crate::turn::ids::SessionId;
 use crate::turn::messages::Topic;
 
@@ -67,8 +68,8 @@ fn check_channel_name(desk: &Desk<'_>, id: SessionId, channel: &str) -> Result<(
     Ok(())
 }
 
-fn is_reserved(name: &str) -> bool {
-    RESERVED.iter().any(|prefix| name.starts_with(prefix))
+fn is_reserved(name: &Text) -> bool {
+    RESERVED.iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// Why a filter is refused: one that the tracer would refuse, or worse, is never stored.
@@ -86,7 +87,7 @@ fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -
     if bad_filter {
         return Err(ErrorCode::FilterInval);
     }
-    let exclusions: Vec<String> = wanted.exclusions.iter().map(|name| normalise_pattern(name)).collect();
+    let exclusions: Vec<Text> = wanted.exclusions.iter().map(normalise_pattern).collect();
     let rule = EventRule {
         id: channel.next_rule(),
         name,
@@ -104,7 +105,7 @@ fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -
         known.enabled = true;
         return Ok(());
     }
-    let twice = |(at, name): (usize, &String)| rule.exclusions.iter().take(at).any(|other| other == name);
+    let twice = |(at, name): (usize, &Text)| rule.exclusions.iter().take(at).any(|other| other == name);
     if rule.exclusions.iter().enumerate().any(twice) || wanted.kind.is_none() {
         return Err(ErrorCode::Invalid);
     }

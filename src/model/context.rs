@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::Text;
+
 /// A context that applications know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Context {
@@ -51,13 +53,13 @@ pub enum Context {
         /// `config` of the kernel's `perf_event_attr`.
         config: u64,
         /// Name of the field.
-        name: String,
+        name: Text,
     },
     /// One that the application itself provides.
     App {
         /// Name of the provider.
-        provider: String,
+        provider: Text,
         /// Name of the context.
-        name: String,
+        name: Text,
     },
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Event rules: which instrumentation points of an application a channel records.
 
+use crate::text::Text;
 use crate::turn::ids::RuleId;
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
     /// The expression as the user wrote it, for listings.
-    pub expression: String,
+    pub expression: Text,
     /// Instructions followed by the relocation table.
     pub bytecode: Vec<u8>,
     /// Where in `bytecode` the relocation table starts.
@@ -47,7 +48,7 @@ pub struct EventRule {
     /// Its number in the channel.
     pub id: RuleId,
     /// Name or star pattern, normalised.
-    pub name: String,
+    pub name: Text,
     /// What kind it was called; applications have tracepoints only.
     pub kind: RuleKind,
     /// Log level condition.
@@ -55,7 +56,7 @@ pub struct EventRule {
     /// Filter, if the user gave one.
     pub filter: Option<Filter>,
     /// Patterns of names that are left out, normalised, in the order given.
-    pub exclusions: Vec<String>,
+    pub exclusions: Vec<Text>,
     /// Whether the user wants it on.
     pub enabled: bool,
 }
@@ -79,22 +80,23 @@ impl EventRule {
 
 /// Merges runs of unescaped `*` into one, as the stock daemon does before it stores a pattern. A backslash
 /// protects the character after it.
-pub fn normalise_pattern(pattern: &str) -> String {
-    let mut normalised = String::with_capacity(pattern.len());
-    let mut characters = pattern.chars();
+pub fn normalise_pattern(pattern: &(impl AsRef<[u8]> + ?Sized)) -> Text {
+    let pattern = pattern.as_ref();
+    let mut normalised = Vec::with_capacity(pattern.len());
+    let mut bytes = pattern.iter().copied();
     let mut after_star = false;
-    while let Some(character) = characters.next() {
-        match character {
-            '*' if after_star => continue,
-            '\\' => {
-                normalised.push(character);
-                normalised.extend(characters.next());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'*' if after_star => continue,
+            b'\\' => {
+                normalised.push(byte);
+                normalised.extend(bytes.next());
             }
-            _ => normalised.push(character),
+            _ => normalised.push(byte),
         }
-        after_star = character == '*';
+        after_star = byte == b'*';
     }
-    normalised
+    normalised.into()
 }
 
 #[cfg(test)]
@@ -108,6 +110,7 @@ mod tests {
         assert_eq!(normalise_pattern(r"\**x"), r"\**x");
         assert_eq!(normalise_pattern(r"*\**"), r"*\**");
         assert_eq!(normalise_pattern(r"end\"), r"end\");
+        assert_eq!(normalise_pattern(b"\xff**\xfe\\\x80*".as_slice()).as_bytes(), b"\xff*\xfe\\\x80*");
     }
 
     #[test]
@@ -118,7 +121,7 @@ mod tests {
             kind: RuleKind::Tracepoint,
             levels: LogLevels::All,
             filter: None,
-            exclusions: exclusions.iter().map(|&name| name.to_owned()).collect(),
+            exclusions: exclusions.iter().map(|&name| name.into()).collect(),
             enabled: true,
         };
         assert!(rule(&["a", "b"]).same_identity(&rule(&["b", "a"])));

@@ -31,7 +31,7 @@ impl Task for Synchronise {
         let (followers, known) = match &mut self.begun {
             Some(begun) => begun,
             None => {
-                let known = cx.failed_buffers(self.session).into_keys().collect();
+                let known = cx.state.missing_buffers(self.session);
                 self.begun.insert((cx.touch_followers(), known))
             }
         };

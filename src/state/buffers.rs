@@ -2,7 +2,7 @@
 //! Buffers are made when an application of a recording session first needs them, and their metadata is pushed
 //! to the consumer daemon soon after it was produced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use lttng_protocol::consumer::{AskChannel, ChannelKind, UstRequest};
 
 use super::helper::PathPurpose;
 use super::{Settings, State};
+use crate::accounts::Resource;
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
 use crate::helper::PathJob;
@@ -96,7 +97,8 @@ impl State {
             application_session: self.counters.application_session(),
         };
         let keys = || self.counters.consumer_key();
-        let mut buffers = Buffers::new(consumer, cause, header, channels, keys);
+        let Ok(charge) = self.accounts.charge(cause.uid, Resource::Memory, 0) else { return };
+        let mut buffers = Buffers::new(consumer, cause, (header, charge), channels, keys);
         if !session.has_output() {
             buffers = buffers.only_for_snapshots();
         }
@@ -166,6 +168,12 @@ impl State {
         failed.filter(|&(key, _)| self.users_of(key).next().is_some()).collect()
     }
 
+    /// The buffers of a session some of which are missing, also those that are being asked for again.
+    pub fn missing_buffers(&self, session: SessionId) -> BTreeSet<BuffersKey> {
+        let missing = self.buffers_of(session).filter(|(_, buffers)| buffers.is_missing_some());
+        missing.map(|(&key, _)| key).collect()
+    }
+
     /// The applications that record to some buffers, if their session is for them.
     fn users_of(&self, key: BuffersKey) -> impl Iterator<Item = AppId> {
         let uses = move |id: AppId, app: &App| match key.owner {
@@ -200,6 +208,7 @@ impl State {
         self.applications.dirty.extend(users);
         self.turn.changed = true;
         let unsaid = self.buffers.serve(&key).map(Buffers::take_unsaid).unwrap_or_default();
+        let recovered = self.buffers.serve(&key).map(Buffers::take_recovered).unwrap_or_default();
         let mut channels: BTreeMap<Obstacle, Vec<ChannelId>> = BTreeMap::new();
         for (id, why) in unsaid {
             channels.entry(why).or_default().push(id);
@@ -221,6 +230,16 @@ impl State {
                 ),
             );
         }
+        if !recovered.is_empty() {
+            let names: Vec<&str> = recovered.iter().map(name_of).collect();
+            let (names, of, session) = (names.join(", "), self.owner_name(key), &session.wanted);
+            self.turn.say(
+                Level::Warn,
+                Topic::Buffers,
+                Some(session.owner.uid),
+                format_args!("Session {} can record {of} after all; channels: {names}", session.name),
+            );
+        }
     }
 
     /// Asks for everything that buffers need, and pushes metadata that is due.
@@ -236,7 +255,10 @@ impl State {
             // The delay begins to run here, also for what is kept back.
             let due = self.buffers.serve(&key).and_then(|buffers| buffers.push_due(self.turn.now));
             self.buffers.set_push(key, due);
+            let retry = self.retry_due(key);
+            self.buffers.set_retry(key, retry);
         }
+        self.retry_by_itself();
         // One keeps the consumer daemon busy: the others are looked at again when it is not any more.
         for kind in ConsumerKind::ALL {
             let due = |&(key, due): &(BuffersKey, Instant)| {
@@ -247,6 +269,44 @@ impl State {
                 self.push_by_itself(key);
             }
         }
+    }
+
+    /// When what could not be had is to be asked for again. Of its own buffers an application would have to give up what it
+    /// has to get the rest: that is left to the next start.
+    fn retry_due(&mut self, key: BuffersKey) -> Option<Instant> {
+        let buffers = self.buffers.serve(&key)?;
+        match key.owner {
+            Owner::Application(_) if buffers.data_keys().next().is_some() => None,
+            _ => buffers.retry_due(self.turn.now),
+        }
+    }
+
+    /// Asks again for buffers whose time has come.
+    fn retry_by_itself(&mut self) {
+        let due = |&(key, due): &(BuffersKey, Instant)| due <= self.turn.now && self.may_retry(key);
+        let due: Vec<BuffersKey> = self.buffers.retries().filter(due).map(|(key, _)| key).collect();
+        for key in due {
+            if let Some(buffers) = self.buffers.get_mut(&key) {
+                buffers.retry_by_itself(|| self.counters.consumer_key());
+                self.turn.changed = true;
+            }
+        }
+    }
+
+    /// When buffers are to be asked for again, if nothing keeps that back: the end of whatever does is followed by another
+    /// look.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.buffers.retries().filter(|(key, _)| self.may_retry(*key)).map(|(_, due)| due).min()
+    }
+
+    /// Whether buffers can be asked for without being in the way of a task.
+    fn may_retry(&self, key: BuffersKey) -> bool {
+        let Some(session) = self.sessions.get(key.session) else { return false };
+        let consumer = self.buffers.get(&key).map(|buffers| buffers.consumer);
+        session.is_active()
+            && !session.recording.is_changing_chunk()
+            && !self.is_held(key.session)
+            && consumer.is_some_and(|consumer| self.ready_consumers().contains(&consumer))
     }
 
     /// In a live session the consumer daemon asks for metadata itself, as soon as there is a channel for it.
@@ -434,8 +494,8 @@ fn trace_path(app: &App, key: BuffersKey, earlier: u32) -> String {
     match key.owner {
         Owner::User(uid) => format!("uid/{uid}/{}-bit", key.bits),
         Owner::Application(_) => {
-            // A name is what the process chose: it must not lead elsewhere.
-            let name = app.registration.name.replace('/', "_");
+            // A name is what the process chose: it must not lead elsewhere. Paths here are UTF-8.
+            let name = app.registration.name.to_string().replace('/', "_");
             let path = format!("pid/{name}-{}-{}", app.credentials.pid, clock::name_date(app.registered));
             if earlier == 0 { path } else { format!("{path}-{earlier}") }
         }

@@ -3,16 +3,19 @@
 //!
 //! [`State`] does no I/O on peers and never waits. It takes what peers say, changes, and leaves outputs, facts and
 //! posts on its [`Turn`]. It knows no client and no task: what takes several steps is begun above it, and what comes
-//! of a task's request is handed up. The `impl` is split by subject: one file for each kind of peer, and `buffers`,
-//! where session, application, consumer daemon and buffers meet.
+//! of a task's request is handed up. The `impl` is split by subject: one file for each kind of peer, with `introductions`,
+//! `requests` and `notify` beside `applications`, and `buffers`, where session, application, consumer daemon and buffers
+//! meet.
 
 mod applications;
 mod buffers;
 mod consumers;
 mod errands;
 mod helper;
+mod introductions;
 mod notify;
 mod relays;
+mod requests;
 mod schedule;
 mod verbs;
 mod watch;
@@ -27,6 +30,7 @@ use crate::helper::names::Names;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::text::Text;
 use crate::turn::Turn;
 use crate::turn::ids::Counters;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId};
@@ -52,7 +56,7 @@ pub struct Settings {
     /// The kernel tracer is not to be used.
     pub no_kernel: bool,
     /// This host's name, for the metadata.
-    pub hostname: String,
+    pub hostname: Text,
     /// The clock of the traces.
     pub clock: TraceClock,
     /// Bytes of a page.
@@ -88,7 +92,7 @@ impl Settings {
         Settings {
             uid: 1000,
             no_kernel: true,
-            hostname: String::new(),
+            hostname: Text::default(),
             clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],
@@ -315,7 +319,7 @@ impl State {
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
             // It is enough that everything is looked at.
-            Timer::Push | Timer::Task(_) | Timer::End => {}
+            Timer::Push | Timer::Retry | Timer::Task(_) | Timer::End => {}
         }
     }
 
@@ -323,6 +327,8 @@ impl State {
     pub fn arrange_timers(&mut self) {
         let push = self.next_push();
         self.turn.timers.arrange(Timer::Push, push);
+        let retry = self.next_retry();
+        self.turn.timers.arrange(Timer::Retry, retry);
     }
 
     /// Closes a peer's connection and forgets it.

@@ -9,7 +9,7 @@ use lttng_protocol::Error;
 use lttng_protocol::ust::notify::{HeaderType, RawEvent, Reply, Request};
 
 use super::State;
-use super::applications::INTRODUCTION_TIMEOUT;
+use super::introductions::INTRODUCTION_TIMEOUT;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, BuffersKey, ChannelId, ConnId, SessionId};
 use crate::turn::inbox::Inbox;
@@ -195,10 +195,11 @@ impl State {
             Err(refusal) => refusal,
         };
         if let Some(app) = self.applications.all.get(&id) {
-            let reason = objection.map_or_else(
-                || std::io::Error::from_raw_os_error(code.saturating_neg()).to_string(),
-                |objection| objection.to_string(),
-            );
+            let reason = match objection {
+                Some(objection) => objection.to_string(),
+                None if code == -libc::ENOMEM => "there is no more memory for its user".to_owned(),
+                None => std::io::Error::from_raw_os_error(code.saturating_neg()).to_string(),
+            };
             let (pid, name) = (app.credentials.pid, &app.registration.name);
             self.turn.say(
                 Level::Warn,

@@ -163,9 +163,9 @@ impl State {
         let Some(relay) = relay else { return path.to_owned() };
         let date = clock::name_date(session.wanted.created);
         let subdir = &relay.control.subdir;
-        let hostname = &self.settings.hostname;
+        let hostname = self.settings.hostname.to_string();
         let base = relayd::legacy_base_folder(
-            hostname,
+            &hostname,
             subdir,
             &session.wanted.name,
             session.wanted.generated_name,
@@ -215,7 +215,7 @@ impl State {
         let session = self.sessions.get(relay.session)?;
         Some(relayd::Session {
             name: session.wanted.name.clone(),
-            hostname: self.settings.hostname.clone(),
+            hostname: self.settings.hostname.to_string(),
             base_path: relay.control.subdir.clone(),
             live_timer: session.live_timer(),
             snapshot: relay.snapshot,

@@ -26,6 +26,8 @@ pub enum Timer {
     Rotation(SessionId),
     /// Metadata is pushed without being asked for.
     Push,
+    /// Buffers that could not be had are asked for again.
+    Retry,
     /// A task is looked at even if nothing changed.
     Task(TaskId),
     /// The daemon has had its time to end.

@@ -16,6 +16,7 @@ pub struct BufferTable {
     all: BTreeMap<BuffersKey, Buffers>,
     touched: BTreeSet<BuffersKey>,
     pushes: BTreeMap<BuffersKey, Instant>,
+    retries: BTreeMap<BuffersKey, Instant>,
 }
 
 impl BufferTable {
@@ -54,6 +55,19 @@ impl BufferTable {
         self.pushes.iter().map(|(&key, &due)| (key, due))
     }
 
+    /// Notes when what is missing is to be asked for again, if it is.
+    pub fn set_retry(&mut self, key: BuffersKey, due: Option<Instant>) {
+        match due.filter(|_| self.all.contains_key(&key)) {
+            Some(due) => drop(self.retries.insert(key, due)),
+            None => drop(self.retries.remove(&key)),
+        }
+    }
+
+    /// When what is missing of which buffers is to be asked for again.
+    pub fn retries(&self) -> impl Iterator<Item = (BuffersKey, Instant)> {
+        self.retries.iter().map(|(&key, &due)| (key, due))
+    }
+
     /// Whether there are buffers under `key`.
     pub fn contains_key(&self, key: &BuffersKey) -> bool {
         self.all.contains_key(key)
@@ -69,6 +83,7 @@ impl BufferTable {
     pub fn remove(&mut self, key: &BuffersKey) -> Option<Buffers> {
         self.touched.remove(key);
         self.pushes.remove(key);
+        self.retries.remove(key);
         self.all.remove(key)
     }
 
@@ -77,6 +92,7 @@ impl BufferTable {
         self.all.retain(|key, _| such(key));
         self.touched.retain(|key| such(key));
         self.pushes.retain(|key, _| such(key));
+        self.retries.retain(|key, _| such(key));
     }
 
     /// All keys.

@@ -6,24 +6,23 @@
 //! now. The rest records answers. Dropping the value closes the descriptors, which is what makes the consumer
 //! daemon free the buffers.
 
+mod copy;
+mod metadata;
+mod missing;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-use lttng_protocol::ust::field::Field;
 
 use super::obstacle::Obstacle;
 use super::planner::BufferState;
 use super::registry::Registry;
 use super::tsdl::Header;
+use crate::accounts::Charge;
 use crate::consumer::ChannelBuffers;
-use crate::helper::FileStart;
-use crate::sys::clock::after;
 use crate::turn::ids::{ChannelId, ConsumerId};
 
-/// How long new metadata may gather before it is pushed. Long, since a push keeps the consumer daemon busy.
-const PUSH_DELAY: Duration = Duration::from_millis(700);
-/// How long metadata that was refused is left alone: longer each time.
+/// How long what could not be had is left alone, metadata or channels: longer each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY_DELAY: Duration = Duration::from_secs(60);
 
@@ -97,6 +96,8 @@ pub struct BufferedChannel {
     told: Outlook,
     /// That it failed was said.
     said: bool,
+    /// It was said to be missing, and not yet that it is there again.
+    missed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,26 +169,29 @@ pub struct Buffers {
     refused: bool,
     /// How long the next one that fails is left alone.
     retry_delay: Duration,
+    /// When the channels that could not be had are to be asked for again, if that was thought of.
+    again_at: Option<Instant>,
+    /// How long they are left alone the next time.
+    again_delay: Duration,
 }
 
 impl Buffers {
-    /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice.
+    /// Buffers that are all to be made. `keys` gives numbers for the consumer daemon, never the same twice; what
+    /// applications register is added to `charge`.
     pub fn new(
         consumer: ConsumerId,
         cause: Cause,
-        header: Header,
+        (header, charge): (Header, Charge),
         channels: impl Iterator<Item = ChannelId>,
         mut keys: impl FnMut() -> u64,
     ) -> Self {
-        let mut registry = Registry::new(&header);
+        let mut registry = Registry::new(&header, charge);
         let channels = channels
             .map(|id| {
                 let number = registry.add_channel();
                 let (stage, told) = (Stage::Wanted, Outlook::Pending);
-                (
-                    id,
-                    BufferedChannel { number, key: keys(), streams: 0, written: 0, stage, told, said: false },
-                )
+                let (streams, written, said, missed) = (0, 0, false, false);
+                (id, BufferedChannel { number, key: keys(), streams, written, stage, told, said, missed })
             })
             .collect();
         Buffers {
@@ -210,6 +214,8 @@ impl Buffers {
             push_at: None,
             refused: false,
             retry_delay: RETRY_DELAY,
+            again_at: None,
+            again_delay: RETRY_DELAY,
         }
     }
 
@@ -270,62 +276,14 @@ impl Buffers {
             Directory::Asked(count) if count > 1 => Directory::Asked(count.saturating_sub(1)),
             _ => Directory::Made,
         };
-        if let Err(errno) = result {
-            self.fail(Obstacle::Folder(errno));
+        let Err(errno) = result else { return };
+        if self.data_keys().next().is_none() {
+            return self.fail(Obstacle::Folder(errno));
         }
-    }
-
-    /// Buffers and metadata are to be kept in another folder too, which is being made.
-    pub fn keep_copy(&mut self) {
-        if let Directory::Asked(count) = self.directory {
-            self.directory = Directory::Asked(count.saturating_add(1));
+        // What is there goes on.
+        for channel in self.channels.values_mut().filter(|channel| matches!(channel.stage, Stage::Wanted)) {
+            channel.stage = Stage::Failed(Obstacle::Folder(errno));
         }
-        let none = Copy {
-            length: 0,
-            version: self.version,
-            under_way: None,
-            exists: false,
-            failed: false,
-            tried: false,
-        };
-        self.copy.get_or_insert(none);
-    }
-
-    /// What is to be appended to the copy now, at most `limit` bytes, and how it begins.
-    pub fn next_copy(&mut self, limit: usize) -> Option<(FileStart, Vec<u8>)> {
-        let copy = self.copy.as_mut().filter(|copy| copy.under_way.is_none() && !copy.failed)?;
-        if self.directory != Directory::Made {
-            return None;
-        }
-        let restart = copy.version != self.version;
-        if restart {
-            (copy.length, copy.version) = (0, self.version);
-        }
-        let text = self.registry.text().as_bytes().get(copy.length..).filter(|text| !text.is_empty())?;
-        let piece = text.get(..limit).unwrap_or(text).to_vec();
-        copy.under_way = Some(piece.len());
-        let start = match (copy.exists, restart) {
-            (false, _) => FileStart::Create,
-            (true, true) => FileStart::Truncate,
-            (true, false) => FileStart::Continue,
-        };
-        Some((start, piece))
-    }
-
-    /// The copy was continued, or could not be, with the system's error. After EIO, which is also what is said of a
-    /// helper that died over it, it is begun anew, once. Returns whether it ends with that.
-    pub fn copied(&mut self, result: Result<(), i32>) -> bool {
-        let Some(copy) = &mut self.copy else { return false };
-        copy.length = copy.length.saturating_add(copy.under_way.take().unwrap_or(0));
-        let left_behind = result == Err(libc::EEXIST) && copy.tried;
-        copy.exists |= result.is_ok() || left_behind;
-        if result.is_err() {
-            // It may have got a part of the last piece.
-            copy.version = u64::MAX;
-            copy.failed = !left_behind && (copy.tried || result != Err(libc::EIO));
-            copy.tried = true;
-        }
-        copy.failed
     }
 
     /// The consumer daemon made a channel, or not.
@@ -348,33 +306,6 @@ impl Buffers {
         }
     }
 
-    /// The consumer daemon made the metadata channel.
-    pub fn metadata_made(&mut self) {
-        self.metadata = MetadataStage::Made;
-    }
-
-    /// The consumer daemon put the metadata channel to use.
-    pub fn metadata_set_up(&mut self) {
-        self.metadata = MetadataStage::Ready;
-        self.refused = false;
-    }
-
-    /// There is no metadata channel for now: the next one to be asked for is known to the consumer daemon as `key`.
-    /// Returns whether that is news.
-    pub fn metadata_refused(&mut self, key: u64, now: Instant) -> bool {
-        self.metadata = MetadataStage::Failed;
-        self.metadata_key = key;
-        self.metadata_wanted = false;
-        self.put_off(now)
-    }
-
-    /// The text is left alone for a while. Returns whether it was not refused before.
-    fn put_off(&mut self, now: Instant) -> bool {
-        self.push_at = now.checked_add(self.retry_delay);
-        self.retry_delay = self.retry_delay.saturating_mul(2).min(LONGEST_RETRY_DELAY);
-        !std::mem::replace(&mut self.refused, true)
-    }
-
     /// Nothing more will come: the consumer daemon is gone, or no file can be made.
     pub fn fail(&mut self, why: Obstacle) {
         for channel in self.channels.values_mut() {
@@ -382,69 +313,6 @@ impl Buffers {
         }
         self.metadata = MetadataStage::Failed;
         self.pushing = None;
-    }
-
-    /// The channels that can't be had, and why.
-    pub fn failures(&self) -> impl Iterator<Item = (ChannelId, Obstacle)> {
-        self.channels.iter().filter_map(|(&id, channel)| match channel.stage {
-            Stage::Failed(why) => Some((id, why)),
-            _ => None,
-        })
-    }
-
-    /// Whether channels came or failed, or are made anew, since this was last asked: who waits for them must look again.
-    pub fn take_news(&mut self) -> bool {
-        let mut news = false;
-        for channel in self.channels.values_mut() {
-            let outlook = channel.stage.outlook();
-            news |= std::mem::replace(&mut channel.told, outlook) != outlook;
-        }
-        news
-    }
-
-    /// The failures that are to be said, once it is known of all channels what became of them.
-    pub fn take_unsaid(&mut self) -> Vec<(ChannelId, Obstacle)> {
-        if !self.data_channels_settled() {
-            return Vec::new();
-        }
-        let mut unsaid = Vec::new();
-        for (&id, channel) in &mut self.channels {
-            if let Stage::Failed(why) = channel.stage
-                && !std::mem::replace(&mut channel.said, true)
-            {
-                unsaid.push((id, why));
-            }
-        }
-        unsaid
-    }
-
-    /// The data channels that could not be had are wanted again; `keys` gives numbers for the consumer daemon.
-    pub fn retry(&mut self, mut keys: impl FnMut() -> u64) {
-        if !self.is_complete() {
-            return;
-        }
-        for channel in self.channels.values_mut() {
-            if matches!(channel.stage, Stage::Failed(_)) {
-                (channel.stage, channel.key, channel.said) = (Stage::Wanted, keys(), false);
-                // The folders may be gone, too.
-                self.directory = Directory::Wanted;
-            }
-        }
-    }
-
-    /// The metadata that was refused is to be taken now: the channel, if there is none, the text, and its copy.
-    pub fn retry_metadata(&mut self, mut keys: impl FnMut() -> u64) {
-        if self.metadata == MetadataStage::Failed {
-            self.metadata = MetadataStage::Wanted;
-            self.metadata_key = keys();
-            self.metadata_wanted = false;
-        }
-        self.refused = false;
-        self.retry_delay = RETRY_DELAY;
-        self.push_at = None;
-        if let Some(copy) = &mut self.copy {
-            copy.failed = false;
-        }
     }
 
     /// How far a channel is, for the planner of an application.
@@ -501,21 +369,6 @@ impl Buffers {
         self.channels.iter().filter_map(ready)
     }
 
-    /// Whether the consumer daemon has a metadata channel that takes text.
-    pub fn metadata_ready(&self) -> bool {
-        self.metadata == MetadataStage::Ready
-    }
-
-    /// Whether it is known if there is a metadata channel.
-    pub fn metadata_settled(&self) -> bool {
-        self.metadata_ready() || self.is_undescribable()
-    }
-
-    /// Whether no metadata channel is to be had for now.
-    pub fn is_undescribable(&self) -> bool {
-        self.metadata == MetadataStage::Failed
-    }
-
     /// Whether nothing of it is being made.
     pub fn is_complete(&self) -> bool {
         let making =
@@ -532,119 +385,8 @@ impl Buffers {
         self.channels.values().any(|channel| !matches!(channel.stage, Stage::Failed(_)))
     }
 
-    /// Generation of the metadata; raised when the text starts over.
-    pub fn version(&self) -> u64 {
-        self.version
-    }
-
     /// The trace's UUID.
     pub fn uuid(&self) -> [u8; 16] {
         self.header.uuid
-    }
-
-    /// Has the text start over, with a clock offset measured now. The consumer daemon gets it with the next push.
-    pub fn regenerate(&mut self, clock_offset: i64) {
-        self.header.clock.offset = clock_offset;
-        self.registry.regenerate(&self.header);
-        self.version = self.version.saturating_add(1);
-        self.delivered = 0;
-    }
-
-    /// Takes note of a channel's contexts.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Registry::register_channel`].
-    pub fn register_channel(&mut self, number: u32, contexts: &[Field]) -> Result<(), i32> {
-        let restarts = self.registry.restarts();
-        let result = self.registry.register_channel(number, contexts);
-        if self.registry.restarts() != restarts {
-            self.version = self.version.saturating_add(1);
-            self.delivered = 0;
-        }
-        result
-    }
-
-    /// Text that the consumer daemon does not have, with its offset. A reader can read it together with the rest.
-    pub fn undelivered(&mut self) -> (usize, &[u8]) {
-        self.registry.complete();
-        (self.delivered, self.registry.text().as_bytes().get(self.delivered..).unwrap_or_default())
-    }
-
-    /// Whether the consumer daemon has no part in some of the text yet, and is to be given it unasked.
-    pub fn has_undelivered(&self) -> bool {
-        self.monitored && self.has_data_channels() && self.delivered < self.registry.text().len()
-    }
-
-    /// Whether the consumer daemon would not take some of the text.
-    pub fn is_refused(&self) -> bool {
-        self.has_undelivered() && self.refused
-    }
-
-    /// Whether there is text that the consumer daemon can be expected to take.
-    pub fn is_behind(&self) -> bool {
-        self.has_undelivered() && !self.refused
-    }
-
-    /// What the consumer daemon refused before may be pushed once more.
-    pub fn forget_refusal(&mut self) {
-        self.refused = false;
-    }
-
-    /// Whether a push can be made now.
-    pub fn can_push(&self) -> bool {
-        self.metadata_ready() && self.has_undelivered() && self.pushing.is_none()
-    }
-
-    /// There is text to push: the metadata channel is needed. True if it is to be asked for now.
-    pub fn want_metadata(&mut self) -> bool {
-        if self.metadata == MetadataStage::Failed {
-            self.metadata = MetadataStage::Wanted;
-        }
-        !std::mem::replace(&mut self.metadata_wanted, true)
-    }
-
-    /// When the next push is due, if one is. New text is given a moment to gather.
-    pub fn push_due(&mut self, now: Instant) -> Option<Instant> {
-        let settled = self.metadata_ready() || (self.data_channels_settled() && !self.metadata_wanted);
-        if !self.has_undelivered() || self.pushing.is_some() || !settled {
-            return None;
-        }
-        let at = *self.push_at.get_or_insert_with(|| after(now, PUSH_DELAY));
-        Some(at)
-    }
-
-    /// A push of everything new is under way; its text and offset.
-    pub fn begin_push(&mut self) -> (usize, Vec<u8>) {
-        let (offset, text) = self.undelivered();
-        let piece = (offset, text.to_vec());
-        self.pushing = Some((self.registry.text().len(), self.version));
-        self.push_at = None;
-        piece
-    }
-
-    /// How long the text is that a push under way brings the consumer daemon up to.
-    pub fn being_pushed(&self) -> Option<usize> {
-        self.pushing.filter(|(_, version)| *version == self.version).map(|(end, _)| end)
-    }
-
-    /// A push was answered. Returns whether it was refused, and the one before was not.
-    pub fn pushed(&mut self, accepted: bool, now: Instant) -> bool {
-        match self.pushing.take() {
-            Some((end, version)) if accepted => {
-                self.refused = false;
-                self.retry_delay = RETRY_DELAY;
-                self.delivered_up_to(end, version);
-                false
-            }
-            _ => self.put_off(now),
-        }
-    }
-
-    /// The consumer daemon took text on its metadata connection.
-    pub fn delivered_up_to(&mut self, end: usize, version: u64) {
-        if version == self.version {
-            self.delivered = self.delivered.max(end.min(self.registry.text().len()));
-        }
     }
 }

@@ -84,7 +84,7 @@ mod tests {
             bits_per_long: 64,
             alignments: Alignments { uint8: 8, uint16: 8, uint32: 8, uint64: 8, long: 8 },
             socket: SocketKind::Command,
-            name: "a\"b".to_owned(),
+            name: "a\"b".into(),
         }
     }
 

@@ -134,12 +134,12 @@ const TEXT_COST: usize = 24;
 fn tracepoint_held(entry: &Tracepoint) -> u64 {
     // A list that grows has room for as many again.
     let own = size_of::<Tracepoint>().saturating_mul(2);
-    own.saturating_add(entry.name.capacity()).saturating_add(TEXT_COST) as u64
+    own.saturating_add(entry.name.len()).saturating_add(TEXT_COST) as u64
 }
 
 fn field_held(entry: &TracepointField) -> u64 {
     let own = size_of::<TracepointField>().saturating_mul(2);
-    let texts = entry.event_name.capacity().saturating_add(entry.field_name.capacity());
+    let texts = entry.event_name.len().saturating_add(entry.field_name.len());
     own.saturating_add(texts).saturating_add(2 * TEXT_COST) as u64
 }
 

@@ -21,6 +21,13 @@ pub enum Obstacle {
     ConsumerLost,
 }
 
+impl Obstacle {
+    /// Whether it may be gone by itself.
+    pub fn may_pass(self) -> bool {
+        self != Obstacle::ConsumerLost
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

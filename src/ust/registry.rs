@@ -5,7 +5,8 @@
 //! One registry belongs to a session and a user (and word size), or to a session and one application. It is
 //! pure data: pushing the text to the consumer daemon, and knowing how much of it was pushed, is done
 //! elsewhere. A registration that fails must leave everything as it was, so that a reader never sees a block
-//! that is cut off.
+//! that is cut off. What is kept of registrations is charged to the user whose applications made them; it is given up
+//! together with the registry, since ids stay given.
 
 mod identity;
 
@@ -19,14 +20,18 @@ use lttng_protocol::ust::registration::ByteOrder;
 use self::identity::{Identity, squeeze_into};
 use super::tsdl::readable::{self, Unreadable};
 use super::tsdl::{self, Header, Types};
+use crate::accounts::Charge;
 
-/// Largest text, in bytes: some hundred thousand events. It bounds what the applications of a user can make
-/// the daemon keep, and lets positions in the text be 32 bits wide.
+/// Largest text, in bytes: some hundred thousand events. It lets positions in the text be 32 bits wide.
 const MAX_TEXT_SIZE: usize = 256 << 20;
 /// Most enumerations and entries of enumerations, counted together.
 const MAX_ENUM_ENTRIES: usize = 1 << 18;
 /// Most bytes of descriptions that are remembered: those of a thousand events.
 const MAX_REMEMBERED: usize = 256 << 10;
+/// What an entry of a map costs besides its bytes, as memory is given out.
+const ENTRY_COST: usize = 96;
+/// What an entry of an enumeration costs besides its label.
+const LABEL_COST: usize = size_of::<EnumEntry>() + 16;
 
 /// A negative errno for the application.
 type Errno = i32;
@@ -50,10 +55,12 @@ pub struct Registry {
     enum_ids: HashMap<Identity, u64>,
     /// Enumerations and entries so far.
     enum_entries: usize,
-    /// Bytes of the descriptions that channels remember.
+    /// Bytes that the descriptions cost which channels remember.
     remembered: usize,
     /// Room for the description that is looked for.
     wanted: Vec<u8>,
+    /// What is kept of registrations, for the user whose applications made them.
+    charge: Charge,
 }
 
 /// A channel of the registry.
@@ -96,8 +103,8 @@ impl Stream {
 }
 
 impl Registry {
-    /// A registry without channels; its text is the header.
-    pub fn new(header: &Header) -> Self {
+    /// A registry without channels; its text is the header. What applications register will be added to `charge`.
+    pub fn new(header: &Header, charge: Charge) -> Self {
         let text = header.to_string();
         Registry {
             byte_order: header.byte_order,
@@ -110,6 +117,7 @@ impl Registry {
             enum_entries: 0,
             remembered: 0,
             wanted: Vec::new(),
+            charge,
         }
     }
 
@@ -125,7 +133,8 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// `-EINVAL` if no reader would understand it; `-EOVERFLOW` if there are too many.
+    /// `-EINVAL` if no reader would understand it; `-EOVERFLOW` if there are too many; `-ENOMEM` if the user has too
+    /// much.
     pub fn register_enum(&mut self, request: &RegisterEnum) -> Result<u64, Errno> {
         let identity = Identity::of_enum(request);
         if let Some(&id) = self.enum_ids.get(&identity) {
@@ -138,6 +147,9 @@ impl Registry {
         if entries > MAX_ENUM_ENTRIES {
             return Err(-libc::EOVERFLOW);
         }
+        let labels = request.entries.iter().map(|entry| entry.label.len().saturating_add(LABEL_COST));
+        let cost = labels.fold(identity.len(), usize::saturating_add);
+        self.charge_entry(cost)?;
         let id = self.enums.len() as u64;
         self.enum_entries = entries;
         self.enums.push(request.entries.clone().into_boxed_slice());
@@ -151,7 +163,8 @@ impl Registry {
     /// # Errors
     ///
     /// `-EINVAL` if the channel does not exist, a field cannot be described or the text is too large;
-    /// `-EOVERFLOW` if the fields are incomplete; `-ENOENT` for an unknown enumeration.
+    /// `-EOVERFLOW` if the fields are incomplete; `-ENOENT` for an unknown enumeration; `-ENOMEM` if the user has too
+    /// much.
     pub fn register_event(&mut self, chan_id: u32, event: &RegisterEvent) -> Result<u32, Errno> {
         let channel = self.channels.get(chan_id as usize).ok_or(-libc::EINVAL)?;
         let identity = Identity::of_event(event);
@@ -161,7 +174,7 @@ impl Registry {
         let id = u32::try_from(channel.events.len()).map_err(|_| -libc::ENOENT)?;
         let block = tsdl::event(self.types(), chan_id, id, event).map_err(tsdl::Error::errno)?;
         self.check(&event.fields)?;
-        let span = self.append(&block)?;
+        let span = self.append_charged(&block, &identity)?;
         let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
         channel.events.push(span);
         channel.event_ids.insert(identity, id);
@@ -194,12 +207,15 @@ impl Registry {
     /// Remembers what was looked for last. When there is too much, all is forgotten: what is still in use comes again.
     fn remember(&mut self, chan_id: u32, id: u32) {
         let description = Identity::of_squeezed(&self.wanted);
-        if self.remembered.saturating_add(description.len()) > MAX_REMEMBERED {
-            self.remembered = 0;
+        let cost = description.len().saturating_add(ENTRY_COST);
+        if self.remembered.saturating_add(cost) > MAX_REMEMBERED {
+            self.charge.shrink(std::mem::take(&mut self.remembered) as u64);
             self.channels.iter_mut().for_each(|channel| channel.described = HashMap::new());
         }
-        if let Some(channel) = self.channels.get_mut(chan_id as usize) {
-            self.remembered = self.remembered.saturating_add(description.len());
+        if let Some(channel) = self.channels.get_mut(chan_id as usize)
+            && self.charge.grow(cost as u64).is_ok()
+        {
+            self.remembered = self.remembered.saturating_add(cost);
             channel.described.insert(description, id);
         }
     }
@@ -211,7 +227,8 @@ impl Registry {
     /// # Errors
     ///
     /// `-EINVAL` if the channel does not exist, the contexts are other ones or cannot be described, or the text
-    /// is too large; `-EOVERFLOW` if they are incomplete; `-ENOENT` for an unknown enumeration.
+    /// is too large; `-EOVERFLOW` if they are incomplete; `-ENOENT` for an unknown enumeration; `-ENOMEM` if the user has
+    /// too much.
     pub fn register_channel(&mut self, chan_id: u32, contexts: &[Field]) -> Result<(), Errno> {
         let channel = self.channels.get(chan_id as usize).ok_or(-libc::EINVAL)?;
         let contexts = modernize_contexts(contexts).ok_or(-libc::EINVAL)?;
@@ -226,7 +243,7 @@ impl Registry {
         };
         let block = tsdl::stream(self.types(), chan_id, &contexts).map_err(tsdl::Error::errno)?;
         self.check(&contexts)?;
-        let block = self.append(&block)?;
+        let block = self.append_charged(&block, &identity)?;
         let stream = Stream::new(&contexts, block, false);
         if let Some(channel) = self.channels.get_mut(chan_id as usize) {
             channel.stream = Some(stream);
@@ -321,6 +338,18 @@ impl Registry {
         Types { byte_order: self.byte_order, enums: &self.enums }
     }
 
+    /// Appends a whole block to the text, and charges it together with what it is known by.
+    fn append_charged(&mut self, block: &str, identity: &Identity) -> Result<Span, Errno> {
+        let cost = block.len().saturating_add(identity.len());
+        self.charge_entry(cost)?;
+        self.append(block).inspect_err(|_| self.charge.shrink(cost.saturating_add(ENTRY_COST) as u64))
+    }
+
+    /// Charges an entry of a map and so many bytes that it keeps.
+    fn charge_entry(&mut self, bytes: usize) -> Result<(), Errno> {
+        self.charge.grow(bytes.saturating_add(ENTRY_COST) as u64).map_err(|_| -libc::ENOMEM)
+    }
+
     /// Appends a whole block to the text.
     fn append(&mut self, block: &str) -> Result<Span, Errno> {
         if block.len() > MAX_TEXT_SIZE.saturating_sub(self.text.len()) {
@@ -334,6 +363,10 @@ impl Registry {
 fn push(text: &mut String, block: &str) -> Span {
     let position = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX);
     let start = position(text);
+    if text.capacity().saturating_sub(text.len()) < block.len() {
+        // Not twice as much room as before, as usual: a part of what is charged is enough.
+        text.reserve_exact(block.len().max(text.len() / 8));
+    }
     text.push_str(block);
     start..position(text)
 }

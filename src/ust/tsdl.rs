@@ -11,6 +11,7 @@ pub mod readable;
 
 use std::fmt::{self, Write};
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::command::TracerVersion;
 use lttng_protocol::ust::field::Field;
 use lttng_protocol::ust::notify::{EnumEntry, RegisterEvent};
@@ -40,7 +41,7 @@ pub struct Header {
     /// When the session was created: local time as `%Y%m%dT%H%M%S%z`.
     pub created: String,
     /// Name of the host when the session was created.
-    pub hostname: String,
+    pub hostname: Text,
     /// The clock of the time stamps.
     pub clock: Clock,
 }
@@ -54,7 +55,7 @@ pub enum Scheme {
     PerPid {
         pid: i32,
         /// Its process name.
-        name: String,
+        name: Text,
         /// When it registered: local time as `%Y%m%dT%H%M%S%z`.
         registered: String,
     },
@@ -170,7 +171,7 @@ pub fn stream(types: Types<'_>, chan_id: u32, contexts: &[Field]) -> Result<Stri
 /// The fields cannot be described.
 pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> Result<String, Error> {
     let RegisterEvent { loglevel, .. } = event;
-    let name = Quoted(&event.name);
+    let name = Quoted(event.name.as_bytes());
     let mut block = Block::default();
     writeln!(block, "event {{\n\tname = \"{name}\";\n\tid = {id};\n\tstream_id = {chan_id};")?;
     // Readers give up on a negative one. It says nothing that LTTng defines.
@@ -178,7 +179,7 @@ pub fn event(types: Types<'_>, chan_id: u32, id: u32, event: &RegisterEvent) -> 
         writeln!(block, "\tloglevel = {loglevel};")?;
     }
     if let Some(uri) = &event.model_emf_uri {
-        writeln!(block, "\tmodel.emf.uri = \"{}\";", Quoted(uri))?;
+        writeln!(block, "\tmodel.emf.uri = \"{}\";", Quoted(uri.as_bytes()))?;
     }
     block.write_str("\tfields := struct {\n")?;
     fields::write(types, &event.fields, &mut block)?;
@@ -196,17 +197,21 @@ pub fn placeholder(chan_id: u32) -> String {
     )
 }
 
-/// The inside of a string: `\` and `"` with a `\` in front, no end of a line, control characters as octal numbers
-/// (babeltrace2 takes one digit only of a hexadecimal one).
-struct Quoted<'a>(&'a str);
+/// The inside of a string: `\` and `"` with a `\` in front, no end of a line, control characters and bytes that are not
+/// UTF-8 as octal numbers (babeltrace2 takes one digit only of a hexadecimal one). So the text as a whole is UTF-8, and
+/// what a reader makes of it are the bytes that were given.
+struct Quoted<'a>(&'a [u8]);
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|c| match c {
-            '\\' | '"' => write!(f, "\\{c}"),
-            '\n' => f.write_str("\\n"),
-            '\0'..='\x1f' | '\x7f' => write!(f, "\\{:03o}", u32::from(c)),
-            other => f.write_char(other),
+        self.0.utf8_chunks().try_for_each(|chunk| {
+            chunk.valid().chars().try_for_each(|c| match c {
+                '\\' | '"' => write!(f, "\\{c}"),
+                '\n' => f.write_str("\\n"),
+                '\0'..='\x1f' | '\x7f' => write!(f, "\\{:03o}", u32::from(c)),
+                other => f.write_char(other),
+            })?;
+            chunk.invalid().iter().try_for_each(|byte| write!(f, "\\{byte:03o}"))
         })
     }
 }
@@ -290,12 +295,16 @@ trace {{
         writeln!(f, "\ttracer_major = {major};\n\ttracer_minor = {minor};")?;
         writeln!(f, "\ttracer_buffering_scheme = \"{scheme}\";\n\ttracer_buffering_id = {id};")?;
         writeln!(f, "\tarchitecture_bit_width = {};", self.bits_per_long)?;
-        writeln!(f, "\ttrace_name = \"{}\";", Quoted(&self.trace_name))?;
+        writeln!(f, "\ttrace_name = \"{}\";", Quoted(self.trace_name.as_bytes()))?;
         writeln!(f, "\ttrace_creation_datetime = \"{}\";", self.created)?;
-        writeln!(f, "\thostname = \"{}\";", Quoted(&self.hostname))?;
+        writeln!(f, "\thostname = \"{}\";", Quoted(self.hostname.as_bytes()))?;
         if let Scheme::PerPid { pid, name, registered } = &self.scheme {
             writeln!(f, "\ttracer_patchlevel = {patchlevel};\n\tvpid = {pid};")?;
-            writeln!(f, "\tprocname = \"{}\";\n\tvpid_datetime = \"{registered}\";", Quoted(name))?;
+            writeln!(
+                f,
+                "\tprocname = \"{}\";\n\tvpid_datetime = \"{registered}\";",
+                Quoted(name.as_bytes())
+            )?;
         }
         f.write_str("};\n\n")
     }
@@ -367,7 +376,7 @@ impl Clock {
         if let Some(uuid) = &self.uuid {
             writeln!(f, "\tuuid = \"{uuid}\";")?;
         }
-        writeln!(f, "\tdescription = \"{}\";", Quoted(&self.description))?;
+        writeln!(f, "\tdescription = \"{}\";", Quoted(self.description.as_bytes()))?;
         writeln!(f, "\tfreq = {}; /* Frequency, in Hz */", self.freq)?;
         writeln!(f, "\t/* clock value offset from Epoch is: offset * (1/freq) */")?;
         writeln!(f, "\toffset = {};\n}};\n", self.offset)

@@ -39,5 +39,6 @@ mod snapshot;
 mod snapshot_outputs;
 mod successors;
 mod support;
+mod texts;
 mod trackers;
 mod unmade;

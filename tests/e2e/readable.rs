@@ -10,10 +10,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::command::TracerVersion;
 use lttng_protocol::ust::field::{Basic, Encoding, Field, FieldKind, Float, Integer, LegacyEnum};
 use lttng_protocol::ust::notify::{EnumEntry, EnumValue, RegisterEnum, RegisterEvent};
 use lttng_protocol::ust::registration::{Alignments, ByteOrder};
+use lttng_sessiond::accounts::{Accounts, Charge, Limits, Resource};
 use lttng_sessiond::ust::registry::Registry;
 use lttng_sessiond::ust::tsdl::{Clock, Header, Scheme};
 use proptest::collection::vec;
@@ -26,21 +28,18 @@ const UUID: [u8; 16] = *b"0123456789abcdef";
 /// Magic number, UUID, stream, instance; begin, end, content and packet size, number, lost events, CPU.
 const PACKET_HEADER: u64 = 32 + 52;
 
-fn header(name: &str) -> Header {
+fn header(name: impl Into<Text>) -> Header {
+    let name = name.into();
     Header {
         uuid: UUID,
         byte_order: ByteOrder::Little,
         alignments: Alignments { uint8: 8, uint16: 8, uint32: 8, uint64: 8, long: 8 },
         bits_per_long: 64,
         tracer: TracerVersion { major: 2, minor: 13, patchlevel: 5 },
-        scheme: Scheme::PerPid {
-            pid: 1,
-            name: name.to_owned(),
-            registered: "20260101T000000+0000".to_owned(),
-        },
-        trace_name: name.to_owned(),
+        scheme: Scheme::PerPid { pid: 1, name: name.clone(), registered: "20260101T000000+0000".to_owned() },
+        trace_name: name.to_string(),
         created: "20260101T000000+0000".to_owned(),
-        hostname: name.to_owned(),
+        hostname: name,
         clock: Clock {
             name: "monotonic".to_owned(),
             uuid: None,
@@ -49,6 +48,11 @@ fn header(name: &str) -> Header {
             offset: 0,
         },
     }
+}
+
+/// Enough memory for everything.
+fn charge() -> Charge {
+    Accounts::new(Limits::for_applications(1, 1)).charge(0, Resource::Memory, 0).unwrap()
 }
 
 /// A directory for one trace at a time.
@@ -64,7 +68,7 @@ impl Reader {
     }
 
     /// What babeltrace2 says of a trace with this text and these streams; an error if it can't read it.
-    fn read(&self, text: &str, streams: u32, arguments: &[&str]) -> Result<String, String> {
+    fn read(&self, text: &str, streams: u32, arguments: &[&str]) -> Result<Vec<u8>, String> {
         fs::write(self.directory.join("metadata"), text).unwrap();
         for stream in 0..streams {
             fs::write(self.directory.join(format!("stream_{stream}")), packet(stream)).unwrap();
@@ -73,7 +77,7 @@ impl Reader {
         let errors = String::from_utf8_lossy(&output.stderr);
         // It warns of log levels that it does not know.
         if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            Ok(output.stdout)
         } else {
             Err(format!("{}\n{errors}\n{text}", output.status))
         }
@@ -111,13 +115,15 @@ enum Step {
 }
 
 /// Few names, so that they clash and refer to one another.
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![
+fn name() -> impl Strategy<Value = Text> {
+    let text = prop_oneof![
         6 => prop::sample::select(vec!["a", "b", "c", "t", "l", "_a_length", "a_padding", "a.b", "a_b", "", "struct"])
             .prop_map(str::to_owned),
         1 => "\\PC{0,8}",
         1 => "[\\x00-\\x7f]{0,8}",
     ]
+    .prop_map(Text::from);
+    prop_oneof![8 => text, 1 => vec(1..=u8::MAX, 0..8).prop_map(Text::from)]
 }
 
 fn alignment() -> impl Strategy<Value = u16> {
@@ -174,12 +180,12 @@ fn basic() -> impl Strategy<Value = Box<Basic>> {
     .prop_map(Box::new)
 }
 
-fn named(name: String, kind: FieldKind) -> Field {
-    Field { name, kind }
+fn named(name: impl Into<Text>, kind: FieldKind) -> Field {
+    Field { name: name.into(), kind }
 }
 
 fn unnamed(kind: FieldKind) -> Field {
-    Field { name: String::new(), kind }
+    Field { name: Text::default(), kind }
 }
 
 /// One field with its parts.
@@ -200,7 +206,7 @@ fn declaration() -> impl Strategy<Value = Vec<Field>> {
         1 => one((basic(), length()).prop_map(|(element, length)| FieldKind::LegacyArray { element, length }).boxed()),
         1 => one((basic(), basic()).prop_map(|(length, element)| FieldKind::LegacySequence { length, element }).boxed()),
         1 => one((0..4_u64, integer()).prop_map(|(id, container)| {
-            FieldKind::LegacyEnum(Box::new(LegacyEnum { name: String::new(), container, id }))
+            FieldKind::LegacyEnum(Box::new(LegacyEnum { name: Text::default(), container, id }))
         }).boxed()),
         1 => one(padding().prop_map(|alignment| FieldKind::Struct { fields: 0, alignment }).boxed()),
         1 => one(prop::sample::select(vec![
@@ -228,11 +234,11 @@ fn declaration() -> impl Strategy<Value = Vec<Field>> {
 fn tagged() -> impl Strategy<Value = Vec<Field>> {
     (0..4_u64, integer(), vec(declaration(), 0..4)).prop_map(|(id, container, parts)| {
         let mut fields = vec![
-            named("t".to_owned(), FieldKind::Enum { name: String::new(), id }),
+            named("t", FieldKind::Enum { name: Text::default(), id }),
             unnamed(FieldKind::Integer(container)),
         ];
-        let kind = FieldKind::Variant { choices: parts.len() as u32, tag: "t".to_owned(), alignment: 0 };
-        fields.push(named("v".to_owned(), kind));
+        let kind = FieldKind::Variant { choices: parts.len() as u32, tag: "t".into(), alignment: 0 };
+        fields.push(named("v", kind));
         fields.extend(parts.concat());
         fields
     })
@@ -242,8 +248,8 @@ fn tagged() -> impl Strategy<Value = Vec<Field>> {
 fn measured() -> impl Strategy<Value = Vec<Field>> {
     (integer(), integer(), padding()).prop_map(|(length, element, alignment)| {
         vec![
-            named("l".to_owned(), FieldKind::Integer(length)),
-            named("s".to_owned(), FieldKind::Sequence { length_name: "l".to_owned(), alignment }),
+            named("l", FieldKind::Integer(length)),
+            named("s", FieldKind::Sequence { length_name: "l".into(), alignment }),
             unnamed(FieldKind::Integer(element)),
         ]
     })
@@ -261,9 +267,9 @@ fn value() -> impl Strategy<Value = EnumValue> {
 
 fn registered_enum() -> impl Strategy<Value = RegisterEnum> {
     let label = prop_oneof![
-        4 => prop::sample::select(vec!["_a", "_b", "_c", "_a_b", "_l"]).prop_map(str::to_owned),
+        4 => prop::sample::select(vec!["_a", "_b", "_c", "_a_b", "_l"]).prop_map(Text::from),
         1 => name(),
-        1 => Just("\"\\\n};\u{1b}".to_owned()),
+        1 => Just(Text::from("\"\\\n};\u{1b}")),
     ];
     let end = prop_oneof![3 => Just(None), 1 => value().prop_map(Some)];
     let entry = (value(), end, label, any::<bool>()).prop_map(|(start, end, label, auto)| EnumEntry {
@@ -276,7 +282,7 @@ fn registered_enum() -> impl Strategy<Value = RegisterEnum> {
 }
 
 fn event() -> impl Strategy<Value = RegisterEvent> {
-    let text = prop_oneof![name(), Just("p:\"; };\n\\".to_owned()), "\\PC{0,255}"];
+    let text = prop_oneof![name(), Just("p:\"; };\n\\".into()), "\\PC{0,255}".prop_map(Text::from)];
     let level = prop_oneof![4 => 0..15_i32, 1 => any::<i32>()];
     (text.clone(), level, fields(), prop::option::of(text)).prop_map(
         |(name, loglevel, fields, model_emf_uri)| RegisterEvent {
@@ -284,7 +290,7 @@ fn event() -> impl Strategy<Value = RegisterEvent> {
             channel: 0,
             name,
             loglevel,
-            signature: String::new(),
+            signature: Text::default(),
             fields,
             model_emf_uri,
         },
@@ -310,10 +316,10 @@ fn whatever_is_registered() {
     let reader = Reader::new("any");
     let counts = RefCell::new([0_usize; 2]);
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
-    let strategy = ("[\\x01-\\x7f\u{e9}]{0,15}", vec(step(), 0..24));
+    let strategy = (vec(1..=u8::MAX, 0..16), vec(step(), 0..24));
     runner
         .run(&strategy, |(name, steps)| {
-            let mut registry = Registry::new(&header(&name));
+            let mut registry = Registry::new(&header(name), charge());
             (0..CHANNELS).for_each(|_| {
                 registry.add_channel();
             });
@@ -365,17 +371,24 @@ fn whatever_is_sane() {
             5 => {
                 let length_name = format!("_{name}_length");
                 let length = named(length_name.clone(), FieldKind::Integer(sane(size, false)));
-                vec![length, named(name, FieldKind::Sequence { length_name, alignment: 0 }), element]
+                vec![
+                    length,
+                    named(name, FieldKind::Sequence { length_name: length_name.into(), alignment: 0 }),
+                    element,
+                ]
             }
-            6 => vec![named(name, FieldKind::Enum { name: "e".to_owned(), id: 0 }), element],
+            6 => vec![named(name, FieldKind::Enum { name: "e".into(), id: 0 }), element],
             _ => {
                 let tag = format!("$app.p:{name}_tag");
                 vec![
-                    named(tag.clone(), FieldKind::Enum { name: "e".to_owned(), id: 0 }),
+                    named(tag.clone(), FieldKind::Enum { name: "e".into(), id: 0 }),
                     element.clone(),
-                    named(format!("$app.p:{name}"), FieldKind::Variant { choices: 2, tag, alignment: 0 }),
-                    named("none".to_owned(), FieldKind::Struct { fields: 0, alignment: 0 }),
-                    named("int".to_owned(), element.kind),
+                    named(
+                        format!("$app.p:{name}"),
+                        FieldKind::Variant { choices: 2, tag: tag.into(), alignment: 0 },
+                    ),
+                    named("none", FieldKind::Struct { fields: 0, alignment: 0 }),
+                    named("int", element.kind),
                 ]
             }
         }
@@ -384,10 +397,10 @@ fn whatever_is_sane() {
     let field = (0..8_u8, prop::sample::select(vec![8_u32, 16, 32, 64]), any::<bool>());
     let value = |value| EnumValue { value, signed: false };
     let entry =
-        |label: &str, at, auto| EnumEntry { start: value(at), end: value(at), label: label.to_owned(), auto };
+        |label: &str, at, auto| EnumEntry { start: value(at), end: value(at), label: label.into(), auto };
     let enumeration = RegisterEnum {
         session: 0,
-        name: "e".to_owned(),
+        name: "e".into(),
         entries: vec![
             entry("_none", 0, false),
             entry("_int", 0, true),
@@ -396,7 +409,7 @@ fn whatever_is_sane() {
     };
     runner
         .run(&vec(vec(field, 0..12), 0..30), |events| {
-            let mut registry = Registry::new(&header("sane"));
+            let mut registry = Registry::new(&header("sane"), charge());
             let channel = registry.add_channel();
             prop_assert_eq!(registry.register_enum(&enumeration), Ok(0));
             prop_assert_eq!(registry.register_channel(channel, &[]), Ok(()));
@@ -407,9 +420,9 @@ fn whatever_is_sane() {
                 let event = RegisterEvent {
                     session: 0,
                     channel: 0,
-                    name: format!("p:e{number}"),
+                    name: format!("p:e{number}").into(),
                     loglevel: 13,
-                    signature: String::new(),
+                    signature: Text::default(),
                     fields: fields.collect(),
                     model_emf_uri: None,
                 };
@@ -427,17 +440,60 @@ fn texts_come_back() {
         return;
     }
     let reader = Reader::new("texts");
-    for name in
-        ["a\"b\\c", "\" };\nINJECTED {", "\u{1b}[31m\t\r\u{7f}1", "\\n\\x41\\101", "\u{e9}\u{540d}", "%s//*"]
-    {
-        let mut registry = Registry::new(&header(name));
-        registry.add_channel();
+    let names: [&[u8]; 9] = [
+        b"a\"b\\c",
+        b"\" };\nINJECTED {",
+        b"\x1b[31m\t\r\x7f1",
+        b"\\n\\x41\\101",
+        "\u{e9}\u{540d}".as_bytes(),
+        b"%s//*",
+        b"gr\xf6\xdfer\xff1",
+        b"\xc3\"\xe5\x90\\",
+        b"\x80\xbf\xfe\xff",
+    ];
+    for name in names {
+        let mut registry = Registry::new(&header(name), charge());
+        let channel = registry.add_channel();
+        let label = name.into();
+        let value = EnumValue { value: 1, signed: false };
+        let entries = vec![EnumEntry { start: value, end: value, label, auto: false }];
+        let enumeration = RegisterEnum { session: 0, name: name.into(), entries };
+        assert_eq!(registry.register_enum(&enumeration), Ok(0));
+        let integer = Integer {
+            size: 8,
+            signed: false,
+            reverse_byte_order: false,
+            base: 10,
+            encoding: Encoding::NONE,
+            alignment: 8,
+        };
+        let event = RegisterEvent {
+            session: 0,
+            channel: 0,
+            name: name.into(),
+            loglevel: 13,
+            signature: Text::default(),
+            fields: vec![
+                named(name, FieldKind::Enum { name: name.into(), id: 0 }),
+                unnamed(FieldKind::Integer(integer)),
+            ],
+            model_emf_uri: Some(name.into()),
+        };
+        assert_eq!(registry.register_event(channel, &event), Ok(0));
         registry.complete();
         let details = reader.read(registry.text(), 1, &["-c", "sink.text.details"]);
         let details = details.unwrap_or_else(|error| panic!("{error}"));
-        for key in ["procname", "hostname", "trace_name"] {
-            assert!(details.contains(&format!("{key}: {name}\n")), "{name:?}: {details}");
+        let contains =
+            |parts: [&[u8]; 3]| details.windows(parts.concat().len()).any(|part| part == parts.concat());
+        let shown = String::from_utf8_lossy(&details);
+        for key in ["procname: ", "hostname: "] {
+            assert!(contains([key.as_bytes(), name, b"\n"]), "{key}{name:?}: {shown}");
         }
+        assert!(contains([b"Event class `", name, b"` (ID 0)"]), "{name:?}: {shown}");
+        assert!(contains([b"EMF URI: ", name, b"\n"]), "{name:?}: {shown}");
+        assert!(contains([b"          ", name, b": [1]\n"]), "{name:?}: {shown}");
+        let session = String::from_utf8_lossy(name);
+        assert!(contains([b"trace_name: ", session.as_bytes(), b"\n"]), "{name:?}: {shown}");
         assert!(!registry.text().contains("\nINJECTED"));
     }
 }

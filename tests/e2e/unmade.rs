@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::app::App;
 use crate::support::chunk::all_numbers;
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, eventually};
+use crate::support::sandbox::OTHER;
 use crate::support::session::{BUFFERS, create, recording};
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, ours_only, side_by_side};
@@ -124,6 +125,13 @@ fn a_folder_for_buffers_that_cant_be_made_fails_the_start_at_once() {
     }
 }
 
+/// Limits how many descriptors consumer daemons may have, soft and hard.
+fn limit_consumers(s: &Sandbox, count: &str) {
+    let consumers = "$(pgrep -f lttng-consumerd)";
+    let command = format!("for pid in {consumers}; do prlimit --nofile={count} --pid $pid; done");
+    s.run("sh", &["-c", &command]).ok();
+}
+
 #[test]
 fn a_channel_whose_files_have_no_names_is_refused() {
     ours_only("takes it, and records nothing of applications in any channel", |s| {
@@ -165,24 +173,46 @@ fn more_channels_than_the_consumer_daemon_has_descriptors_for() {
                 s.lttng(&[&["enable-channel", "-u", buffers], &size[..], &[name]].concat()).ok();
                 s.lttng(&["enable-event", "-u", "-c", name, "testapp:tick"]).ok();
             }
-            let limit = |count: &str| {
-                let consumers = "$(pgrep -f lttng-consumerd)";
-                let command = format!("for pid in {consumers}; do prlimit --nofile={count} --pid $pid; done");
-                s.run("sh", &["-c", &command]).ok();
-            };
             let mut app = App::start(s);
-            limit("100:4096");
+            limit_consumers(s, "100:4096");
             s.lttng(&["start"]).fails();
             let log = std::fs::read_to_string(s.path("daemon.log")).unwrap();
             let told = log.lines().find(|line| line.contains("Session s records nothing"));
             assert!(told.is_some_and(|line| line.contains("c59: ") && line.contains("status")), "{log}");
-            limit("4096:4096");
+            limit_consumers(s, "4096:4096");
             s.lttng(&["start"]).ok();
             app.tell("tick 7 1");
             s.lttng(&["destroy"]).ok();
             let recorded = numbers(&events(s, &trace), "testapp:tick");
             assert_eq!(recorded, vec![7; CHANNELS], "one event in each channel");
             app.exit();
+            daemon.stop();
+        });
+    }
+}
+
+#[test]
+fn what_a_shortage_spoils_comes_by_itself_when_it_is_over() {
+    for buffers in BUFFERS {
+        ours_only("never records the application", |s| {
+            let (daemon, trace, mut app) = recording(s, &[buffers]);
+            app.tell("tick 0 1");
+            limit_consumers(s, "10:4096");
+            let mut late = App::start_as(s, OTHER);
+            late.tell("tick 10 1");
+            let log = || std::fs::read_to_string(s.path("daemon.log")).unwrap();
+            eventually("it is told", || log().contains(" records nothing of "));
+            limit_consumers(s, "4096:4096");
+            eventually("it is asked for again", || log().contains(" after all; channels: "));
+            app.tell("tick 1 1");
+            // The application has what it needs a moment later: any command waits for that.
+            s.lttng(&["enable-event", "-u", "-c", "c", "no:such_event"]).ok();
+            late.tell("tick 11 1");
+            s.lttng(&["destroy"]).ok();
+            assert_eq!(numbers(&events(s, &trace), "testapp:tick"), [0, 1, 11]);
+            assert_eq!(log().matches(" after all; channels: ").count(), 1, "{}", log());
+            app.exit();
+            late.exit();
             daemon.stop();
         });
     }

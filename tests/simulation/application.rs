@@ -190,7 +190,7 @@ impl Application {
             bits_per_long: self.bits,
             alignments,
             socket,
-            name: "simulated".to_owned(),
+            name: "simulated".into(),
         }
         .encode()
     }
@@ -366,7 +366,7 @@ impl Application {
         let accepted = match (&request, notify::Reply::decode(&bytes).unwrap()) {
             (notify::Request::Event(event), notify::Reply::Event { code: 0, .. }) => {
                 if let Some(Object::Channel(channel)) = self.objects.get_mut(&event.channel) {
-                    channel.events.insert(event.name.clone());
+                    channel.events.insert(event.name.to_string());
                 }
                 true
             }

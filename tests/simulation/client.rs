@@ -177,11 +177,11 @@ pub fn filtered(name: &str, filter: &str) -> Event {
     data.extend(filter.as_bytes());
     data.push(0);
     let bytecode = Bytecode { reloc_offset: 14, seqnum: 0, data };
-    Event { filter: Some(filter.to_owned()), bytecode: Some(bytecode), ..rule(name) }
+    Event { filter: Some(filter.into()), bytecode: Some(bytecode), ..rule(name) }
 }
 
 pub fn excluding(name: &str, exclusion: &str) -> Event {
-    Event { exclusions: vec![exclusion.to_owned()], ..rule(name) }
+    Event { exclusions: vec![exclusion.into()], ..rule(name) }
 }
 
 pub fn enable_event(session: &str, channel: &str, event: Event) -> Request {

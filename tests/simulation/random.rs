@@ -100,7 +100,7 @@ fn carry_out(world: &mut World, step: &Step, creates: &mut Vec<(ClientId, &'stat
             client::enable_event(SESSIONS[session], CHANNELS[channel], rule(index))
         }
         Step::DisableRule(session, channel, index) => {
-            client::disable_event(SESSIONS[session], CHANNELS[channel], &rule(index).name)
+            client::disable_event(SESSIONS[session], CHANNELS[channel], &rule(index).name.to_string())
         }
         Step::Start(session) => client::start(SESSIONS[session]),
         Step::Stop(session) => client::stop(SESSIONS[session]),
@@ -138,7 +138,11 @@ fn model(world: &mut World, numbers: &BTreeMap<&'static str, u64>) -> BTreeMap<u
         for channel in channels {
             let rules = world.must(&client::list_rules(&session.name, &channel.name));
             let rules = rules.elements(Event::decode).unwrap().into_iter().map(|rule| {
-                let key: RuleKey = (rule.name, rule.filter.unwrap_or_default(), rule.exclusions);
+                let key: RuleKey = (
+                    rule.name.to_string(),
+                    rule.filter.unwrap_or_default().to_string(),
+                    rule.exclusions.iter().map(|name| name.to_string()).collect(),
+                );
                 (key, rule.enabled == 1)
             });
             holding.channels.insert(channel.name, (channel.enabled, rules.collect()));

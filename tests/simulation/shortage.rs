@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Descriptors that there is no room for, and clients that leave none to others. What a shortage spoils is reported, and
-//! nothing of it is left when it is over.
+//! Descriptors and memory that there is no room for, and clients that leave none to others. What a shortage spoils is
+//! reported, and nothing of it is left when it is over.
+
+use std::time::Duration;
 
 use lttng_protocol::client::ErrorCode;
-use lttng_sessiond::accounts::Resource;
+use lttng_sessiond::accounts::{Limit, Limits, Resource};
 use lttng_sessiond::turn::machine::{Expected, Machine};
 
 use crate::client;
@@ -154,4 +156,43 @@ fn a_user_with_too_many_idle_connections_can_still_ask() {
     assert_eq!(idle.iter().filter(|id| world.clients[id.0].ended).count(), 1);
     idle.into_iter().for_each(|id| world.leave(id));
     world.end_of_everything();
+}
+
+/// One of the other user's applications registers more than the user may have: it is recorded with what there is room for,
+/// and nobody else lacks anything.
+#[test]
+fn what_applications_register_is_charged_to_their_user() {
+    const OTHER: u32 = USER + 1;
+    for per_process in [false, true] {
+        let limit = Limit { user: 200_000, all: 1 << 20 };
+        let limits = Limits::for_applications(10_000, 10_000).with(Resource::Memory, limit);
+        let mut world = World::with_limits(limits);
+        let charged = |world: &mut World, uid| world.daemon.state().accounts.usage(uid).of(Resource::Memory);
+        let scheme = |request| if per_process { client::per_process(request) } else { request };
+        world.must(&client::create("s"));
+        world.must(&scheme(client::enable_channel("s", "c")));
+        world.must(&scheme(client::enable_event("s", "c", client::rule("app:*"))));
+        world.must(&client::start("s"));
+        let modest = world.start_application();
+        let before = charged(&mut world, USER);
+        assert!((100..10_000).contains(&before), "{before}");
+        let greedy = world.launch_as(OTHER, 64);
+        world.apps[greedy].tracepoints = (0..3000).map(|number| (format!("app:{number}"), 13)).collect();
+        world.pump();
+        assert!(world.apps[greedy].released && world.apps[greedy].records());
+        assert!((150_000..=200_000).contains(&charged(&mut world, OTHER)));
+        let late = world.start_application();
+        assert!(world.apps[modest].records() && world.apps[late].records());
+        world.pass(Duration::from_secs(4));
+        let text = world.consumer().metadata_of(0);
+        assert!(text.contains("app:100\"") && !text.contains("app:2999\""), "{} {text}", text.len());
+        // What single applications have made is given back when they go, what they share at the end.
+        world.kill_application(greedy);
+        world.pass(Duration::from_secs(6));
+        assert_eq!(charged(&mut world, OTHER) == 0, per_process);
+        world.must(&client::destroy("s"));
+        world.pump();
+        assert_eq!(charged(&mut world, OTHER), 0);
+        world.end_of_everything();
+    }
 }

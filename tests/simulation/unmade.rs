@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Buffers that can't be had, wholly or in part: whoever asked is told at once, and the next command tries again.
+//! Buffers that can't be had, wholly or in part: whoever asked is told at once, and the next command tries again. While
+//! the session records, what is missing is asked for by itself, too.
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::application::{Fault, What};
 use crate::client;
 use crate::consumer::Kind;
 use crate::helper;
+use crate::wire::Peer;
 use crate::world::{USER, World};
 
 const SESSION: &str = "s";
@@ -125,15 +127,118 @@ fn what_a_later_application_could_not_have_it_gets_when_the_session_goes_on() {
         world.pump();
         assert!(world.apps[late].released);
         assert_eq!(recorded_channels(&world, late), 1);
-        let asked = world.consumer().requests.len();
-        world.pass(Duration::from_secs(60));
-        let again = world.consumer().requests[asked..].iter().filter(|request| DATA(request)).count();
-        assert_eq!(again, 0, "asked again by itself");
+        let before = world.age();
         world.must(&command);
+        assert!(world.age() - before < Duration::from_secs(1));
         world.pump();
         assert_eq!(recorded_channels(&world, late), 2);
         world.must(&client::destroy(SESSION));
         world.check_applications();
+        world.end_of_everything();
+    }
+}
+
+/// How often data channels were asked for.
+fn data_asked(world: &World) -> usize {
+    world.consumers[&ConsumerKind::Ust64].requests.iter().filter(|request| DATA(request)).count()
+}
+
+#[test]
+fn what_is_missing_is_asked_for_less_and_less_often_until_it_is_there() {
+    for per_process in [false, true] {
+        let mut world = World::new();
+        world.start_application();
+        with_two_channels(&mut world, per_process);
+        world.must(&client::start(SESSION));
+        world.consumer().refuse_all = Some((DATA, 114));
+        let late = world.launch_as(USER + 1, 64);
+        world.pump();
+        assert!(world.apps[late].released);
+        let asked = data_asked(&world);
+        world.pass(Duration::from_secs(2));
+        assert_eq!(data_asked(&world) - asked, 2, "two channels, after a second");
+        world.pass(Duration::from_secs(600));
+        let asked = (data_asked(&world) - asked) / 2;
+        assert!((10..20).contains(&asked), "{asked} times in ten minutes");
+        // It is nobody's fault who asks for something else meanwhile.
+        world.must(&client::enable_event(SESSION, "one", client::rule("more:*")));
+        world.consumer().refuse_all = None;
+        world.pass(Duration::from_secs(61));
+        assert_eq!(recorded_channels(&world, late), 2);
+        assert_eq!(recorded_channels(&world, 0), 2);
+        // Nothing is missing: nothing is asked.
+        let asked = world.consumer().requests.len();
+        world.pass(Duration::from_secs(600));
+        assert!(!world.consumer().requests[asked..].iter().any(DATA));
+        world.must(&client::rotate(SESSION));
+        world.must(&client::destroy(SESSION));
+        world.check_applications();
+        world.end_of_everything();
+    }
+}
+
+/// One of two channels, or a folder, or the room for descriptors of ours.
+#[test]
+fn what_is_missing_in_part_comes_by_itself() {
+    let refuse_channel = |world: &mut World| world.consumer().refuse_next = Some((DATA, 114));
+    let refuse_folder = |world: &mut World| {
+        let next = world.helper.requests.len() + 1;
+        world.helper.trouble = Some(helper::Trouble::Refuse(next, libc::ENOSPC));
+    };
+    let fill = |world: &mut World| world.is_full = |peer, _| !matches!(peer, Peer::Helper);
+    for (number, spoil) in [refuse_channel, refuse_folder, fill].into_iter().enumerate() {
+        let mut world = World::new();
+        world.start_application();
+        with_two_channels(&mut world, false);
+        world.must(&client::start(SESSION));
+        spoil(&mut world);
+        let late = world.launch_as(USER + 1, 64);
+        world.pump();
+        assert!(world.apps[late].released && recorded_channels(&world, late) < 2, "{number}");
+        world.is_full = |_, _| false;
+        world.pass(Duration::from_secs(2));
+        assert_eq!(recorded_channels(&world, late), 2, "{number}");
+        world.must(&client::destroy(SESSION));
+        world.check_applications();
+        world.end_of_everything();
+    }
+}
+
+/// What is there is kept when what is missing can't be had again.
+#[test]
+fn a_vain_attempt_costs_nothing() {
+    let mut world = World::new();
+    world.start_application();
+    with_two_channels(&mut world, false);
+    world.must(&client::start(SESSION));
+    world.consumer().refuse_next = Some((DATA, 114));
+    let late = world.launch_as(USER + 1, 64);
+    world.pump();
+    let next = world.helper.requests.len() + 1;
+    world.helper.trouble = Some(helper::Trouble::Refuse(next, libc::ENOSPC));
+    world.pass(Duration::from_millis(1500));
+    assert_eq!(world.helper.requests.len(), next, "the attempt");
+    assert_eq!(recorded_channels(&world, late), 1);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(recorded_channels(&world, late), 2);
+    world.must(&client::destroy(SESSION));
+    world.check_applications();
+    world.end_of_everything();
+}
+
+/// A session that is not active has time until it is.
+#[test]
+fn nothing_is_asked_for_a_session_that_stands_still() {
+    for per_process in [false, true] {
+        let mut world = World::new();
+        world.start_application();
+        with_two_channels(&mut world, per_process);
+        world.consumer().refuse_all = Some((DATA, 114));
+        assert_eq!(world.ask(&client::start(SESSION)), ErrorCode::Unk);
+        let asked = data_asked(&world);
+        world.pass(Duration::from_secs(600));
+        assert_eq!(data_asked(&world), asked);
+        world.must(&client::destroy(SESSION));
         world.end_of_everything();
     }
 }

@@ -92,6 +92,14 @@ impl World {
     }
 
     pub fn with_consumers(kinds: &[ConsumerKind]) -> Self {
+        World::with(kinds, Limits::for_applications(10_000, 10_000))
+    }
+
+    pub fn with_limits(limits: Limits) -> Self {
+        World::with(&[ConsumerKind::Ust64], limits)
+    }
+
+    fn with(kinds: &[ConsumerKind], limits: Limits) -> Self {
         let now = Instant::now();
         let program = ConsumerProgram {
             command_socket: PathBuf::from(COMMAND_SOCKET),
@@ -101,13 +109,13 @@ impl World {
         let settings = Settings {
             uid: USER,
             no_kernel: false,
-            hostname: "host".to_owned(),
+            hostname: "host".into(),
             clock: TraceClock::monotonic(None),
             page_size: 4096,
             uuid: [7; 16],
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
-            limits: Limits::for_applications(10_000, 10_000),
+            limits,
             sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
@@ -473,7 +481,7 @@ impl World {
         let everything = [
             "sessions: Sessions { all: {}",
             "applications: Applications { all: {}, unregistered: {}, dirty: {}, watched: {}",
-            "buffers: BufferTable { all: {}, touched: {}, pushes: {} }",
+            "buffers: BufferTable { all: {}, touched: {}, pushes: {}, retries: {} }",
             "relays: {}",
             "askers: {}",
             "tasks: Tasks { under_way: {} }",

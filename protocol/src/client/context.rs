@@ -7,6 +7,7 @@
 
 use super::text::{self, SYMBOL_LEN};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::text::Text;
 
 /// A context: u32 type (`enum lttng_event_context_type`), then what the type needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +21,14 @@ pub enum Context {
         /// Configuration of the Linux perf interface.
         config: u64,
         /// Name of the field. At most 255 bytes.
-        name: String,
+        name: Text,
     },
     /// 15: a context that an application provides. Both names hold at least one byte.
     Application {
         /// Provider.
-        provider: String,
+        provider: Text,
         /// Context.
-        name: String,
+        name: Text,
     },
     /// Any other type, without parameters; the number may be unknown.
     Plain(u32),
@@ -54,14 +55,14 @@ impl Context {
                 let perf_type = reader.u32()?;
                 let config = reader.u64()?;
                 let name_len = reader.u32()?;
-                let name = text::name(reader, name_len, SYMBOL_LEN)?;
+                let name = text::text(reader, name_len, SYMBOL_LEN)?;
                 Ok(Context::Perf { context_type, perf_type, config, name })
             }
             Context::APP_CONTEXT => {
                 let provider_len = reader.u32()?;
                 let name_len = reader.u32()?;
-                let provider = text::name(reader, provider_len, Context::APP_NAME_LEN)?;
-                let name = text::name(reader, name_len, Context::APP_NAME_LEN)?;
+                let provider = text::text(reader, provider_len, Context::APP_NAME_LEN)?;
+                let name = text::text(reader, name_len, Context::APP_NAME_LEN)?;
                 if provider.is_empty() || name.is_empty() {
                     return Err(reader.error(ErrorKind::BadString));
                 }

@@ -11,6 +11,7 @@ use super::probe::{Instrumentation, KernelProbe, ProbeLocation};
 use super::text::{self, FILTER_LEN, SYMBOL_LEN};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
 use crate::numbered::numbered;
+use crate::text::Text;
 
 numbered! {
     /// What kind of instrumentation a rule is about. `enum lttng_event_type`.
@@ -129,11 +130,11 @@ pub struct Event {
     /// Listings of system calls: bit 0 for 32-bit, bit 1 for 64-bit.
     pub flags: u32,
     /// Name or pattern. At most 255 bytes.
-    pub name: String,
+    pub name: Text,
     /// Names and patterns that do not match after all. At most 255 bytes each.
-    pub exclusions: Vec<String>,
+    pub exclusions: Vec<Text>,
     /// The filter as the user wrote it. At most 65535 bytes.
-    pub filter: Option<String>,
+    pub filter: Option<Text>,
     /// The filter as the client library compiled it; never without `filter`.
     pub bytecode: Option<Bytecode>,
 }
@@ -145,7 +146,7 @@ impl Event {
     pub const SYSCALL_64: u32 = 1 << 1;
 
     /// A listed tracepoint: only what every listing fills in.
-    pub fn tracepoint(name: &str) -> Event {
+    pub fn tracepoint(name: impl Into<Text>) -> Event {
         Event {
             instrumentation: Instrumentation::Tracepoint,
             loglevel_type: 0,
@@ -153,7 +154,7 @@ impl Event {
             enabled: -1,
             pid: 0,
             flags: 0,
-            name: name.to_owned(),
+            name: name.into(),
             exclusions: Vec::new(),
             filter: None,
             bytecode: None,
@@ -186,16 +187,16 @@ impl Event {
         let location_len = reader.u32()?;
         let probe_len = reader.u32()?;
         let function_len = reader.u32()?;
-        let name = text::name(reader, name_len, SYMBOL_LEN)?;
+        let name = text::text(reader, name_len, SYMBOL_LEN)?;
         let mut exclusions = Vec::new();
         // Not reserved ahead: the count is the sender's claim, the bytes are the proof.
         for _ in 0..exclusion_count {
             let length = reader.u32()?;
-            exclusions.push(text::name(reader, length, SYMBOL_LEN)?);
+            exclusions.push(text::text(reader, length, SYMBOL_LEN)?);
         }
         let filter = match filter_len {
             0 => None,
-            length => Some(text::name(reader, length, FILTER_LEN)?),
+            length => Some(text::text(reader, length, FILTER_LEN)?),
         };
         let bytecode = match bytecode_len {
             0 => None,
@@ -238,7 +239,7 @@ impl Event {
         writer.i8(self.event_type().number()).i8(self.loglevel_type).i32(self.loglevel);
         writer.i8(self.enabled).i32(self.pid).u32(self.flags).u32(text::wire_len(&self.name));
         writer.u32(u32::try_from(self.exclusions.len()).unwrap_or(u32::MAX));
-        writer.u32(self.filter.as_deref().map_or(0, text::wire_len));
+        writer.u32(self.filter.as_ref().map_or(0, text::wire_len));
         writer.u32(u32::try_from(bytecode_len).unwrap_or(u32::MAX));
         writer.u32(location_len).u32(probe_len).u32(function_len);
         writer.c_string(&self.name);
@@ -284,7 +285,7 @@ pub struct EventField {
     /// Whether the field is for filters only and never written to the trace.
     pub nowrite: bool,
     /// Name of the field. At most 254 bytes.
-    pub name: String,
+    pub name: Text,
     /// The event that owns the field.
     pub event: Event,
 }
@@ -300,7 +301,7 @@ impl EventField {
         let nowrite = reader.u8()? != 0;
         let name_len = reader.u32()?;
         let event_len = reader.u32()?;
-        let name = text::name(reader, name_len, EventField::NAME_LEN)?;
+        let name = text::text(reader, name_len, EventField::NAME_LEN)?;
         let start = reader.offset();
         let event = Event::decode(reader)?;
         if reader.offset().saturating_sub(start) != event_len as usize {

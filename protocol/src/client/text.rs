@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The strings of the client protocol.
 //!
-//! Names, filters and patterns are whatever bytes a user typed: what is not UTF-8 is replaced, never refused,
-//! and the result never outgrows its limit, so that it can be sent back. Paths are different: a replaced byte
-//! would name another file, so a path that is not UTF-8 is an error.
+//! Patterns, filters, and the names that applications chose, are kept byte for byte: a replaced byte would match
+//! another event. In names that mean something to this daemon only, what is not UTF-8 is replaced, never refused, and
+//! the result never outgrows its limit, so that it can be sent back. A path that is not UTF-8 is an error: a
+//! replaced byte would name another file.
 
 use crate::codec::{ErrorKind, Reader, Result};
+use crate::text::Text;
 
 /// `LTTNG_SYMBOL_NAME_LEN`: bytes of a channel, event, exclusion or symbol name, NUL included.
 pub const SYMBOL_LEN: usize = 256;
@@ -25,12 +27,17 @@ pub(super) fn fixed_name(reader: &mut Reader<'_>, size: usize) -> Result<String>
 
 /// Reads a name of `length` bytes whose last byte, and no other, is NUL; `limit` counts that NUL.
 pub(super) fn name(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<String> {
+    text(reader, length, limit).map(|text| lossy(text.as_bytes(), limit))
+}
+
+/// Like [`name`], for text that is kept byte for byte.
+pub(super) fn text(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<Text> {
     let at_start = reader.error(ErrorKind::BadString);
     let text = terminated(reader, length, limit)?;
     if text.contains(&0) {
         return Err(at_start);
     }
-    Ok(lossy(text, limit))
+    Ok(text.into())
 }
 
 /// Like [`name`], for a path: it must be UTF-8.
@@ -42,8 +49,8 @@ pub(super) fn path(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result
 }
 
 /// Length of `text` on the wire, NUL included. Text that came from a decoder is far below the limit of u32.
-pub(super) fn wire_len(text: &str) -> u32 {
-    u32::try_from(text.len().saturating_add(1)).unwrap_or(u32::MAX)
+pub(super) fn wire_len(text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
+    u32::try_from(text.as_ref().len().saturating_add(1)).unwrap_or(u32::MAX)
 }
 
 fn terminated<'a>(reader: &mut Reader<'a>, length: u32, limit: usize) -> Result<&'a [u8]> {
@@ -78,6 +85,8 @@ mod tests {
         let text = fixed_name(&mut Reader::new("test", &[0xff; 10]), 10).unwrap();
         assert_eq!(text, "\u{fffd}\u{fffd}\u{fffd}");
         assert_eq!(name(&mut Reader::new("test", b"a\xffb\0"), 4, 256).as_deref(), Ok("a\u{fffd}b"));
+        let kept = super::text(&mut Reader::new("test", b"a\xffb\0"), 4, 256);
+        assert_eq!(kept, Ok(b"a\xffb".as_slice().into()));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use reply::{Reply, ReplyBody, Tracepoint, TracepointField, TracerVersion, co
 
 use super::NAME_SIZE;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::text::Text;
 
 /// Handle of the object that every connection begins with.
 pub const ROOT: u32 = 0;
@@ -130,7 +131,7 @@ pub enum LogLevel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRule {
     /// Name or star glob of the tracepoints.
-    pub name: String,
+    pub name: Text,
     /// Log levels.
     pub loglevel: LogLevel,
     /// Comes back in the notifications of an event notifier; 0 in other rules.
@@ -146,7 +147,7 @@ impl EventRule {
         if instrumentation != TRACEPOINT {
             return Err(reader.error(ErrorKind::BadValue(instrumentation.unsigned_abs().into())));
         }
-        let name = reader.fixed_string_lossy(NAME_SIZE)?;
+        let name = reader.fixed_text(NAME_SIZE)?;
         let loglevel_type = reader.i32()?;
         let loglevel = reader.i32()?;
         let loglevel = match loglevel_type {
@@ -374,7 +375,7 @@ impl Message {
 }
 
 /// The names that follow an exclusion, 256 bytes each.
-pub fn exclusion_payload(names: &[String]) -> Vec<u8> {
+pub fn exclusion_payload(names: &[Text]) -> Vec<u8> {
     let mut writer = Writer::with_capacity(names.len().saturating_mul(NAME_SIZE));
     for name in names {
         writer.fixed_string(name, NAME_SIZE);
@@ -387,11 +388,11 @@ pub fn exclusion_payload(names: &[String]) -> Vec<u8> {
 /// # Errors
 ///
 /// A size that is not a multiple of 256.
-pub fn decode_exclusion_payload(bytes: &[u8]) -> Result<Vec<String>> {
+pub fn decode_exclusion_payload(bytes: &[u8]) -> Result<Vec<Text>> {
     let mut reader = Reader::new("exclusion names", bytes);
     let mut names = Vec::with_capacity(bytes.len() / NAME_SIZE);
     while reader.remaining() > 0 {
-        names.push(reader.fixed_string_lossy(NAME_SIZE)?);
+        names.push(reader.fixed_text(NAME_SIZE)?);
     }
     Ok(names)
 }

@@ -7,6 +7,7 @@
 
 use super::NAME_SIZE;
 use crate::codec::{Error, ErrorKind, Reader, Result, Writer};
+use crate::text::Text;
 
 /// Size of the part of a legacy compound descriptor that holds one basic type.
 const BASIC_SIZE: usize = 312;
@@ -60,7 +61,7 @@ pub struct Float {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LegacyEnum {
     /// Name of the enumeration.
-    pub name: String,
+    pub name: Text,
     /// The integer that holds the value.
     pub container: Integer,
     /// Id that the daemon gave when the enumeration was registered.
@@ -115,7 +116,7 @@ pub enum FieldKind {
         /// Number of choices.
         choices: u32,
         /// Name of the enumeration field that selects one.
-        tag: String,
+        tag: Text,
     },
     /// 7: followed by `fields` fields.
     LegacyStruct {
@@ -125,7 +126,7 @@ pub enum FieldKind {
     /// 8: followed by the descriptor of the container.
     Enum {
         /// Name of the enumeration.
-        name: String,
+        name: Text,
         /// Id that the daemon gave when the enumeration was registered.
         id: u64,
     },
@@ -139,7 +140,7 @@ pub enum FieldKind {
     /// 10: followed by the descriptor of the elements.
     Sequence {
         /// Name of the field that holds the number of elements.
-        length_name: String,
+        length_name: Text,
         /// Additional alignment in bytes, 0 for none.
         alignment: u32,
     },
@@ -155,7 +156,7 @@ pub enum FieldKind {
         /// Number of choices.
         choices: u32,
         /// Name of the enumeration field that selects one.
-        tag: String,
+        tag: Text,
         /// Additional alignment in bytes, 0 for none.
         alignment: u32,
     },
@@ -169,7 +170,7 @@ pub enum FieldKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     /// Name of the field; empty for the element or container of the compound descriptor before it.
-    pub name: String,
+    pub name: Text,
     /// Type of the field.
     pub kind: FieldKind,
 }
@@ -185,7 +186,7 @@ impl Field {
     /// Another size than [`Field::LEN`].
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new("field descriptor", bytes);
-        let name = reader.fixed_string_lossy(NAME_SIZE)?;
+        let name = reader.fixed_text(NAME_SIZE)?;
         let kind = FieldKind::decode(&mut reader)?;
         reader.seek(Self::LEN)?;
         reader.finish()?;
@@ -236,7 +237,7 @@ pub fn modernize_contexts(fields: &[Field]) -> Option<Vec<Field>> {
             other => other.clone(),
         };
         modern.push(Field { name: name.clone(), kind });
-        modern.extend(element_kind.map(|kind| Field { name: String::new(), kind }));
+        modern.extend(element_kind.map(|kind| Field { name: Text::default(), kind }));
     }
     Some(modern)
 }
@@ -282,7 +283,7 @@ impl Float {
 impl LegacyEnum {
     /// Name, container, 2 bytes that align the id, id.
     fn decode(reader: &mut Reader) -> Result<Self> {
-        let name = reader.fixed_string_lossy(NAME_SIZE)?;
+        let name = reader.fixed_text(NAME_SIZE)?;
         let container = Integer::decode(reader)?;
         reader.skip(2)?;
         Ok(LegacyEnum { name, container, id: reader.u64()? })
@@ -365,21 +366,17 @@ impl FieldKind {
             },
             4 => FieldKind::String(Encoding(reader.i32()?)),
             5 => FieldKind::Float(Float::decode(reader)?),
-            6 => FieldKind::LegacyVariant {
-                choices: reader.u32()?,
-                tag: reader.fixed_string_lossy(NAME_SIZE)?,
-            },
+            6 => FieldKind::LegacyVariant { choices: reader.u32()?, tag: reader.fixed_text(NAME_SIZE)? },
             7 => FieldKind::LegacyStruct { fields: reader.u32()? },
-            8 => FieldKind::Enum { name: reader.fixed_string_lossy(NAME_SIZE)?, id: reader.u64()? },
+            8 => FieldKind::Enum { name: reader.fixed_text(NAME_SIZE)?, id: reader.u64()? },
             9 => FieldKind::Array { length: reader.u32()?, alignment: reader.u32()? },
-            10 => FieldKind::Sequence {
-                length_name: reader.fixed_string_lossy(NAME_SIZE)?,
-                alignment: reader.u32()?,
-            },
+            10 => {
+                FieldKind::Sequence { length_name: reader.fixed_text(NAME_SIZE)?, alignment: reader.u32()? }
+            }
             11 => FieldKind::Struct { fields: reader.u32()?, alignment: reader.u32()? },
             12 => FieldKind::Variant {
                 choices: reader.u32()?,
-                tag: reader.fixed_string_lossy(NAME_SIZE)?,
+                tag: reader.fixed_text(NAME_SIZE)?,
                 alignment: reader.u32()?,
             },
             other => FieldKind::Unknown(other),

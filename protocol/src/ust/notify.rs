@@ -9,6 +9,7 @@ use super::NAME_SIZE;
 use super::field::Field;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
 use crate::numbered::numbered;
+use crate::text::Text;
 
 const EVENT: u32 = 0;
 const CHANNEL: u32 = 1;
@@ -46,15 +47,15 @@ pub struct RegisterEvent {
     /// Handle of the channel in the application.
     pub channel: u32,
     /// `provider:event`.
-    pub name: String,
+    pub name: Text,
     /// Log level; 13 if the event declares none.
     pub loglevel: i32,
     /// Text of the tracepoint's arguments.
-    pub signature: String,
+    pub signature: Text,
     /// Layout of the event's payload.
     pub fields: Vec<Field>,
     /// Where a model of the event is described.
-    pub model_emf_uri: Option<String>,
+    pub model_emf_uri: Option<Text>,
 }
 
 /// Request 1, 48 bytes, then the fields: command 1, session, channel, size of the fields (u32 each), 32
@@ -76,7 +77,7 @@ pub struct RegisterEnum {
     /// Handle of the session in the application.
     pub session: u32,
     /// Name of the enumeration.
-    pub name: String,
+    pub name: Text,
     /// Its entries, in order.
     pub entries: Vec<EnumEntry>,
 }
@@ -99,7 +100,7 @@ pub struct EnumEntry {
     /// Last value.
     pub end: EnumValue,
     /// Label of the values.
-    pub label: String,
+    pub label: Text,
     /// The value is the one after the entry before; `start` and `end` mean nothing.
     pub auto: bool,
 }
@@ -111,7 +112,7 @@ impl EnumEntry {
     fn decode(reader: &mut Reader) -> Result<Self> {
         let start = EnumValue::decode(reader)?;
         let end = EnumValue::decode(reader)?;
-        let label = reader.fixed_string_lossy(NAME_SIZE)?;
+        let label = reader.fixed_text(NAME_SIZE)?;
         let auto = reader.u32()? & 1 != 0;
         reader.skip(28)?;
         Ok(EnumEntry { start, end, label, auto })
@@ -188,7 +189,7 @@ impl Request {
                 Request::Channel(RegisterChannel { session, channel, fields })
             }
             ENUM => {
-                let name = reader.fixed_string_lossy(NAME_SIZE)?;
+                let name = reader.fixed_text(NAME_SIZE)?;
                 let size = list_size(&mut reader, EnumEntry::LEN)?;
                 reader.skip(32)?;
                 let mut list = Reader::new("enumeration entries", reader.bytes(size)?);
@@ -249,7 +250,7 @@ impl RegisterEvent {
     /// Reads what follows the session.
     fn decode(reader: &mut Reader, session: u32) -> Result<Self> {
         let channel = reader.u32()?;
-        let name = reader.fixed_string_lossy(NAME_SIZE)?;
+        let name = reader.fixed_text(NAME_SIZE)?;
         let loglevel = reader.i32()?;
         let signature = text_size(reader)?;
         let fields = list_size(reader, Field::LEN)?;
@@ -299,10 +300,10 @@ fn text_size(reader: &mut Reader) -> Result<usize> {
 }
 
 /// The text up to its NUL, or up to the last byte, which is taken for one; `None` if there are no bytes.
-fn text(bytes: &[u8]) -> Option<String> {
+fn text(bytes: &[u8]) -> Option<Text> {
     let (_, text) = bytes.split_last()?;
     let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    Some(String::from_utf8_lossy(text).into_owned())
+    Some(text.into())
 }
 
 numbered! {

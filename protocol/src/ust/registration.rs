@@ -6,6 +6,7 @@
 
 use crate::codec::{ErrorKind, Reader, Result, Writer};
 use crate::numbered::numbered;
+use crate::text::Text;
 
 /// `lttng-ust 2.13: src/common/ustcomm.h`, in the byte order of the application.
 const MAGIC: u32 = 0xC57C_57C5;
@@ -125,7 +126,7 @@ pub struct Registration {
     /// What this connection is for.
     pub socket: SocketKind,
     /// Name of the process, at most 15 bytes.
-    pub name: String,
+    pub name: Text,
 }
 
 impl Registration {
@@ -168,7 +169,7 @@ impl Registration {
         let socket = reader.u32()?;
         let socket = SocketKind::from_number(socket)
             .ok_or_else(|| reader.error(ErrorKind::BadValue(socket.into())))?;
-        let name = reader.fixed_string_lossy(NAME_SIZE)?;
+        let name = reader.fixed_text(NAME_SIZE)?;
         reader.skip(64)?;
         reader.finish()?;
         Ok(Registration {

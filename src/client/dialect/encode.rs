@@ -18,6 +18,7 @@ use crate::model::{
     SessionKind, SnapshotOutput,
 };
 use crate::operation::answer::{Answer, CreatedOutput, ListedChannel, ListedSession, Location};
+use crate::text::Text;
 use crate::turn::output::Supply;
 use crate::ust::listing::Entries;
 
@@ -174,7 +175,7 @@ fn rule(rule: &EventRule) -> Event {
         enabled: rule.enabled.into(),
         exclusions: rule.exclusions.clone(),
         filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
-        ..Event::tracepoint(&rule.name)
+        ..Event::tracepoint(rule.name.clone())
     }
 }
 
@@ -296,7 +297,7 @@ impl Supply for ListSupply {
 }
 
 fn encode_entry(entries: &Entries, at: usize, pid: i32, writer: &mut Writer) {
-    let event = |name: &str, loglevel| Event { loglevel, pid, ..Event::tracepoint(name) };
+    let event = |name: &Text, loglevel| Event { loglevel, pid, ..Event::tracepoint(name.clone()) };
     if let Some(entry) = entries.tracepoints.get(at) {
         event(&entry.name, entry.loglevel).encode(writer);
     }

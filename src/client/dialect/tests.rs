@@ -146,7 +146,7 @@ fn recorded_requests_of_2_16_are_answered_as_recorded() {
     let session = desk.state.sessions.get(session).unwrap();
     assert_eq!(session.wanted.output, SessionOutput::Local("/home/user/lttng-trace".to_owned()));
     let rule = &session.channels()[0].rules[0];
-    assert_eq!((session.channels()[0].name.as_str(), rule.name.as_str()), ("ch1", "lttng_ust_libc:*"));
+    assert_eq!((session.channels()[0].name.as_str(), &rule.name), ("ch1", &"lttng_ust_libc:*".into()));
     assert_eq!(rule.levels, LogLevels::AtLeast(6));
     assert_eq!(rule.filter.as_ref().unwrap().expression, "size > 0");
     assert_eq!(rule.filter.as_ref().unwrap().bytecode.len(), 21);

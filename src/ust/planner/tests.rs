@@ -143,7 +143,7 @@ impl World {
                     let kind = RuleKind::Tracepoint;
                     channel.rules.push(EventRule {
                         id,
-                        name,
+                        name: name.into(),
                         kind,
                         levels,
                         filter,

@@ -8,9 +8,9 @@
 
 use std::borrow::Borrow;
 
-use lttng_protocol::Writer;
 use lttng_protocol::ust::field::Field;
 use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
+use lttng_protocol::{Text, Writer};
 
 /// Equal for equal registrations and for no others.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl Identity {
     pub fn of_event(event: &RegisterEvent) -> Self {
         let mut writer = Writer::default();
         text(&mut writer, Some(&event.name));
-        text(&mut writer, event.model_emf_uri.as_deref());
+        text(&mut writer, event.model_emf_uri.as_ref());
         writer.i32(event.loglevel);
         event.fields.iter().for_each(|field| field.encode(&mut writer));
         Identity(squeeze(&writer.into_bytes()))
@@ -65,10 +65,10 @@ impl Identity {
 }
 
 /// Appends a text that ends where it says, so that no two sequences of texts have the same bytes.
-fn text(writer: &mut Writer, text: Option<&str>) {
+fn text(writer: &mut Writer, text: Option<&Text>) {
     writer.u8(text.is_some().into());
-    let text = text.unwrap_or_default();
-    writer.u64(text.len() as u64).bytes(text.as_bytes());
+    let text = text.map(Text::as_bytes).unwrap_or_default();
+    writer.u64(text.len() as u64).bytes(text);
 }
 
 fn squeeze(bytes: &[u8]) -> Box<[u8]> {
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_descriptor_shrinks_to_about_its_name() {
         let kind = lttng_protocol::ust::field::FieldKind::LegacyStruct { fields: 0 };
-        let identity = Identity::of_fields(&vec![Field { name: "field_name".to_owned(), kind }; 10]);
+        let identity = Identity::of_fields(&vec![Field { name: "field_name".into(), kind }; 10]);
         assert!(identity.len() < 10 * 24, "{}", identity.len());
     }
 }

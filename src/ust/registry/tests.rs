@@ -4,12 +4,19 @@
 
 use std::fs;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::field::{Encoding, FieldKind, Integer};
 use lttng_protocol::ust::notify::{EnumValue, HeaderType, RawEvent, Reply, Request};
 
 use super::super::tsdl::Scheme;
 use super::super::tsdl::tests::{header_of, per_pid_header, recorded, vector};
 use super::*;
+use crate::accounts::{Accounts, Limit, Limits, Resource};
+
+/// Enough for everything.
+fn charge() -> Charge {
+    Accounts::new(Limits::for_applications(1, 1)).charge(0, Resource::Memory, 0).unwrap()
+}
 
 fn request(name: &str) -> Request {
     Request::decode(&vector(&format!("notify/{name}.req.bin"))).unwrap()
@@ -67,7 +74,8 @@ fn answer(registry: &mut Registry, request: &Request, chan_id: impl Fn(u32) -> u
 #[test]
 fn two_applications_share_a_registry() {
     let expected = recorded("metadata-uid.txt");
-    let mut registry = Registry::new(&header_of(&expected, "my\"s\\ession", Scheme::PerUid { uid: 0 }));
+    let mut registry =
+        Registry::new(&header_of(&expected, "my\"s\\ession", Scheme::PerUid { uid: 0 }), charge());
     assert_eq!([registry.add_channel(), registry.add_channel()], [0, 1]);
     let chan_id = |handle| match handle {
         4 => 0,
@@ -96,7 +104,7 @@ fn two_applications_share_a_registry() {
 
 #[test]
 fn one_application_has_its_own_registry() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     register_enums(&mut registry, IN_ORDER);
     assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
@@ -108,7 +116,7 @@ fn one_application_has_its_own_registry() {
 fn regeneration_puts_channels_before_their_events() {
     let (before, after) = (recorded("metadata-regen-v0.txt"), recorded("metadata-regen-v1.txt"));
     let header = |text: &str| header_of(text, "s2", Scheme::PerUid { uid: 0 });
-    let mut registry = Registry::new(&header(&before));
+    let mut registry = Registry::new(&header(&before), charge());
     let chan_id = registry.add_channel();
     let (first, second) = (event("a12-event-vec_prov_inst1"), event("a05-event-vec_prov_floats"));
     assert_eq!(registry.register_event(chan_id, &first), Ok(0));
@@ -133,7 +141,7 @@ fn regeneration_puts_channels_before_their_events() {
 #[test]
 fn regeneration_keeps_events_of_channels_without_block() {
     let header = per_pid_header();
-    let mut registry = Registry::new(&header);
+    let mut registry = Registry::new(&header, charge());
     let chan_id = registry.add_channel();
     assert_eq!(registry.register_event(chan_id, &event("a12-event-vec_prov_inst1")), Ok(0));
     let text = registry.text().to_owned();
@@ -149,12 +157,12 @@ fn regeneration_keeps_events_of_channels_without_block() {
 fn all_kinds_of_contexts() {
     let expected = recorded("metadata-uid-all-contexts.txt");
     let header = header_of(&expected, "s1", Scheme::PerUid { uid: 0 });
-    let mut registry = Registry::new(&header);
+    let mut registry = Registry::new(&header, charge());
     let chan_id = registry.add_channel();
     register_enums(&mut registry, [MY_ENUM, UENUM, DYNAMIC]);
     assert_eq!(registry.register_channel(chan_id, &contexts("s-channel-all-contexts")), Ok(()));
     assert!(expected.starts_with(registry.text()), "{}", registry.text());
-    let mut registry = Registry::new(&header);
+    let mut registry = Registry::new(&header, charge());
     register_enums(&mut registry, IN_ORDER);
     let events = [
         (0, "a04-event-vec_prov_ints"),
@@ -174,21 +182,21 @@ fn all_kinds_of_contexts() {
 
 #[test]
 fn identity_of_events() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let (chan_id, other) = (registry.add_channel(), registry.add_channel());
     let known = event("a04-event-vec_prov_ints");
     assert_eq!(registry.register_event(chan_id, &known), Ok(0));
-    let same = RegisterEvent { signature: "other".to_owned(), session: 77, channel: 78, ..known.clone() };
+    let same = RegisterEvent { signature: "other".into(), session: 77, channel: 78, ..known.clone() };
     assert_eq!(registry.register_event(chan_id, &same), Ok(0));
     let mut field = known.clone();
-    field.fields[3].name.push('x');
+    field.fields[3].name = "x".into();
     let mut order = known.clone();
     order.fields.swap(0, 1);
     let different = [
-        RegisterEvent { name: "vec_prov:int".to_owned(), ..known.clone() },
+        RegisterEvent { name: "vec_prov:int".into(), ..known.clone() },
         RegisterEvent { loglevel: 5, ..known.clone() },
         RegisterEvent { model_emf_uri: None, ..known.clone() },
-        RegisterEvent { model_emf_uri: Some(String::new()), ..known.clone() },
+        RegisterEvent { model_emf_uri: Some(Text::default()), ..known.clone() },
         field,
         order,
     ];
@@ -204,7 +212,7 @@ fn identity_of_events() {
 #[test]
 fn identity_of_enumerations() {
     let Request::Enum(known) = request("a08-enum-vec_prov_my_enum") else { panic!() };
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     assert_eq!(registry.register_enum(&known), Ok(0));
     let mut same = RegisterEnum { session: 99, ..known.clone() };
     same.entries[4].auto = false;
@@ -215,10 +223,10 @@ fn identity_of_enumerations() {
         changed
     };
     let different = [
-        RegisterEnum { name: "vec_prov_my_enu".to_owned(), ..known.clone() },
+        RegisterEnum { name: "vec_prov_my_enu".into(), ..known.clone() },
         changed(|entries| entries.swap(0, 1)),
         changed(|entries| drop(entries.pop())),
-        changed(|entries| entries[1].label.push('x')),
+        changed(|entries| entries[1].label = "x".into()),
         changed(|entries| entries[1].end.value = 1),
         changed(|entries| entries[1].start.signed = false),
     ];
@@ -230,7 +238,7 @@ fn identity_of_enumerations() {
 
 #[test]
 fn later_applications_must_have_the_same_contexts() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     register_enums(&mut registry, IN_ORDER);
     let fields = contexts("a01-channel-cobjd6");
@@ -247,7 +255,7 @@ fn later_applications_must_have_the_same_contexts() {
 
 #[test]
 fn failures_leave_no_trace() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     let text = registry.text().to_owned();
     let bad = event("a10-event-vec_prov_enums");
@@ -255,8 +263,8 @@ fn failures_leave_no_trace() {
     let mut incomplete = event("a06-event-vec_prov_strings");
     incomplete.fields.pop();
     assert_eq!(registry.register_event(chan_id, &incomplete), Err(-75));
-    let array = Field { name: "a".to_owned(), kind: FieldKind::Array { length: 1, alignment: 0 } };
-    let string = Field { name: String::new(), kind: FieldKind::String(Encoding::UTF8) };
+    let array = Field { name: "a".into(), kind: FieldKind::Array { length: 1, alignment: 0 } };
+    let string = Field { name: Text::default(), kind: FieldKind::String(Encoding::UTF8) };
     assert_eq!(registry.register_channel(chan_id, &[array, string]), Err(-22));
     let good = event("a12-event-vec_prov_inst1");
     assert_eq!(registry.register_event(chan_id + 1, &good), Err(-22));
@@ -269,12 +277,12 @@ fn failures_leave_no_trace() {
 
 #[test]
 fn enumerations_are_limited() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let value = EnumValue { value: 0, signed: false };
-    let entry = EnumEntry { start: value, end: value, label: "x".to_owned(), auto: false };
+    let entry = EnumEntry { start: value, end: value, label: "x".into(), auto: false };
     let registered = |index: usize, entries: usize| RegisterEnum {
         session: 0,
-        name: format!("e{index}"),
+        name: format!("e{index}").into(),
         entries: vec![entry.clone(); entries],
     };
     let each = MAX_ENUM_ENTRIES / 8;
@@ -288,15 +296,15 @@ fn enumerations_are_limited() {
 
 #[test]
 fn the_text_is_limited() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     let good = event("a12-event-vec_prov_inst1");
     assert_eq!(registry.register_event(chan_id, &good), Ok(0));
     let block = registry.channels[0].events[0].len();
     registry.text = String::from_utf8(vec![0; MAX_TEXT_SIZE - block]).unwrap();
-    let longer = RegisterEvent { name: format!("{}x", good.name), ..good.clone() };
+    let longer = RegisterEvent { name: format!("{}x", good.name).into(), ..good.clone() };
     assert_eq!(registry.register_event(chan_id, &longer), Err(-22));
-    let other = RegisterEvent { name: good.name.replace('1', "2"), ..good.clone() };
+    let other = RegisterEvent { name: good.name.to_string().replace('1', "2").into(), ..good.clone() };
     assert_eq!(registry.register_event(chan_id, &other), Ok(1), "exactly what fits");
     assert_eq!(registry.register_event(chan_id, &good), Ok(0), "what is known still is");
     assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
@@ -315,9 +323,9 @@ fn an_event_costs_little_besides_its_text() {
     };
     let mut event = event("a12-event-vec_prov_inst1");
     event.fields = (0..10)
-        .map(|number| Field { name: format!("field_{number}"), kind: FieldKind::Integer(integer) })
+        .map(|number| Field { name: format!("field_{number}").into(), kind: FieldKind::Integer(integer) })
         .collect();
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     let header = registry.text().len();
     assert_eq!(registry.register_event(chan_id, &event), Ok(0));
@@ -328,7 +336,7 @@ fn an_event_costs_little_besides_its_text() {
 /// Readers give up on events and packets of a channel without a block.
 #[test]
 fn channels_that_nobody_registers_are_described() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let (chan_id, other) = (registry.add_channel(), registry.add_channel());
     assert_eq!(registry.register_event(chan_id, &event("a12-event-vec_prov_inst1")), Ok(0));
     assert_eq!(registry.register_channel(other, &[]), Ok(()));
@@ -342,7 +350,7 @@ fn channels_that_nobody_registers_are_described() {
 
     // What was assumed is not what the application has: the text starts over.
     let integer = |name: &str| Field {
-        name: name.to_owned(),
+        name: name.into(),
         kind: FieldKind::Integer(Integer {
             size: 32,
             signed: false,
@@ -362,7 +370,7 @@ fn channels_that_nobody_registers_are_described() {
     assert_eq!(registry.register_channel(chan_id, &[]), Err(-22));
 
     // What was assumed is right.
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     registry.complete();
     assert_eq!(registry.register_channel(chan_id, &[]), Ok(()));
@@ -373,7 +381,7 @@ fn channels_that_nobody_registers_are_described() {
 /// Contexts of an application that has none of the events.
 #[test]
 fn contexts_that_refer_to_others_get_an_event() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let chan_id = registry.add_channel();
     register_enums(&mut registry, IN_ORDER);
     assert_eq!(registry.register_channel(chan_id, &contexts("a01-channel-cobjd6")), Ok(()));
@@ -396,7 +404,7 @@ fn description(name: &str) -> Vec<u8> {
 
 #[test]
 fn what_was_described_twice_is_known_by_its_bytes() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let channels = [registry.add_channel(), registry.add_channel()];
     let names = ["a12-event-vec_prov_inst1", "a05-event-vec_prov_floats"];
     let mut lookups = Vec::new();
@@ -419,10 +427,11 @@ fn what_was_described_twice_is_known_by_its_bytes() {
 
 #[test]
 fn descriptions_are_forgotten_before_there_are_too_many() {
-    let mut registry = Registry::new(&per_pid_header());
+    let mut registry = Registry::new(&per_pid_header(), charge());
     let channel = registry.add_channel();
     let name = "a12-event-vec_prov_inst1";
     assert_eq!(registry.register_event(channel, &event(name)), Ok(0));
+    let before = registry.charge.amount();
     for variant in 0..5_000_u32 {
         // The signature does not make it another event.
         let mut bytes = description(name);
@@ -432,7 +441,74 @@ fn descriptions_are_forgotten_before_there_are_too_many() {
         assert_eq!(registry.register_described(channel, &event(name)), Ok(0));
         assert_eq!(registry.described_event(channel, &bytes), Some(0));
         assert!(registry.remembered <= MAX_REMEMBERED);
-        assert_eq!(registry.remembered, registry.channels[0].described.keys().map(Identity::len).sum());
+        let costs = registry.channels[0].described.keys().map(|key| key.len() + ENTRY_COST);
+        assert_eq!(registry.remembered, costs.sum());
     }
     assert!(registry.channels[0].described.len() < 5_000);
+    assert_eq!(registry.charge.amount(), before + registry.remembered as u64);
+}
+
+/// What is kept is charged, what is refused is not, and nothing is left when the registry goes.
+#[test]
+fn registrations_are_charged() {
+    let mut accounts = Accounts::new(Limits::for_applications(1, 1));
+    let charged = |accounts: &Accounts| accounts.usage(1000).of(Resource::Memory);
+    let charge = accounts.charge(1000, Resource::Memory, 0).unwrap();
+    let mut registry = Registry::new(&per_pid_header(), charge);
+    let chan_id = registry.add_channel();
+    assert_eq!(charged(&accounts), 0);
+    register_enums(&mut registry, IN_ORDER);
+    let of_enums = charged(&accounts);
+    assert!(of_enums > 0);
+    registry.register_channel(chan_id, &[]).unwrap();
+    let before = (registry.text().len(), charged(&accounts));
+    let ints = event("a04-event-vec_prov_ints");
+    assert_eq!(registry.register_event(chan_id, &ints), Ok(0));
+    let grown = (registry.text().len() - before.0) as u64;
+    assert!((grown..grown * 3).contains(&(charged(&accounts) - before.1)));
+    // What is there already costs nothing more, nor does what is refused.
+    let full = charged(&accounts);
+    assert_eq!(registry.register_event(chan_id, &ints), Ok(0));
+    assert!(registry.register_event(77, &ints).is_err());
+    let twice = [ints.fields.clone(), ints.fields.clone()].concat();
+    assert_eq!(registry.register_event(chan_id, &RegisterEvent { fields: twice, ..ints.clone() }), Err(-22));
+    registry.complete();
+    registry.regenerate(&per_pid_header());
+    assert_eq!(charged(&accounts), full);
+    drop(registry);
+    assert_eq!(charged(&accounts), 0);
+}
+
+/// Who has too much keeps what it has, with its ids, and gets nothing more.
+#[test]
+fn too_much_is_refused() {
+    let limit = Limit { user: 20_000, all: 20_000 };
+    let mut accounts = Accounts::new(Limits::for_applications(1, 1).with(Resource::Memory, limit));
+    let charge = accounts.charge(1000, Resource::Memory, 0).unwrap();
+    let mut registry = Registry::new(&per_pid_header(), charge);
+    let chan_id = registry.add_channel();
+    registry.register_channel(chan_id, &[]).unwrap();
+    let ints = event("a04-event-vec_prov_ints");
+    let number = |number: u32| RegisterEvent { name: format!("p:{number}").into(), ..ints.clone() };
+    let refused = (0..100).find(|&at| registry.register_event(chan_id, &number(at)) != Ok(at)).unwrap();
+    assert!((2..40).contains(&refused), "{refused}");
+    let text = registry.text().to_owned();
+    assert_eq!(registry.register_event(chan_id, &number(refused)), Err(-libc::ENOMEM));
+    let entry = |at: u64| EnumEntry {
+        start: EnumValue { value: at, signed: false },
+        end: EnumValue { value: at, signed: false },
+        label: "x".repeat(200).into(),
+        auto: false,
+    };
+    let large = RegisterEnum { session: 0, name: "e".into(), entries: (0..100).map(entry).collect() };
+    assert_eq!(registry.register_enum(&large), Err(-libc::ENOMEM));
+    // It is no reason to forget the others.
+    assert_eq!(registry.register_event(chan_id, &number(0)), Ok(0));
+    assert_eq!(registry.text(), text);
+    // Descriptions are only remembered if there is room.
+    for at in [0, 1, 0, 1] {
+        assert_eq!(registry.described_event(chan_id, &[1; 20_000]), None);
+        assert_eq!(registry.register_described(chan_id, &number(at)), Ok(at));
+    }
+    assert!(accounts.usage(1000).of(Resource::Memory) <= 20_000);
 }

@@ -7,6 +7,7 @@
 use std::fmt::{self, Write};
 use std::slice;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::field::{Basic, Encoding, Field, FieldKind, Float, Integer, LegacyEnum};
 use lttng_protocol::ust::notify::EnumValue;
 use lttng_protocol::ust::registration::ByteOrder;
@@ -133,7 +134,7 @@ impl Declarations<'_> {
         let container = Integer { reverse_byte_order: false, ..*container };
         writeln!(self.block, "{tabs}enum : {} {{", Int(&container, self.types.byte_order))?;
         for entry in entries {
-            write!(self.block, "{tabs}\t\"{}\"", Quoted(&entry.label))?;
+            write!(self.block, "{tabs}\t\"{}\"", Quoted(entry.label.as_bytes()))?;
             if !entry.auto {
                 write!(self.block, " = {}", Value(entry.start))?;
                 if entry.start != entry.end {
@@ -149,7 +150,7 @@ impl Declarations<'_> {
     fn declare_variant(
         &mut self,
         name: Identifier<'_>,
-        tag: &str,
+        tag: &Text,
         choices: u32,
         depth: usize,
     ) -> Result<(), Error> {
@@ -193,11 +194,14 @@ impl fmt::Display for Tabs {
 /// A name with `_` for what TSDL does not allow: application contexts have `$`, `.` and `:` in theirs and whatever
 /// their user chose. One bad name would make the whole trace unreadable.
 #[derive(Clone, Copy)]
-pub(super) struct Identifier<'a>(pub &'a str);
+pub(super) struct Identifier<'a>(pub &'a Text);
 
 impl fmt::Display for Identifier<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"))
+        self.0.as_bytes().utf8_chunks().try_for_each(|chunk| {
+            f.write_str(&chunk.valid().replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_"))?;
+            chunk.invalid().iter().try_for_each(|_| f.write_char('_'))
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use std::collections::hash_map::Entry;
 use std::fmt;
 use std::slice;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::field::{Basic, Field, FieldKind, Float, Integer};
 use lttng_protocol::ust::notify::EnumEntry;
 
@@ -27,7 +28,7 @@ const DEEPEST: usize = 32;
 /// What a reader would not allow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    field: String,
+    field: Text,
     reason: Reason,
 }
 
@@ -139,7 +140,7 @@ impl Span {
 }
 
 /// The labels with their values: an *auto* entry has the value after that of the one before.
-fn ranges(entries: &[EnumEntry]) -> impl Iterator<Item = (&str, Span)> {
+fn ranges(entries: &[EnumEntry]) -> impl Iterator<Item = (&[u8], Span)> {
     let mut next = 0_u64;
     entries.iter().map(move |entry| {
         let span = if entry.auto {
@@ -148,7 +149,7 @@ fn ranges(entries: &[EnumEntry]) -> impl Iterator<Item = (&str, Span)> {
             Span { start: entry.start.value, end: entry.end.value }
         };
         next = span.end.wrapping_add(1);
-        (entry.label.as_str(), span)
+        (entry.label.as_bytes(), span)
     })
 }
 
@@ -159,7 +160,7 @@ struct Walk<'a> {
     /// The innermost is the last.
     scopes: Vec<Scope>,
     /// The values of each label, for enumerations that are tags.
-    labels: HashMap<u64, HashMap<&'a str, Vec<Span>>>,
+    labels: HashMap<u64, HashMap<&'a [u8], Vec<Span>>>,
     elements: u64,
     ranges: usize,
 }
@@ -275,8 +276,8 @@ impl Walk<'_> {
     }
 
     /// The choices of a variant, and its name.
-    fn variant(&mut self, choices: u32, tag: &str, name: &str) -> Result<(), Unreadable> {
-        let failed = |reason| Unreadable { field: name.to_owned(), reason };
+    fn variant(&mut self, choices: u32, tag: &Text, name: &Text) -> Result<(), Unreadable> {
+        let failed = |reason| Unreadable { field: name.clone(), reason };
         let Some(Meaning::Enum { id, signed }) = self.resolve(&format!("_{}", Identifier(tag))) else {
             return Err(failed(Reason::Tag));
         };
@@ -331,7 +332,7 @@ impl Walk<'_> {
             self.labels.insert(id, labels);
         }
         let labels = self.labels.get(&id).ok_or(Reason::Choice)?;
-        let values = labels.get(label).ok_or(Reason::Choice)?;
+        let values = labels.get(label.as_bytes()).ok_or(Reason::Choice)?;
         self.ranges = self.ranges.saturating_add(values.len());
         if self.ranges > MAX_RANGES { Err(Reason::Elements) } else { Ok(values.clone()) }
     }

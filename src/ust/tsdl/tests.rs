@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use lttng_protocol::Text;
 use lttng_protocol::ust::field::{Basic, Encoding, FieldKind, Float, Integer, LegacyEnum};
 use lttng_protocol::ust::notify::{EnumValue, RegisterEvent};
 use proptest::prelude::*;
@@ -38,7 +39,7 @@ pub(crate) fn header_of(recorded: &str, trace_name: &str, scheme: Scheme) -> Hea
         scheme,
         trace_name: trace_name.to_owned(),
         created: values("trace_creation_datetime")[0].to_owned(),
-        hostname: "vm".to_owned(),
+        hostname: "vm".into(),
         clock: Clock {
             name: "monotonic".to_owned(),
             uuid: Some("f809b0a8-cd79-4124-a188-92e1b98d3ea6".to_owned()),
@@ -52,7 +53,7 @@ pub(crate) fn header_of(recorded: &str, trace_name: &str, scheme: Scheme) -> Hea
 /// The header of `metadata-pid.txt`.
 pub(crate) fn per_pid_header() -> Header {
     let registered = "20261122T163647-0330".to_owned();
-    let scheme = Scheme::PerPid { pid: 20597, name: "vecapp".to_owned(), registered };
+    let scheme = Scheme::PerPid { pid: 20597, name: "vecapp".into(), registered };
     header_of(&recorded("metadata-pid.txt"), "auto", scheme)
 }
 
@@ -111,7 +112,7 @@ const U32: Integer = Integer {
 const U32_TEXT: &str = "integer { size = 32; align = 8; signed = 0; encoding = none; base = 10; }";
 
 fn field(name: &str, kind: FieldKind) -> Field {
-    Field { name: name.to_owned(), kind }
+    Field { name: name.into(), kind }
 }
 
 fn element() -> Field {
@@ -123,7 +124,7 @@ fn value(value: i64, signed: bool) -> EnumValue {
 }
 
 fn enums() -> Vec<Box<[EnumEntry]>> {
-    let entry = |label: &str, start, end, auto| EnumEntry { start, end, label: label.to_owned(), auto };
+    let entry = |label: &str, start, end, auto| EnumEntry { start, end, label: label.into(), auto };
     vec![Box::new([
         entry("one", value(-1, true), value(-1, true), false),
         entry("same bits", value(-1, true), value(-1, false), false),
@@ -175,8 +176,7 @@ fn arrays_and_sequences() {
     let array = |alignment| field("a.b", FieldKind::Array { length: 3, alignment });
     check(vec![array(0), element()], "\t\tU32 _a_b[3];\n");
     check(vec![array(4), element()], "\t\tstruct { } align(32) _a_b_padding;\n\t\tU32 _a_b[3];\n");
-    let sequence =
-        |alignment| field("s", FieldKind::Sequence { length_name: "_s_length".to_owned(), alignment });
+    let sequence = |alignment| field("s", FieldKind::Sequence { length_name: "_s_length".into(), alignment });
     check(vec![sequence(0), element()], "\t\tU32 _s[ __s_length ];\n");
     check(
         vec![sequence(u32::MAX), element()],
@@ -197,16 +197,16 @@ fn enumerations() {
     let expected = format!("\t\tenum : U32 {{\n{labels}\t\t}} __app_p_t;\n");
     let container = Integer { reverse_byte_order: true, ..U32 };
     let name = "not printed".to_owned();
-    let modern = field("$app.p:t", FieldKind::Enum { name: name.clone(), id: 0 });
+    let modern = field("$app.p:t", FieldKind::Enum { name: name.clone().into(), id: 0 });
     check(vec![modern, field("", FieldKind::Integer(container))], &expected);
-    let legacy = LegacyEnum { name, container, id: 0 };
+    let legacy = LegacyEnum { name: name.into(), container, id: 0 };
     check(vec![field("$app.p:t", FieldKind::LegacyEnum(Box::new(legacy)))], &expected);
 }
 
 #[test]
 fn variants_and_structures() {
     let variant =
-        |choices, alignment| field("v:1", FieldKind::Variant { choices, tag: "t$".to_owned(), alignment });
+        |choices, alignment| field("v:1", FieldKind::Variant { choices, tag: "t$".into(), alignment });
     let structure = |name: &str, alignment| field(name, FieldKind::Struct { fields: 0, alignment });
     check(
         vec![
@@ -225,7 +225,7 @@ fn variants_and_structures() {
          \t\t} _v_1;\n\
          \t\tU32 _y;\n",
     );
-    let legacy = FieldKind::LegacyVariant { choices: 1, tag: "t".to_owned() };
+    let legacy = FieldKind::LegacyVariant { choices: 1, tag: "t".into() };
     check(
         vec![field("v", legacy), field("s", FieldKind::LegacyStruct { fields: 0 })],
         "\t\tvariant <_t> {\n\t\t\tstruct {} _s;\n\t\t} _v;\n",
@@ -249,10 +249,10 @@ fn what_cannot_be_declared() {
     refused(vec![field("u", FieldKind::Unknown(13))], Error::Layout);
     let float = Float { exponent: 8, mantissa: 0, reverse_byte_order: false, alignment: 8 };
     refused(vec![field("f", FieldKind::Float(float))], Error::Layout);
-    let enumeration = |id| field("e", FieldKind::Enum { name: "e".to_owned(), id });
+    let enumeration = |id| field("e", FieldKind::Enum { name: "e".into(), id });
     refused(vec![enumeration(1), super::tests::element()], Error::UnknownEnum);
     refused(vec![enumeration(0), string()], Error::Layout);
-    let variant = |choices| field("v", FieldKind::Variant { choices, tag: "t".to_owned(), alignment: 0 });
+    let variant = |choices| field("v", FieldKind::Variant { choices, tag: "t".into(), alignment: 0 });
     refused(vec![variant(u32::MAX), string()], Error::Incomplete);
     refused(vec![variant(1); 100_000], Error::Layout);
     assert_eq!(Error::Layout.errno(), -22);
@@ -269,11 +269,11 @@ fn names_stay_inside_their_places() {
     let registered = RegisterEvent {
         session: 0,
         channel: 0,
-        name: "p:\"; };\n".to_owned(),
+        name: "p:\"; };\n".into(),
         loglevel: 13,
-        signature: String::new(),
+        signature: Text::default(),
         fields: vec![field("a-b"), field("c d;}"), field("\u{e9}1"), field("$app.p:t")],
-        model_emf_uri: Some("x\"\\".to_owned()),
+        model_emf_uri: Some("x\"\\".into()),
     };
     let text = event(types, 1, 2, &registered).unwrap();
     let expected = "event {\n\tname = \"p:\\\"; };\\n\";\n\tid = 2;\n\tstream_id = 1;\n\tloglevel = 13;\n\
@@ -285,11 +285,15 @@ fn names_stay_inside_their_places() {
 /// A few descriptors that refer to one large enumeration again and again must not become gigabytes.
 #[test]
 fn blocks_stay_below_their_limit() {
-    let entry =
-        EnumEntry { start: value(0, false), end: value(0, false), label: "x".repeat(200), auto: false };
+    let entry = EnumEntry {
+        start: value(0, false),
+        end: value(0, false),
+        label: "x".repeat(200).into(),
+        auto: false,
+    };
     let enums = [vec![entry; 15_000].into_boxed_slice()];
     let types = Types { byte_order: ByteOrder::Little, enums: &enums };
-    let enumeration = field("e", FieldKind::Enum { name: "e".to_owned(), id: 0 });
+    let enumeration = field("e", FieldKind::Enum { name: "e".into(), id: 0 });
     let one = vec![enumeration, element()];
     let text = stream(types, 0, &one).unwrap();
     assert!(text.len() > MAX_BLOCK_SIZE / 2 && text.len() < MAX_BLOCK_SIZE);
@@ -303,14 +307,14 @@ proptest! {
         let kind = |(kind, number): (u32, u32)| match kind {
             0..=3 => FieldKind::Integer(U32),
             4 => FieldKind::String(Encoding::UTF8),
-            5 => FieldKind::Enum { name: String::new(), id: number.into() },
-            6 => FieldKind::LegacyVariant { choices: number, tag: "t".to_owned() },
+            5 => FieldKind::Enum { name: Text::default(), id: number.into() },
+            6 => FieldKind::LegacyVariant { choices: number, tag: "t".into() },
             7 => FieldKind::LegacyStruct { fields: number / 3 },
             8 => FieldKind::LegacyArray { element: Box::new(Basic::Integer(U32)), length: number },
             9 => FieldKind::Array { length: number, alignment: number },
-            10 => FieldKind::Sequence { length_name: "l".to_owned(), alignment: number },
+            10 => FieldKind::Sequence { length_name: "l".into(), alignment: number },
             11 => FieldKind::Struct { fields: number / 3, alignment: number },
-            _ => FieldKind::Variant { choices: number, tag: "t".to_owned(), alignment: number },
+            _ => FieldKind::Variant { choices: number, tag: "t".into(), alignment: number },
         };
         let fields: Vec<Field> = kinds.into_iter().map(kind).map(|kind| field("f", kind)).collect();
         let types = Types { byte_order: ByteOrder::Little, enums: &enums() };
@@ -331,12 +335,11 @@ fn readable(fields: &[Field]) -> bool {
 fn what_readers_do_not_read() {
     let int = |name: &str, integer| field(name, FieldKind::Integer(integer));
     let float = |exponent, mantissa| Float { exponent, mantissa, reverse_byte_order: false, alignment: 8 };
-    let sequence = field("s", FieldKind::Sequence { length_name: "l".to_owned(), alignment: 0 });
+    let sequence = field("s", FieldKind::Sequence { length_name: "l".into(), alignment: 0 });
     let array = |length, alignment| field("a", FieldKind::Array { length, alignment });
-    let enumeration = field("t", FieldKind::Enum { name: String::new(), id: 0 });
+    let enumeration = field("t", FieldKind::Enum { name: Text::default(), id: 0 });
     let signed = Integer { signed: true, ..U32 };
-    let variant =
-        |tag: &str| field("v", FieldKind::Variant { choices: 1, tag: tag.to_owned(), alignment: 0 });
+    let variant = |tag: &str| field("v", FieldKind::Variant { choices: 1, tag: tag.into(), alignment: 0 });
     for (expected, fields) in [
         (true, vec![int("a", U32), int("b", Integer { size: 1, alignment: 1, ..U32 })]),
         (false, vec![int("a", Integer { size: 0, ..U32 })]),
@@ -366,7 +369,7 @@ fn what_readers_do_not_read() {
 
 #[test]
 fn enumerations_that_no_reader_reads() {
-    let entry = |start, end, auto| EnumEntry { start, end, label: "x".to_owned(), auto };
+    let entry = |start, end, auto| EnumEntry { start, end, label: "x".into(), auto };
     let unsigned = |number| value(number, false);
     let descends = entry(value(-1, true), unsigned(5), false);
     assert!(!readable::is_possible_enum(&[]));
@@ -374,10 +377,48 @@ fn enumerations_that_no_reader_reads() {
     assert!(readable::is_possible_enum(&[descends.clone(), entry(unsigned(9), unsigned(0), true)]));
     let enums = [vec![descends].into_boxed_slice()];
     let types = Types { byte_order: ByteOrder::Little, enums: &enums };
-    let kind = || FieldKind::Enum { name: String::new(), id: 0 };
+    let kind = || FieldKind::Enum { name: Text::default(), id: 0 };
     for signed in [false, true] {
         let container = field("", FieldKind::Integer(Integer { signed, ..U32 }));
         let result = readable::check(types, &[field("e", kind()), container]);
         assert_eq!(result.is_ok(), signed, "only with a sign is -1 before 5");
+    }
+}
+
+#[test]
+fn texts_are_utf8_to_the_reader_of_the_file() {
+    let quoted = |text: &[u8]| Quoted(text).to_string();
+    assert_eq!(quoted("gr\u{f6}\u{df}er".as_bytes()), "gr\u{f6}\u{df}er");
+    assert_eq!(quoted(b"a\xffb\"\\\n\x7f9"), r#"a\377b\"\\\n\1779"#);
+    // A character that is cut short does not take the quotation mark with it.
+    assert_eq!(quoted(b"\xe5\x90\""), r#"\345\220\""#);
+    assert_eq!(fields::Identifier(&b"a\xff\xc3\xa9.b".as_slice().into()).to_string(), "a___b");
+}
+
+proptest! {
+    /// What C, and a reader, make of the text are the bytes that were given.
+    #[test]
+    fn no_byte_is_lost(bytes in proptest::collection::vec(1..=u8::MAX, 0..60)) {
+        let text = Quoted(&bytes).to_string();
+        let (mut read, mut rest) = (Vec::new(), text.as_bytes().iter().copied().peekable());
+        while let Some(byte) = rest.next() {
+            prop_assert!(byte != b'"' && byte >= b' ');
+            if byte != b'\\' {
+                read.push(byte);
+                continue;
+            }
+            let mut octal = Vec::new();
+            while let Some(digit) = rest.next_if(|byte| octal.len() < 3 && (b'0'..b'8').contains(byte)) {
+                octal.push(digit);
+            }
+            read.push(match octal.is_empty() {
+                true => match rest.next().unwrap() {
+                    b'n' => b'\n',
+                    other => other,
+                },
+                false => u8::from_str_radix(std::str::from_utf8(&octal).unwrap(), 8).unwrap(),
+            });
+        }
+        prop_assert_eq!(read, bytes);
     }
 }

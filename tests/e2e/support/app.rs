@@ -2,6 +2,7 @@
 //! Instrumented applications that emit what the test tells them.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use nix::sys::signal::Signal;
@@ -59,6 +60,13 @@ impl App {
         let file = sandbox.path(name);
         std::os::unix::fs::symlink(sandbox.program("emitter"), &file).unwrap();
         Self::spawn(sandbox, sandbox.command(&file))
+    }
+
+    /// Starts the program in a file of the sandbox that says `ready PID` first.
+    pub fn start_file(sandbox: &Sandbox, file: &Path, args: &[&str]) -> Self {
+        let mut command = sandbox.command(file);
+        command.args(args);
+        Self::spawn(sandbox, command)
     }
 
     /// Starts such a program that was compiled for foreign libraries.
@@ -135,6 +143,12 @@ impl App {
     /// Lets it end by itself.
     pub fn exit(mut self) {
         assert_eq!(self.ask("exit"), "bye");
+        assert!(self.entrance.wait().unwrap().success());
+    }
+
+    /// Ends its input, and waits until it has ended.
+    pub fn close(mut self) {
+        drop(self.stdin.take());
         assert!(self.entrance.wait().unwrap().success());
     }
 

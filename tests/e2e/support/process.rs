@@ -91,7 +91,9 @@ impl Process {
 
     /// A line of `/proc/PID/status`.
     pub fn status(self, key: &str) -> Option<String> {
-        let text = fs::read_to_string(format!("/proc/{}/status", self.0)).ok()?;
+        // The process's name is in there, and may be anything.
+        let bytes = fs::read(format!("/proc/{}/status", self.0)).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
         let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))?;
         Some(line.trim().to_owned())
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What a simulated application makes of each command.
 
+use lttng_protocol::Text;
+
 use super::*;
 
 impl Application {
@@ -123,7 +125,7 @@ impl Application {
                         Ok(0)
                     }
                     Command::Event(rule) => {
-                        let key = (rule.name.clone(), String::new(), Vec::new());
+                        let key = (rule.name.to_string(), String::new(), Vec::new());
                         Ok(self.add(Object::Rule(Rule {
                             channel: handle,
                             key,
@@ -154,7 +156,8 @@ impl Application {
                     }
                     Command::Exclusion { count } => {
                         assert!(*count > 0, "an exclusion of nothing is never answered");
-                        rule.key.2 = decode_exclusion_payload(payload).unwrap();
+                        rule.key.2 =
+                            decode_exclusion_payload(payload).unwrap().iter().map(Text::to_string).collect();
                     }
                     Command::Enable => rule.enabled = true,
                     Command::Disable => rule.enabled = false,
@@ -196,9 +199,9 @@ impl Application {
                     requests.push(notify::Request::Event(RegisterEvent {
                         session,
                         channel: *handle,
-                        name: name.clone(),
+                        name: name.clone().into(),
                         loglevel: *loglevel,
-                        signature: "int, number".to_owned(),
+                        signature: "int, number".into(),
                         fields: vec![number_field()],
                         model_emf_uri: None,
                     }));
@@ -226,11 +229,17 @@ impl Application {
             return (Reply::error(handle, command, code::NOENT), None);
         };
         if !*fields {
-            let body = ReplyBody::Tracepoint(Tracepoint { name, loglevel });
+            let body = ReplyBody::Tracepoint(Tracepoint { name: name.into(), loglevel });
             return (Reply::ok(handle, command, 0).with_body(body), None);
         }
         let field_name = "number".to_owned();
-        let field = TracepointField { event_name: name, field_name, field_type: 1, loglevel, nowrite: false };
+        let field = TracepointField {
+            event_name: name.into(),
+            field_name: field_name.into(),
+            field_type: 1,
+            loglevel,
+            nowrite: false,
+        };
         (Reply::ok(handle, command, 0), Some(field))
     }
 
@@ -302,7 +311,7 @@ fn number_field() -> Field {
         encoding: Encoding::NONE,
         alignment: 8,
     };
-    Field { name: "number".to_owned(), kind: FieldKind::Integer(integer) }
+    Field { name: "number".into(), kind: FieldKind::Integer(integer) }
 }
 
 /// Patterns here have a star at their end or none.

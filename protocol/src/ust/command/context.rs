@@ -5,6 +5,7 @@
 
 use super::super::NAME_SIZE;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::text::Text;
 
 /// A context, 308 bytes: number (i32), 16 bytes of padding, then at 20 for perf: type (u32), config (u64),
 /// name (256 bytes); for an application context: size of the provider's and of the context's name (u32
@@ -28,7 +29,7 @@ pub enum Context {
         /// `config` of the kernel's `perf_event_attr`.
         config: u64,
         /// Name of the field.
-        name: String,
+        name: Text,
     },
     /// 6: number of the CPU.
     CpuId,
@@ -36,9 +37,9 @@ pub enum Context {
     /// `$app.PROVIDER:NAME` has more than 255 bytes.
     App {
         /// Name of the provider.
-        provider: String,
+        provider: Text,
         /// Name of the context.
-        name: String,
+        name: Text,
     },
     /// 8: cgroup namespace.
     CgroupNs,
@@ -112,15 +113,15 @@ impl Context {
             5 => Context::Perf {
                 kind: reader.u32()?,
                 config: reader.u64()?,
-                name: reader.fixed_string_lossy(NAME_SIZE)?,
+                name: reader.fixed_text(NAME_SIZE)?,
             },
             6 => Context::CpuId,
             7 => {
                 let (provider, name) = (name_len(reader)?, name_len(reader)?);
                 reader.seek(names_at)?;
                 return Ok(Context::App {
-                    provider: reader.fixed_string_lossy(provider)?,
-                    name: reader.fixed_string_lossy(name)?,
+                    provider: reader.fixed_text(provider)?,
+                    name: reader.fixed_text(name)?,
                 });
             }
             8 => Context::CgroupNs,
@@ -151,7 +152,7 @@ impl Context {
                 writer.u32(*kind).u64(*config).fixed_string(name, NAME_SIZE);
             }
             Context::App { provider, name } => {
-                let size = |text: &str| u32::try_from(text.len().saturating_add(1)).unwrap_or(u32::MAX);
+                let size = |text: &Text| u32::try_from(text.len().saturating_add(1)).unwrap_or(u32::MAX);
                 writer.u32(size(provider)).u32(size(name));
             }
             _ => {}

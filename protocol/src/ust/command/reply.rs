@@ -4,6 +4,7 @@
 use super::super::NAME_SIZE;
 use super::Command;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
+use crate::text::Text;
 
 /// Result codes of an application; others are not sent. `lttng-ust 2.13: include/lttng/ust-error.h`
 pub mod code {
@@ -40,7 +41,7 @@ pub struct TracerVersion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracepoint {
     /// `provider:event`.
-    pub name: String,
+    pub name: Text,
     /// Log level; 13 if the tracepoint declares none.
     pub loglevel: i32,
 }
@@ -140,7 +141,7 @@ impl Reply {
                 patchlevel: reader.u32()?,
             }),
             0x90 if code == code::OK => ReplyBody::Tracepoint(Tracepoint {
-                name: reader.fixed_string_lossy(NAME_SIZE)?,
+                name: reader.fixed_text(NAME_SIZE)?,
                 loglevel: reader.i32()?,
             }),
             _ => ReplyBody::Empty,
@@ -174,9 +175,9 @@ impl Reply {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TracepointField {
     /// `provider:event`.
-    pub event_name: String,
+    pub event_name: Text,
     /// Name of the field.
-    pub field_name: String,
+    pub field_name: Text,
     /// 0 other, 1 integer, 2 enumeration, 3 float, 4 string.
     pub field_type: u32,
     /// Log level of the event.
@@ -197,8 +198,8 @@ impl TracepointField {
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader::new("tracepoint field", bytes);
         let entry = TracepointField {
-            event_name: reader.fixed_string_lossy(NAME_SIZE)?,
-            field_name: reader.fixed_string_lossy(NAME_SIZE)?,
+            event_name: reader.fixed_text(NAME_SIZE)?,
+            field_name: reader.fixed_text(NAME_SIZE)?,
             field_type: reader.u32()?,
             loglevel: reader.i32()?,
             nowrite: reader.i32()? != 0,
