@@ -31,6 +31,8 @@ pub enum ErrorKind {
     BadValue(u64),
     /// A length is larger than the protocol allows.
     TooLong(u64),
+    /// The message needs this many descriptors beside its bytes, and fewer came.
+    MissingDescriptors(u32),
 }
 
 impl fmt::Display for Error {
@@ -42,6 +44,7 @@ impl fmt::Display for Error {
             ErrorKind::BadString => write!(f, "malformed string"),
             ErrorKind::BadValue(value) => write!(f, "value {value} not allowed"),
             ErrorKind::TooLong(length) => write!(f, "length {length} not allowed"),
+            ErrorKind::MissingDescriptors(count) => write!(f, "fewer descriptors than the {count} it needs"),
         }
     }
 }

@@ -14,10 +14,12 @@
 pub mod client;
 pub mod codec;
 pub mod consumer;
+pub mod expression;
 pub mod filter;
 mod numbered;
 pub mod relayd;
 pub mod text;
+pub mod trigger;
 pub mod ust;
 
 pub use codec::{Error, Reader, Writer};

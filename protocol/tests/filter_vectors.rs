@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! The check of filter bytecode against what the stock library compiled, damaged code and arbitrary bytes.
+//! The check of filter bytecode against what the stock library compiled, damaged code and arbitrary bytes; and
+//! the compiler of filters and captures against the same recordings, refused ones included.
 
 // Helpers and strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use lttng_protocol::filter::{Error, Fault, MAX_CODE, MAX_DATA, MAX_NAME, MAX_STACK, validate};
+use lttng_protocol::expression::EventExpression;
+use lttng_protocol::filter::agent::{self, Level};
+use lttng_protocol::filter::{
+    Bytecode, CompileErrorKind, Error, Fault, MAX_CODE, MAX_DATA, MAX_NAME, MAX_STACK, capture, compile,
+    validate,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -44,10 +50,33 @@ fn recorded(name: &str) -> Vec<Recorded> {
 }
 
 fn all_recorded() -> Vec<Recorded> {
-    ["filters.tsv", "filters-special-characters.tsv", "agent-enable-event.tsv", "trigger-agent-filters.tsv"]
-        .into_iter()
-        .flat_map(recorded)
-        .collect()
+    [
+        "filters.tsv",
+        "filters-special-characters.tsv",
+        "filters-generated.tsv",
+        "agent-enable-event.tsv",
+        "trigger-agent-filters.tsv",
+    ]
+    .into_iter()
+    .flat_map(recorded)
+    .collect()
+}
+
+/// The rows of a file, as columns.
+fn rows(name: &str) -> Vec<Vec<String>> {
+    let text = String::from_utf8(file(name)).unwrap();
+    text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+impl Recorded {
+    /// The expression of a file that has it in hexadecimal.
+    fn unhexed(self) -> (Vec<u8>, Bytecode) {
+        (unhex(&self.expression), Bytecode { data: self.data, reloc_offset: self.reloc_offset })
+    }
+
+    fn plain(self) -> (Vec<u8>, Bytecode) {
+        (self.expression.into_bytes(), Bytecode { data: self.data, reloc_offset: self.reloc_offset })
+    }
 }
 
 #[test]
@@ -299,6 +328,171 @@ fn errors_say_what_and_where() {
     assert_eq!(error.to_string(), "filter bytecode at byte 4: incomplete relocation");
 }
 
+/// Every recorded expression that compiles, with its bytecode.
+fn accepted() -> Vec<(Vec<u8>, Bytecode)> {
+    let plain = ["filters.tsv", "agent-enable-event.tsv", "trigger-agent-filters.tsv"];
+    let hexadecimal = ["filters-special-characters.tsv", "filters-generated.tsv"];
+    let plain = plain.into_iter().flat_map(recorded).map(Recorded::plain);
+    plain.chain(hexadecimal.into_iter().flat_map(recorded).map(Recorded::unhexed)).collect()
+}
+
+/// Every recorded expression that does not compile, with the name of the reason where it was given one.
+fn refused() -> Vec<(Vec<u8>, Option<String>)> {
+    let named = rows("filters-rejected.tsv").into_iter().map(|row| {
+        let [expression, class] = &row[..] else { panic!("{row:?}") };
+        let expression = expression.strip_prefix("hex:").map_or(expression.clone().into_bytes(), unhex);
+        (expression, Some(class.clone()))
+    });
+    let generated = rows("filters-generated.tsv").into_iter().filter(|row| row[2] == "-");
+    named.chain(generated.map(|row| (unhex(&row[0]), None))).collect()
+}
+
+#[test]
+fn every_recorded_filter_compiles_to_the_recorded_bytes() {
+    let accepted = accepted();
+    for (expression, bytecode) in &accepted {
+        assert_eq!(compile(expression).as_ref(), Ok(bytecode), "{}", expression.escape_ascii());
+    }
+    assert_eq!(accepted.len(), 322 + 12 + 18 + 3 + 368);
+}
+
+#[test]
+fn every_refused_filter_is_refused_for_its_reason() {
+    use CompileErrorKind as Kind;
+    let refused = refused();
+    for (expression, class) in &refused {
+        let error = compile(expression).expect_err(&expression.escape_ascii().to_string());
+        assert!(error.position <= expression.len(), "{error}");
+        let is_syntax = matches!(
+            error.kind,
+            Kind::UnexpectedByte(_)
+                | Kind::UnterminatedText
+                | Kind::EmptyQuotes
+                | Kind::ExpectedOperand
+                | Kind::ExpectedOperator
+                | Kind::ExpectedName
+                | Kind::ExpectedBracket
+                | Kind::UnclosedParenthesis
+                | Kind::Unopened(_)
+        );
+        let is_reason = match class.as_deref() {
+            None => true,
+            Some("syntax") => is_syntax,
+            Some("number-hex-prefix") => error.kind == Kind::HexadecimalPrefix,
+            Some("number-octal-suffix") => error.kind == Kind::SuffixOfZero,
+            Some("string-ESCSEQ-token") => error.kind == Kind::ReservedText,
+            Some("string-escape") => error.kind == Kind::Escape,
+            Some("index-not-constant") => error.kind == Kind::IndexNotConstant,
+            Some("context-without-name") => error.kind == Kind::ContextWithoutName,
+            Some("unknown-dollar-root") => error.kind == Kind::UnknownRoot,
+            Some("root-string") => error.kind == Kind::TextResult,
+            Some("root-float") => error.kind == Kind::FloatResult,
+            Some("compare-string-with-number") => error.kind == Kind::TextAndNumber,
+            Some("bitwise-float") => error.kind == Kind::FloatOperand,
+            Some("bitwise-string" | "logical-string" | "unary-string") => error.kind == Kind::TextOperand,
+            Some("arithmetic-operator") => error.kind == Kind::Arithmetic,
+            Some("glob-both-sides") => error.kind == Kind::TwoPatterns,
+            Some("glob-operator") => error.kind == Kind::PatternOperator,
+            Some(other) => panic!("{other}"),
+        };
+        assert!(is_reason, "{}: {class:?} {error}", expression.escape_ascii());
+    }
+    assert_eq!(refused.len(), 128 + 212);
+}
+
+#[test]
+fn recorded_messages_hold_what_is_compiled() {
+    let message = file("filter-full-example.bin");
+    let bytecode = compile("intfield == 42 && strfield == \"abc\"").unwrap();
+    assert_eq!(message[48..], bytecode.data);
+    assert_eq!(message[4..8], bytecode.reloc_offset.to_ne_bytes());
+}
+
+/// Reads the textual form of an expression.
+fn event_expression(text: &str) -> EventExpression {
+    if let Some((parent, index)) = text.strip_suffix(']').and_then(|text| text.rsplit_once('[')) {
+        let parent = Box::new(event_expression(parent));
+        return EventExpression::ArrayElement { index: index.parse().unwrap(), parent };
+    }
+    if let Some((provider, kind)) = text.strip_prefix("$app.").and_then(|text| text.split_once(':')) {
+        return EventExpression::AppContext { provider: provider.to_owned(), kind: kind.to_owned() };
+    }
+    match text.strip_prefix("$ctx.") {
+        Some(name) => EventExpression::ChannelContext(name.to_owned()),
+        None => EventExpression::PayloadField(text.to_owned()),
+    }
+}
+
+#[test]
+fn every_recorded_capture_compiles_to_the_recorded_bytes() {
+    let captures = recorded("captures.tsv");
+    for Recorded { expression: text, reloc_offset, data } in &captures {
+        let expression = event_expression(text);
+        assert_eq!(expression.to_string(), *text);
+        let bytecode = Bytecode { data: data.clone(), reloc_offset: *reloc_offset };
+        assert_eq!(capture::compile(&expression), Ok(bytecode), "{text}");
+    }
+    assert_eq!(captures.len(), 28);
+}
+
+#[test]
+fn every_recorded_rule_of_an_agent_compiles_to_the_recorded_bytes() {
+    let check = |logger: &str, level, filter: Option<&str>, [text, offset, hex]: [&str; 3]| {
+        let made = agent::compile_rule(logger.as_bytes(), level, filter.map(str::as_bytes)).unwrap();
+        let made = made.map(|filter| (filter.text.to_string(), filter.bytecode));
+        let bytecode = || Bytecode { data: unhex(hex), reloc_offset: offset.parse().unwrap() };
+        assert_eq!(
+            made,
+            (hex != "-").then(|| (text.to_owned(), bytecode())),
+            "{logger} {level:?} {filter:?}"
+        );
+    };
+    // The recording does not say which filter the user gave: it is one of these, or none.
+    let filters =
+        ["msg == \"x\" || int_loglevel == 3", "msg == \"x\"", "msg == \"a*b\"", "$app.prov:ctx == 1"];
+    let enabled = rows("agent-enable-event.tsv");
+    for row in &enabled {
+        let [_, logger, level_type, level, text, offset, hex] = &row[..] else { panic!("{row:?}") };
+        let level = match level_type.as_str() {
+            "0" => None,
+            "1" => Some(Level::AtLeast(level.parse().unwrap())),
+            _ => Some(Level::Exactly(level.parse().unwrap())),
+        };
+        let filter = filters.into_iter().find(|filter| text.contains(filter));
+        check(logger, level, filter, [text, offset, hex]);
+    }
+    let triggers = rows("trigger-agent-filters.tsv");
+    for row in &triggers {
+        let [_, logger, level, filter, text, offset, hex] = &row[..] else { panic!("{row:?}") };
+        let level = level.strip_prefix("exactly ").map(|level| Level::Exactly(level.parse().unwrap()));
+        check(logger, level, Some(filter.as_str()).filter(|&filter| filter != "-"), [text, offset, hex]);
+    }
+    assert_eq!((enabled.len(), triggers.len()), (19, 3));
+}
+
+/// Whatever compiles is sound; whatever does not has a mistake with a place.
+fn compiles_soundly_or_not(text: &[u8]) {
+    match compile(text) {
+        Ok(bytecode) => {
+            let text = text.escape_ascii();
+            assert_eq!(validate(&bytecode.data, bytecode.reloc_offset), Ok(()), "{text}");
+        }
+        Err(error) => {
+            assert!(error.position <= text.len(), "{error}");
+            assert!(error.to_string().ends_with('.'));
+        }
+    }
+}
+
+/// Words of the language, so that a sequence of them now and then is an expression.
+fn words() -> Vec<&'static str> {
+    let operands = ["a", "$ctx.vpid", "$app.p:t", "b[1]", "1", "0x1f", "1.5", "\"x\"", "\"x*\"", "'a*b'"];
+    let operators = ["&&", "||", "==", "!=", "<", ">=", "&", "|", "^", "<<", "!", "-", "~", "+"];
+    let others =
+        ["(", ")", "[", "]", ".", "->", "$ctx", "$foo", "0u", "\"\\x\"", ":", "//", "/*", "*/", "\n"];
+    [operands.as_slice(), &operators, &operands, &operators, &others].concat()
+}
+
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(data in vec(any::<u8>(), 0..300), reloc_offset in 0..310_u32) {
@@ -339,5 +533,67 @@ proptest! {
             data.push(0);
             prop_assert!(validate(&data, reloc_offset).is_err());
         }
+    }
+
+    #[test]
+    fn arbitrary_text_compiles_soundly_or_not(text in vec(any::<u8>(), 0..200)) {
+        compiles_soundly_or_not(&text);
+    }
+
+    #[test]
+    fn arbitrary_words_compile_soundly_or_not(words in vec(select(words()), 0..30), separator in " ?") {
+        compiles_soundly_or_not(words.join(&separator).as_bytes());
+    }
+
+    /// Alternating operands and operators, which most often compiles.
+    #[test]
+    fn arbitrary_operators_compile_soundly_or_not(
+        pairs in vec((
+            select(vec!["", "(", "(", "(", "!", "-("]),
+            select(vec!["a", "a", "b[2].c", "3", "2.5"]),
+            select(vec!["", "", "", ")", "))"]),
+            select(vec!["==", "<", "&", "<<", "==", "<=", "&&", "||"]),
+        ), 1..30),
+        last in select(vec!["a", "0", "1.5"]),
+    ) {
+        let mut text = String::new();
+        for (prefix, operand, suffix, operator) in pairs {
+            text.extend([prefix, operand, suffix, operator]);
+        }
+        let open = text.matches('(').count();
+        let close = text.matches(')').count();
+        text = format!("{}{text}{last}{}", "(".repeat(close), ")".repeat(open));
+        compiles_soundly_or_not(text.as_bytes());
+    }
+
+    #[test]
+    fn changed_texts_compile_soundly_or_not(
+        (mut text, _) in select(accepted()),
+        changes in vec((any::<Index>(), any::<u8>(), any::<bool>()), 1..4),
+    ) {
+        for (index, byte, insert) in changes {
+            let at = index.index(text.len());
+            if insert { text.insert(at, byte) } else { text[at] = byte }
+        }
+        compiles_soundly_or_not(&text);
+    }
+
+    /// A captured path that is loaded is a sound filter.
+    #[test]
+    fn arbitrary_captures_are_sound_paths(
+        kind in 0..3, name in "[^\0]{1,40}", other in "[^\0]{0,40}", indexes in vec(any::<u32>(), 0..4),
+    ) {
+        let root = match kind {
+            0 => EventExpression::PayloadField(name),
+            1 => EventExpression::ChannelContext(name),
+            _ => EventExpression::AppContext { provider: name, kind: other },
+        };
+        let expression = indexes.into_iter().fold(root, |parent, index| {
+            EventExpression::ArrayElement { index, parent: Box::new(parent) }
+        });
+        let Ok(Bytecode { data, reloc_offset }) = capture::compile(&expression) else { return Ok(()) };
+        let (code, table) = data.split_at(reloc_offset as usize);
+        let filter = [&code[..code.len() - 1], &[86, 1], table].concat();
+        prop_assert_eq!(validate(&filter, reloc_offset + 1), Ok(()));
     }
 }

@@ -189,6 +189,12 @@ impl Header {
         Reader::new("client request parameters", &self.parameters)
     }
 
+    /// Whether a REGISTER_TRIGGER is for a trigger that is to have no name, not even a made-up one.
+    pub fn is_trigger_anonymous(&self) -> bool {
+        // Behind the payload's length.
+        self.parameters.get(4).is_some_and(|&flag| flag != 0)
+    }
+
     fn parameter_u32(&self, offset: usize) -> Result<u64> {
         let mut reader = self.parameters();
         reader.seek(offset)?;
@@ -222,6 +228,6 @@ pub(super) const PATH_LIMIT: u64 = 4096;
 pub(super) const DESCRIPTOR_LIMIT: u64 = 65536;
 
 /// The error of a number that an enumeration does not have.
-pub(super) fn bad_value(reader: &Reader<'_>, value: impl Into<i64>) -> Error {
+pub(crate) fn bad_value(reader: &Reader<'_>, value: impl Into<i64>) -> Error {
     reader.error(ErrorKind::BadValue(value.into() as u64))
 }

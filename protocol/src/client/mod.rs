@@ -45,3 +45,8 @@ pub use text::{FILTER_LEN, NAME_LEN, PATH_LEN, SYMBOL_LEN};
 pub use tracker::TrackerValue;
 pub use uri::{Destination, StreamType, Uri};
 pub use url::{Endpoint, Family, OutputUrl, UrlError};
+
+// What the serialized objects of triggers share with those of sessions.
+pub(crate) use header::bad_value;
+pub(crate) use probe::check_length;
+pub(crate) use text::{name, text as kept_text, wire_len};

@@ -138,7 +138,8 @@ pub enum ProbeLocation {
 }
 
 impl ProbeLocation {
-    pub(super) fn decode(reader: &mut Reader<'_>, length: u32) -> Result<ProbeLocation> {
+    /// Reads a location of `length` bytes.
+    pub(crate) fn decode(reader: &mut Reader<'_>, length: u32) -> Result<ProbeLocation> {
         let start = reader.offset();
         let location = match reader.i8()? {
             0 => {
@@ -171,7 +172,8 @@ impl ProbeLocation {
         Ok(location)
     }
 
-    fn encode(&self, writer: &mut Writer) {
+    /// Appends the location.
+    pub(crate) fn encode(&self, writer: &mut Writer) {
         match self {
             ProbeLocation::Function { function, binary, elf } => {
                 writer.i8(0).u32(text::wire_len(function)).u32(text::wire_len(binary));
@@ -186,7 +188,8 @@ impl ProbeLocation {
     }
 }
 
-fn check_length(reader: &Reader<'_>, start: usize, length: u32) -> Result<()> {
+/// Checks that what was read since `start` is as long as was said.
+pub(crate) fn check_length(reader: &Reader<'_>, start: usize, length: u32) -> Result<()> {
     if reader.offset().saturating_sub(start) == length as usize {
         Ok(())
     } else {

@@ -116,6 +116,12 @@ impl ArchiveLocation {
     /// The serialized form, payload of a destruction's reply.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer::default();
+        self.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    /// Appends the serialized form.
+    pub(crate) fn write(&self, writer: &mut Writer) {
         match self {
             ArchiveLocation::Local { path } => {
                 writer.i8(ArchiveLocation::LOCAL).u32(text::wire_len(path)).zeros(9).c_string(path);
@@ -125,33 +131,37 @@ impl ArchiveLocation {
                 writer.u16(*data_port).u32(text::wire_len(path)).c_string(host).c_string(path);
             }
         }
-        writer.into_bytes()
     }
 
     /// Decodes the serialized form. Fields that a local location does not use are ignored: the original leaves
     /// stale memory in them.
     pub fn decode(bytes: &[u8]) -> Result<ArchiveLocation> {
         let mut reader = Reader::new("archive location", bytes);
+        let location = ArchiveLocation::read(&mut reader)?;
+        reader.finish()?;
+        Ok(location)
+    }
+
+    /// Reads the serialized form, with something behind it.
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<ArchiveLocation> {
         let kind = reader.i8()?;
         let first_len = reader.u32()?;
         reader.skip(1)?;
         let control_port = reader.u16()?;
         let data_port = reader.u16()?;
         let path_len = reader.u32()?;
-        let location = match kind {
+        Ok(match kind {
             ArchiveLocation::LOCAL => {
-                ArchiveLocation::Local { path: text::name(&mut reader, first_len, PATH_LEN)? }
+                ArchiveLocation::Local { path: text::name(reader, first_len, PATH_LEN)? }
             }
             ArchiveLocation::RELAY => ArchiveLocation::Relay {
-                host: text::name(&mut reader, first_len, SYMBOL_LEN)?,
+                host: text::name(reader, first_len, SYMBOL_LEN)?,
                 control_port,
                 data_port,
-                path: text::name(&mut reader, path_len, PATH_LEN)?,
+                path: text::name(reader, path_len, PATH_LEN)?,
             },
-            other => return Err(bad_value(&reader, other)),
-        };
-        reader.finish()?;
-        Ok(location)
+            other => return Err(bad_value(reader, other)),
+        })
     }
 }
 

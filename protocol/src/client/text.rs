@@ -26,12 +26,12 @@ pub(super) fn fixed_name(reader: &mut Reader<'_>, size: usize) -> Result<String>
 }
 
 /// Reads a name of `length` bytes whose last byte, and no other, is NUL; `limit` counts that NUL.
-pub(super) fn name(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<String> {
+pub(crate) fn name(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<String> {
     text(reader, length, limit).map(|text| lossy(text.as_bytes(), limit))
 }
 
 /// Like [`name`], for text that is kept byte for byte.
-pub(super) fn text(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<Text> {
+pub(crate) fn text(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result<Text> {
     let at_start = reader.error(ErrorKind::BadString);
     let text = terminated(reader, length, limit)?;
     if text.contains(&0) {
@@ -49,7 +49,7 @@ pub(super) fn path(reader: &mut Reader<'_>, length: u32, limit: usize) -> Result
 }
 
 /// Length of `text` on the wire, NUL included. Text that came from a decoder is far below the limit of u32.
-pub(super) fn wire_len(text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
+pub(crate) fn wire_len(text: &(impl AsRef<[u8]> + ?Sized)) -> u32 {
     u32::try_from(text.as_ref().len().saturating_add(1)).unwrap_or(u32::MAX)
 }
 
