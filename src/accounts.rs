@@ -16,7 +16,8 @@ use std::rc::Rc;
 /// What can run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resource {
-    /// Connections of applications, registered or about to be. Each application makes two.
+    /// Connections of applications, registered or about to be. Each application makes two, and has a pipe once there was
+    /// a trigger on events.
     Applications,
     /// Connections of clients.
     Connections,

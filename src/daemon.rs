@@ -12,15 +12,17 @@ use std::time::{Duration, Instant};
 use crate::accounts::Resource;
 use crate::client::Clients;
 use crate::client::health::HealthQueries;
-use crate::client::room;
+use crate::client::reaction;
+use crate::client::room::{self, Peers};
 use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
 pub use crate::state::{Settings, Sources};
+use crate::trigger::Triggers;
 use crate::turn::Post;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{ConnId, SessionId};
+use crate::turn::ids::{ConnId, Requester, SessionId};
 use crate::turn::machine::{Attached, Caller, Expected, Machine};
 use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::timers::Timer;
@@ -32,6 +34,10 @@ const MUCH_MEMORY: u64 = 4 << 20;
 /// How long the end may take once the daemon was asked to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long the applications may take to notice it: until then the pipes on which they tell of events stay open, since
+/// who writes to one that is closed is killed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// How far the end of the daemon is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
@@ -40,8 +46,9 @@ enum Life {
     Ending {
         deadline: Instant,
     },
-    /// Consumer daemons are ending.
+    /// Consumer daemons are ending, and applications notice.
     Leaving {
+        farewell: Instant,
         deadline: Instant,
     },
     Over,
@@ -51,6 +58,7 @@ enum Life {
 #[derive(Debug)]
 pub struct Daemon {
     state: State,
+    triggers: Triggers,
     tasks: Tasks,
     clients: Clients,
     health: HealthQueries,
@@ -63,6 +71,7 @@ impl Daemon {
     /// A daemon without sessions or peers.
     pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
         Daemon {
+            triggers: Triggers::new(settings.error_counters),
             state: State::new(settings, now, wall),
             tasks: Tasks::default(),
             clients: Clients::default(),
@@ -77,14 +86,25 @@ impl Daemon {
         &mut self.state
     }
 
+    /// The state, and those who may be asked to make room in it.
+    fn with_peers(&mut self) -> (&mut State, Peers<'_>) {
+        let (clients, queries) = (&mut self.clients, &mut self.health);
+        (&mut self.state, Peers { clients, queries, subscribers: &mut self.triggers.subscribers })
+    }
+
     fn act(&mut self) {
         for _ in 0..MAX_ROUNDS {
             self.state.turn.changed = false;
             self.state.settle();
             self.deal_with_posts();
-            let clients = &mut self.clients;
-            self.tasks.run(&mut self.state, |state, conn, result| clients.tell(state, conn, result));
-            self.clients.retry_waiting(&mut self.state, &mut self.tasks);
+            let (clients, triggers) = (&mut self.clients, &mut self.triggers);
+            self.tasks.run(&mut self.state, |state, requester, result| match requester {
+                Requester::Client(conn) => clients.tell(state, conn, result),
+                Requester::Trigger(id) => reaction::over(triggers, state, id, result),
+            });
+            self.clients.retry_waiting(&mut self.state, &mut self.triggers, &mut self.tasks);
+            let ending = self.life != Life::Serving;
+            reaction::react(&mut self.triggers, &mut self.state, &mut self.tasks, ending);
             self.state.names.forget();
             self.go_on_ending();
             self.read_facts();
@@ -112,6 +132,10 @@ impl Daemon {
     fn expired(&mut self, timer: Timer) {
         match timer {
             Timer::Connection(conn) if self.clients.has(conn) => self.clients.expired(&mut self.state, conn),
+            Timer::Connection(conn) if self.triggers.subscribers.has(conn) => {
+                log::debug!("A connection said too little for too long");
+                self.triggers.subscribers.close(&mut self.state, conn);
+            }
             Timer::Connection(conn) if self.health.has(conn) => {
                 log::debug!("A connection said too little for too long");
                 self.health.close(&mut self.state, conn);
@@ -134,13 +158,14 @@ impl Daemon {
     fn read_facts(&mut self) {
         for fact in self.state.turn.facts.take() {
             log::trace!("{fact:?}");
+            self.triggers.observe(&fact, &mut self.state);
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
                     log::error!("Lost the {}: {why}", kind.name());
                     self.health.consumer_lost(kind);
                 }
                 Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
-                Fact::Consumed(session, ..) => self.state.rotate_if_outgrown(session),
+                Fact::Sampled(sample) => self.state.rotate_if_outgrown(sample.session),
                 Fact::Created(_)
                 | Fact::Started(_)
                 | Fact::Stopped(_)
@@ -148,6 +173,9 @@ impl Daemon {
                 | Fact::ChunkLeft(..)
                 | Fact::Archived(..)
                 | Fact::RotationFailed(_)
+                | Fact::RotationBegun(..)
+                | Fact::RotationCompleted(..)
+                | Fact::Matched(..)
                 | Fact::Cleared(_)
                 | Fact::SnapshotRecorded(_)
                 | Fact::Destroyed(_)
@@ -171,9 +199,13 @@ impl Daemon {
                     self.leave();
                 }
             }
-            Life::Leaving { deadline } => {
-                if self.state.running_consumers().is_empty() || self.state.turn.now >= deadline {
+            Life::Leaving { farewell, deadline } => {
+                let now = self.state.turn.now;
+                let told = self.state.is_told_of_events() && now < farewell;
+                if !told && self.state.running_consumers().is_empty() || now >= deadline {
                     self.leave_at_once();
+                } else {
+                    self.state.turn.timers.set(Timer::End, if told { farewell } else { deadline });
                 }
             }
             Life::Serving | Life::Over => {}
@@ -195,11 +227,11 @@ impl Daemon {
         self.state.turn.outputs.push(Output::StopListening(Listener::Applications));
         self.clients.close_all(&mut self.state);
         self.health.close_all(&mut self.state);
+        self.triggers.subscribers.close_all(&mut self.state);
         self.state.close_all();
         self.state.lose_all_consumers();
-        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
-        self.life = Life::Leaving { deadline };
-        self.state.turn.timers.set(Timer::End, deadline);
+        let (farewell, deadline) = (self.state.turn.after(FAREWELL), self.state.turn.after(SHUTDOWN_TIMEOUT));
+        self.life = Life::Leaving { farewell, deadline };
         self.state.turn.changed = true;
     }
 
@@ -225,32 +257,44 @@ impl Machine for Daemon {
             // Nobody is listened to but processes of this host.
             Caller::Address(_) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
-        if matches!(listener, Listener::Clients | Listener::Health) {
-            room::make_room_for(credentials.uid, &mut self.state, &mut self.clients, &mut self.health);
+        if matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications) {
+            let (state, peers) = self.with_peers();
+            room::make_room_for(credentials.uid, state, peers);
         }
         match listener {
             Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
             Listener::Applications => self.state.application_connected(conn, credentials),
             Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
             Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
+            Listener::Notifications => {
+                if let Err(why) = self.triggers.subscribers.accepted(&mut self.state, conn, credentials) {
+                    room::say_refused(&mut self.state.turn, credentials, why);
+                    self.state.turn.outputs.push(Output::Close(conn));
+                }
+            }
         }
     }
 
     fn stands_alone(&self, listener: Listener) -> bool {
-        matches!(listener, Listener::Clients | Listener::Health)
+        matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications)
     }
 
     fn expected(&self, conn: ConnId) -> Expected {
-        self.clients.expected(conn).unwrap_or_else(|| self.state.expected(conn))
+        let known = self.clients.expected(conn).or_else(|| self.triggers.subscribers.expected(conn));
+        known.unwrap_or_else(|| self.state.expected(conn))
     }
 
     fn make_room(&mut self) -> bool {
-        room::give_up_one(None, &mut self.state, &mut self.clients, &mut self.health)
+        let (state, peers) = self.with_peers();
+        room::give_up_one(None, state, peers)
     }
 
     fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
         if self.clients.has(conn) {
-            self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, attached);
+            let (triggers, tasks) = (&mut self.triggers, &mut self.tasks);
+            self.clients.received(&mut self.state, triggers, tasks, conn, bytes, attached);
+        } else if self.triggers.subscribers.has(conn) {
+            self.triggers.heard(&mut self.state, conn, bytes, attached);
         } else if self.health.has(conn) {
             self.health.received(&mut self.state, conn, bytes);
         } else {
@@ -259,7 +303,9 @@ impl Machine for Daemon {
     }
 
     fn unsent(&mut self, conn: ConnId, bytes: usize) {
-        self.state.unsent(conn, bytes);
+        if !self.triggers.subscribers.unsent(conn, bytes) {
+            self.state.unsent(conn, bytes);
+        }
     }
 
     fn awaits(&self, conn: ConnId) -> bool {
@@ -274,6 +320,8 @@ impl Machine for Daemon {
     fn closed(&mut self, conn: ConnId) {
         if self.clients.has(conn) {
             self.clients.closed(&mut self.state, conn);
+        } else if self.triggers.subscribers.has(conn) {
+            self.triggers.subscribers.forget(&mut self.state, conn);
         } else if self.health.has(conn) {
             self.health.forget(&mut self.state, conn);
         } else {

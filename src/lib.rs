@@ -18,6 +18,7 @@ pub mod small_map;
 pub mod state;
 pub mod sys;
 pub mod text;
+pub mod trigger;
 pub mod turn;
 pub mod users;
 pub mod ust;

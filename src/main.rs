@@ -26,7 +26,7 @@ use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
 use lttng_sessiond::reactor::Reactor;
 use lttng_sessiond::sys::clock::{self, TraceClock};
-use lttng_sessiond::sys::{random, signal};
+use lttng_sessiond::sys::{random, shared_memory, signal};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::ConsumerKind;
 use lttng_sessiond::users;
@@ -131,6 +131,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     }
     instance.write_pid_file(&options.pidfile)?;
     listeners.push((Listener::Health, instance.bind_health(&options.health_sock)?));
+    listeners.push((Listener::Notifications, instance.bind_notification(&options.notification_sock)?));
     listeners.push((Listener::Clients, instance.bind_client(&options.client_sock)?));
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
@@ -151,7 +152,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             withdraw(word.as_ref());
             instance.remove_apps_socket();
         }
-        Listener::Health | Listener::ConsumerError(_) => {}
+        Listener::Health | Listener::Notifications | Listener::ConsumerError(_) => {}
     });
     withdraw(word.as_ref());
     instance.remove_runtime_files();
@@ -213,7 +214,13 @@ fn settings(
         application_timeout: options.app_socket_timeout,
         network_timeout: options.network_timeout,
         limits,
-        sources: Sources { uuid: random::uuid, monotonic_offset: clock::monotonic_offset },
+        error_counters: options.event_notifier_slots_user.into(),
+        possible_cpus: boot::cpus::possible(),
+        sources: Sources {
+            uuid: random::uuid,
+            monotonic_offset: clock::monotonic_offset,
+            shared_memory: shared_memory::create,
+        },
         consumers,
     })
 }

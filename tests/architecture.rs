@@ -24,11 +24,12 @@ const HOUSE: &[&[Room]] = &[
     &[("main", "boot reactor daemon state consumer helper accounts turn users sys")],
     &[("boot", "users sys")],
     &[("reactor", "turn sys")],
-    &[("daemon", "client operation state accounts turn sys")],
+    &[("daemon", "client trigger operation state accounts turn sys")],
     &[(
         "client",
-        "operation state ust consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
+        "trigger operation state ust consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
+    &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
     &[("operation", "state ust consumer relayd helper model turn sys lttng_protocol")],
     &[("state", "ust consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
@@ -104,7 +105,8 @@ const BANNED: &[(&str, &str, &str)] = &[
 ];
 
 /// Where everything that is logged above the level of debugging may be what a peer causes at will.
-const BESIEGED: &[&str] = &["reactor/", "client/", "operation/", "state/", "ust/", "consumer/", "relayd/"];
+const BESIEGED: &[&str] =
+    &["reactor/", "client/", "operation/", "state/", "ust/", "consumer/", "relayd/", "trigger/"];
 
 /// What such places must not use.
 const UNLIMITED: &[&str] = &["log::error!", "log::warn!", "log::info!"];

@@ -436,7 +436,12 @@ fn fields_without_recording_are_where_they_belong() {
         bytes[4688..4692].copy_from_slice(&300_u32.to_ne_bytes());
         let header = Header::decode(&bytes).unwrap();
         assert_eq!(header.payload_len(), 300, "{command:?}");
-        assert_eq!(decode_body(&header, &[0; 300]), Ok(Body::Other(command)));
+        // Nothing but zeros is neither a trigger nor a query.
+        let malformed = match command {
+            Command::ExecuteErrorQuery => ErrorCode::InvalidProtocol,
+            _ => ErrorCode::InvalidTrigger,
+        };
+        assert_eq!(decode_body(&header, &[0; 300]), Err(malformed));
         assert_eq!(decode_body(&header, &[0; 299]), Err(ErrorCode::InvalidProtocol), "{command:?}");
     }
 }

@@ -2,6 +2,9 @@
 //! What clients ask for, free of how they say it. A field is `None` where the client named something that there is not:
 //! when that matters, and with which code, is for the command to say.
 
+use lttng_protocol::client;
+use lttng_protocol::trigger::{ErrorQuery, Trigger};
+
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
     Attributes, BufferingScheme, Context, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind, Target,
@@ -140,6 +143,21 @@ pub struct SnapshotTarget {
     pub data_url: String,
 }
 
+impl SnapshotTarget {
+    /// The session's own outputs.
+    pub fn any() -> Self {
+        let nothing = String::new;
+        SnapshotTarget { id: 0, max_size: None, name: nothing(), control_url: nothing(), data_url: nothing() }
+    }
+}
+
+impl From<client::SnapshotOutput> for SnapshotTarget {
+    fn from(output: client::SnapshotOutput) -> Self {
+        let client::SnapshotOutput { id, max_size, name, control_url, data_url } = output;
+        SnapshotTarget { id, max_size, name, control_url, data_url }
+    }
+}
+
 /// A process attribute that user space has a tracker for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attribute {
@@ -170,3 +188,19 @@ pub struct TrackerValue {
     pub attribute: Option<Attribute>,
     pub value: Value,
 }
+
+/// A trigger to be registered. It means the same in all dialects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegisterTrigger {
+    pub trigger: Box<Trigger>,
+    /// It is to have no name, not even a made-up one.
+    pub anonymous: bool,
+}
+
+/// The trigger that is the same as this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SameTrigger(pub Box<Trigger>);
+
+/// What a trigger is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskErrors(pub Box<ErrorQuery>);

@@ -17,7 +17,8 @@ use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
 use crate::state::State;
 use crate::sys::socket::Credentials;
-use crate::turn::ids::ConnId;
+use crate::trigger::Triggers;
+use crate::turn::ids::{ConnId, Requester};
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, Supply};
@@ -94,6 +95,7 @@ impl Clients {
     pub fn received(
         &mut self,
         state: &mut State,
+        triggers: &mut Triggers,
         tasks: &mut Tasks,
         conn: ConnId,
         bytes: &[u8],
@@ -104,7 +106,7 @@ impl Clients {
             Ok(None) => {}
             Ok(Some(request)) => {
                 state.turn.timers.clear(Timer::Connection(conn));
-                self.handle(state, tasks, conn, request);
+                self.handle(state, triggers, tasks, conn, request);
             }
             Err(why) => {
                 let credentials = client.credentials;
@@ -153,7 +155,7 @@ impl Clients {
     fn forget(&mut self, state: &mut State, conn: ConnId) -> Option<ClientConnection> {
         let client = self.all.remove(&conn)?;
         state.turn.timers.clear(Timer::Connection(conn));
-        state.forget_asker(conn);
+        state.forget_asker(Requester::Client(conn));
         Some(client)
     }
 
@@ -164,12 +166,19 @@ impl Clients {
     }
 
     /// Deals with a complete request, now or when it can be.
-    fn handle(&mut self, state: &mut State, tasks: &mut Tasks, conn: ConnId, request: Box<Request>) {
-        match serve(state, conn, &request) {
+    fn handle(
+        &mut self,
+        state: &mut State,
+        triggers: &mut Triggers,
+        tasks: &mut Tasks,
+        conn: ConnId,
+        request: Box<Request>,
+    ) {
+        match serve(state, triggers, conn, &request) {
             Ok(Served::Answer(answer)) => self.reply(state, conn, Ok(answer)),
             Ok(Served::Task(task, session)) => {
-                state.forget_asker(conn);
-                tasks.begin(state, task, Some(conn), session);
+                state.forget_asker(Requester::Client(conn));
+                tasks.begin(state, task, Some(Requester::Client(conn)), session);
             }
             Err(Unserved::Refused(code)) => self.reply(state, conn, Err(code)),
             Err(Unserved::Wait) => {
@@ -182,10 +191,10 @@ impl Clients {
     }
 
     /// Tries the requests that had to wait once more, oldest first.
-    pub fn retry_waiting(&mut self, state: &mut State, tasks: &mut Tasks) {
+    pub fn retry_waiting(&mut self, state: &mut State, triggers: &mut Triggers, tasks: &mut Tasks) {
         for conn in std::mem::take(&mut self.waiting) {
             if let Some(request) = self.all.get_mut(&conn).and_then(ClientConnection::take_waiting) {
-                self.handle(state, tasks, conn, request);
+                self.handle(state, triggers, tasks, conn, request);
             }
         }
     }

@@ -10,7 +10,8 @@ use crate::operation::task::Task;
 use crate::relayd::conversation::Refusal;
 use crate::state::State;
 use crate::sys::socket::Credentials;
-use crate::turn::ids::{ConnId, SessionId};
+use crate::trigger::Triggers;
+use crate::turn::ids::{Requester, SessionId};
 
 /// What a command came to.
 #[derive(Debug)]
@@ -80,8 +81,10 @@ pub fn hold(session: SessionId, task: impl Task + 'static) -> Serving {
 pub struct Desk<'a> {
     /// Sessions and peers.
     pub state: &'a mut State,
-    /// The connection on which is asked.
-    pub conn: ConnId,
+    /// Triggers.
+    pub triggers: &'a mut Triggers,
+    /// Who is told what comes of it.
+    pub requester: Requester,
     /// Who asks.
     pub credentials: Credentials,
     /// The domain that the request names.

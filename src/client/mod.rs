@@ -10,6 +10,8 @@
 //! Health queries ([`health`]) are no requests, but come from clients, too. When there are too many connections of both,
 //! some have to make [`room`].
 //!
+//! What a trigger does to a session is served like a client's command ([`reaction`]).
+//!
 //! Error codes are given here and nowhere else ([`code`]).
 
 pub mod action;
@@ -23,6 +25,8 @@ pub mod dialect;
 pub mod event_rule;
 pub mod health;
 pub mod listing;
+mod notifier;
+pub mod reaction;
 pub mod recording;
 pub mod room;
 pub mod rotation;
@@ -31,6 +35,7 @@ pub mod session;
 pub mod snapshot;
 pub mod table;
 pub mod tracker;
+pub mod trigger;
 pub mod uri;
 
 pub use clients::Clients;

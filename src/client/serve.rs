@@ -12,11 +12,12 @@ use crate::model::{Domain, UstDomain};
 use crate::relayd::relay::Reached;
 use crate::state::{Readiness, State};
 use crate::sys::socket::Credentials;
-use crate::turn::ids::{ConnId, ConsumerKind, SessionId};
+use crate::trigger::Triggers;
+use crate::turn::ids::{ConnId, ConsumerKind, Requester, SessionId};
 use crate::turn::messages::Topic;
 
 /// Serves a request that came on this connection, or says why not.
-pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
+pub fn serve(state: &mut State, triggers: &mut Triggers, conn: ConnId, request: &Request) -> Serving {
     if request.descriptors.lost {
         let Credentials { pid, uid, .. } = request.credentials;
         let text = format_args!("There was no room for the descriptors of a request of process {pid}");
@@ -25,7 +26,13 @@ pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
     }
     let dialect = request.dialect;
     let domain = dialect.domain(&request.header);
-    let mut desk = Desk { state, conn, credentials: request.credentials, domain };
+    let mut desk = Desk {
+        state,
+        triggers,
+        requester: Requester::Client(conn),
+        credentials: request.credentials,
+        domain,
+    };
     let command = dialect.command(request.header.command).ok_or(ErrorCode::Und)?;
     let session = desk.admit(command, &request.header.session_name)?;
     dialect.decode(command, &request.header, &request.payload)?.serve(&mut desk, session)
@@ -33,11 +40,10 @@ pub fn serve(state: &mut State, conn: ConnId, request: &Request) -> Serving {
 
 impl Desk<'_> {
     /// The session that a request is about, once everything is there that the command needs.
-    fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
+    pub(super) fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
         let row = row(command);
         let kernel = row.domain && self.domain == Some(Domain::Kernel);
-        let no_kernel =
-            if self.state.settings.uid == 0 { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond };
+        let no_kernel = self.no_kernel();
         if kernel && self.state.settings.no_kernel {
             return Err(no_kernel.into());
         }
@@ -58,6 +64,11 @@ impl Desk<'_> {
             session.map_or(Ok(()), |session| self.want_relay(session))?;
         }
         Ok(session)
+    }
+
+    /// Why nothing of the kernel can be had.
+    pub(super) fn no_kernel(&self) -> ErrorCode {
+        if self.state.settings.uid == 0 { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond }
     }
 
     fn find(&self, name: &str) -> Result<SessionId, Unserved> {
@@ -100,7 +111,7 @@ impl Desk<'_> {
 
     /// Consumer daemons, which are started if they are not in service.
     pub fn want_consumers(&mut self) -> Result<(), Unserved> {
-        match self.state.want_consumers(self.conn) {
+        match self.state.want_consumers(self.requester) {
             Readiness::Ready => Ok(()),
             Readiness::Pending => Err(Unserved::Wait),
             Readiness::Failed(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
@@ -111,7 +122,7 @@ impl Desk<'_> {
 
     /// The relay daemon that a session records to, if it records to one.
     pub fn want_relay(&mut self, session: SessionId) -> Result<(), Unserved> {
-        match self.state.want_relay(self.conn, session) {
+        match self.state.want_relay(self.requester, session) {
             Reached::Yes => Ok(()),
             Reached::Pending => Err(Unserved::Wait),
             Reached::No(refusal) => Err(refusal.into()),

@@ -8,11 +8,14 @@
 use lttng_protocol::client::{Command, ErrorCode};
 
 use super::action::{
-    AddContext, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing, RotationInfo,
-    SetOutput, SetPolicy, SetSchedule, SetShmPath, SnapshotTarget, TrackerOf, TrackerValue,
+    AddContext, AskErrors, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing,
+    RegisterTrigger, RotationInfo, SameTrigger, SetOutput, SetPolicy, SetSchedule, SetShmPath,
+    SnapshotTarget, TrackerOf, TrackerValue,
 };
 use super::desk::{Desk, Serving};
-use super::{channel, context, event_rule, listing, recording, rotation, session, snapshot, tracker};
+use super::{
+    channel, context, event_rule, listing, recording, rotation, session, snapshot, tracker, trigger,
+};
 use crate::turn::ids::SessionId;
 
 /// What is to be so before a command is served.
@@ -58,7 +61,7 @@ macro_rules! plain {
 macro_rules! commands {
     ($($command:ident: $session:tt, $domain:tt, $carries:ident => $serve:path;)*) => {
         /// What a client asks for: a command with what it carries.
-        #[derive(Debug, Clone, PartialEq, Eq)]
+        #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "each is documented where it is named: at Command")]
         pub enum Action {
             $($command($carries),)*
@@ -108,13 +111,16 @@ commands! {
     EnableChannel:                session, domain,  EnableChannel  => channel::enable;
     EnableEvent:                  session, domain,  EnableEvent    => event_rule::enable;
     ListChannels:                 session, domain,  Nothing        => listing::channels;
+    ExecuteErrorQuery:            _,       _,       AskErrors      => trigger::errors;
     ListDomains:                  session, _,       Nothing        => listing::domains;
     ListEvents:                   session, domain,  ChannelName    => listing::event_rules;
     ListSessions:                 _,       _,       Nothing        => listing::sessions;
     ListTracepointFields:         _,       domain,  Nothing        => listing::tracepoint_fields;
     ListTracepoints:              _,       domain,  Nothing        => listing::tracepoints;
+    ListTriggers:                 _,       _,       Nothing        => trigger::list;
     RegenerateMetadata:           session, _,       Nothing        => recording::regenerate_metadata;
     RegenerateStatedump:          session, _,       Nothing        => recording::regenerate_statedump;
+    RegisterTrigger:              _,       _,       RegisterTrigger => trigger::register;
     RotateSession:                session, _,       Nothing        => rotation::rotate;
     RotationGetInfo:              session, _,       RotationInfo   => rotation::info;
     RotationSetSchedule:          session, _,       SetSchedule    => rotation::set_schedule;
@@ -132,17 +138,14 @@ commands! {
     TrackerGetPolicy:             session, domain,  TrackerOf      => tracker::policy;
     TrackerRemoveValue:           session, domain,  TrackerValue   => tracker::remove;
     TrackerSetPolicy:             session, domain,  SetPolicy      => tracker::set_policy;
+    UnregisterTrigger:            _,       _,       SameTrigger    => trigger::unregister;
 
     // Not there yet, or not any more. Clients are told so.
     DisableConsumer:              session, domain,  Nothing        => not_here_about_a_session;
     EnableConsumer:               session, domain,  Nothing        => not_here_about_a_session;
-    ExecuteErrorQuery:            _,       _,       Nothing        => not_here;
     ListSyscalls:                 _,       domain,  Nothing        => not_here;
-    ListTriggers:                 _,       _,       Nothing        => not_here;
     RegisterConsumer:             session, domain,  Nothing        => not_here_about_a_session;
-    RegisterTrigger:              _,       domain,  Nothing        => not_here;
     SaveSession:                  _,       _,       Nothing        => not_here;
-    UnregisterTrigger:            _,       domain,  Nothing        => not_here;
 }
 
 fn not_here(_: &mut Desk<'_>, _: Nothing) -> Serving {
@@ -165,6 +168,6 @@ mod tests {
         assert_eq!(needs(Command::ListTracepoints), (false, true));
         assert_eq!(needs(Command::SaveSession), (false, false));
         assert_eq!(Command::ALL.iter().filter(|&&command| row(command).session).count(), 33);
-        assert_eq!(Command::ALL.iter().filter(|&&command| row(command).domain).count(), 21);
+        assert_eq!(Command::ALL.iter().filter(|&&command| row(command).domain).count(), 19);
     }
 }

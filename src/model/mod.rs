@@ -16,7 +16,7 @@ pub mod wanted;
 pub use channel::{Attributes, BufferingScheme, Channel};
 pub use context::Context;
 pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Target};
-pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState};
+pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState, Sampled};
 pub use rule::{EventRule, Filter, LogLevels, RuleKind};
 pub use session::Session;
 pub use snapshot::{Room, SnapshotOutput, packets_per_stream};

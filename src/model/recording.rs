@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::session::Session;
-use crate::turn::facts::{Fact, Facts};
+use crate::turn::facts::{Fact, Facts, Sample};
 use crate::turn::ids::{ChannelId, ConsumerId, RelayId, TaskId};
 
 /// How a rotation goes, or went.
@@ -70,6 +70,19 @@ pub struct AtRest {
     pub losses: BTreeMap<ChannelId, u64>,
 }
 
+/// What a consumer daemon tells of a channel, in the buffers of one user or of one application.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sampled {
+    /// Bytes written since the last sample.
+    pub written: u64,
+    /// Bytes in use in the fullest of its buffers.
+    pub used: u64,
+    /// The same of the sample before this, if there was one.
+    pub used_before: Option<u64>,
+    /// Bytes that one buffer has.
+    pub capacity: u64,
+}
+
 /// The task that has a session to itself: commands about the session wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
@@ -95,6 +108,8 @@ pub struct Recording {
     changing: bool,
     /// The chunk being left.
     leaving: Option<u64>,
+    /// The same, if it is left because somebody wanted a rotation.
+    rotating: Option<u64>,
     rotation: RotationState,
     archived: Option<Archived>,
     /// A chunk was moved to the archives.
@@ -126,6 +141,7 @@ impl Default for Recording {
             next_chunk: 0,
             changing: false,
             leaving: None,
+            rotating: None,
             rotation: RotationState::NoRotation,
             archived: None,
             moved: false,
@@ -181,6 +197,16 @@ impl Recording {
     /// The chunk being left: its data is on the way to its files, or its files to their place.
     pub fn leaving(&self) -> Option<u64> {
         self.leaving
+    }
+
+    /// The chunk being left by a rotation that somebody asked for.
+    pub fn rotating(&self) -> Option<u64> {
+        self.rotating
+    }
+
+    /// Bytes that its channels wrote, as far as they told.
+    pub fn consumed(&self) -> u64 {
+        self.consumed
     }
 
     /// How the last rotation went, or that one goes on.
@@ -340,12 +366,17 @@ impl<'a> Recorder<'a> {
         self.recording().moved = true;
     }
 
-    /// It has left this chunk, whose data is on its way.
-    pub fn leave_chunk(&mut self, chunk: u64) {
+    /// It has left this chunk, whose data is on its way. `asked_for` says whether it goes to the archives: to clear
+    /// a session, or to destroy one that was never rotated, it is only a means.
+    pub fn leave_chunk(&mut self, chunk: u64, asked_for: bool) {
         let recording = self.recording();
         recording.rotation = RotationState::Ongoing;
         recording.leaving = Some(chunk);
+        recording.rotating = Some(chunk).filter(|_| asked_for);
         self.facts.push(Fact::ChunkLeft(self.session.id, chunk));
+        if asked_for {
+            self.facts.push(Fact::RotationBegun(self.session.id, chunk));
+        }
     }
 
     /// It could not leave its chunk.
@@ -359,9 +390,13 @@ impl<'a> Recorder<'a> {
         let recording = self.recording();
         recording.rotation = state;
         recording.leaving = None;
+        let asked_for = recording.rotating.take();
         if state == RotationState::Completed {
             self.facts.push(Fact::Archived(self.session.id, chunk.id));
             self.recording().archived = Some(chunk);
+            if let Some(chunk) = asked_for {
+                self.facts.push(Fact::RotationCompleted(self.session.id, chunk));
+            }
         } else {
             self.facts.push(Fact::RotationFailed(self.session.id));
         }
@@ -402,10 +437,22 @@ impl<'a> Recorder<'a> {
         self.facts.push(Fact::SnapshotRecorded(self.session.id));
     }
 
-    /// One of its channels wrote so many bytes more.
-    pub fn consumed(&mut self, channel: ChannelId, bytes: u64) {
+    /// A consumer daemon told this of one of its channels.
+    pub fn sampled(&mut self, channel: ChannelId, sampled: Sampled) {
         let recording = self.recording();
-        recording.consumed = recording.consumed.saturating_add(bytes);
-        self.facts.push(Fact::Consumed(self.session.id, channel, bytes));
+        let consumed_before = recording.consumed;
+        recording.consumed = consumed_before.saturating_add(sampled.written);
+        let consumed = recording.consumed;
+        let Sampled { used, used_before, capacity, .. } = sampled;
+        let session = self.session.id;
+        self.facts.push(Fact::Sampled(Sample {
+            session,
+            channel,
+            used,
+            used_before,
+            capacity,
+            consumed,
+            consumed_before,
+        }));
     }
 }

@@ -49,6 +49,12 @@ impl Session {
         self.channels().iter().find(|channel| channel.id == id)
     }
 
+    /// Bytes that one buffer of a channel has.
+    pub fn capacity(&self, id: ChannelId) -> Option<u64> {
+        let attributes = &self.channel(id)?.attributes;
+        Some(attributes.subbuf_size.saturating_mul(attributes.num_subbuf))
+    }
+
     /// The session's user space channels.
     pub fn channels(&self) -> &[Channel] {
         self.wanted.ust.as_ref().map_or(&[], |ust| &ust.channels)

@@ -5,6 +5,9 @@
 
 use std::rc::Rc;
 
+use lttng_protocol::client::ArchiveLocation;
+use lttng_protocol::trigger::{ErrorResult, Trigger};
+
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
     BufferingScheme, Channel, Domain, EventRule, NetworkOutput, RotationState, Schedules, SessionKind,
@@ -50,6 +53,12 @@ pub enum Answer {
     SnapshotOutput(u32),
     /// The outputs for snapshots.
     SnapshotOutputs(Vec<SnapshotOutput>),
+    /// A trigger as it was registered.
+    Trigger(Box<Trigger>),
+    /// Triggers, oldest first.
+    Triggers(Vec<Trigger>),
+    /// What went wrong with a part of a trigger.
+    Errors(Vec<ErrorResult>),
     /// The policy of a tracker.
     TrackerPolicy(Policy),
     /// The values of a tracker.
@@ -121,6 +130,17 @@ pub enum Location {
         /// Below the relay daemon's output.
         path: String,
     },
+}
+
+impl From<Location> for ArchiveLocation {
+    fn from(location: Location) -> Self {
+        match location {
+            Location::Local { path } => ArchiveLocation::Local { path },
+            Location::Relay { host, control_port, data_port, path } => {
+                ArchiveLocation::Relay { host, control_port, data_port, path }
+            }
+        }
+    }
 }
 
 /// Why a command failed.

@@ -368,10 +368,20 @@ impl<'a> Cx<'a> {
     /// Whether `followers` have got hold of a session, as far as they are able to, or have had their time, or the task
     /// has had its own. What one of them has taken of its time before, in this task, it does not get again.
     pub fn settled(&mut self, followers: &mut Followers, session: SessionId) -> Poll<()> {
+        self.all(followers, |state, app| state.is_settled(app, session))
+    }
+
+    /// The same for the event notifiers that triggers want.
+    pub fn notified(&mut self, followers: &mut Followers) -> Poll<()> {
+        self.all(followers, State::is_notified)
+    }
+
+    /// Whether all are so, or have had their time.
+    fn all(&mut self, followers: &mut Followers, is_so: impl Fn(&State, AppId) -> bool) -> Poll<()> {
         let now = self.now();
         // Those that have it are taken off the end, so that looking again costs nothing as long as the last one has not.
         while let Some(&app) = followers.apps.last() {
-            if !self.state.is_settled(app, session) {
+            if !is_so(self.state, app) {
                 match self.patience_with(app, followers.until) {
                     Some(_) if self.expired => break,
                     Some(until) => {

@@ -12,6 +12,7 @@ pub mod clear;
 pub mod cx;
 pub mod data_pending;
 pub mod destroy;
+pub mod install;
 pub mod list_applications;
 pub mod list_channels;
 mod patience;

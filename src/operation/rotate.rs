@@ -120,7 +120,7 @@ impl RotationQuery {
 }
 
 /// Where the chunk is that was archived last.
-pub(super) fn archive_location(session: &Session) -> Option<Location> {
+pub fn archive_location(session: &Session) -> Option<Location> {
     let path = session.recording.archived()?.path.clone();
     let Output::Network { control: Some(control), data: Some(data) } = &session.wanted.output else {
         return Some(Location::Local { path });

@@ -11,7 +11,7 @@ use super::rotate::Rotate;
 use super::task::Task;
 use crate::model::Holder;
 use crate::state::State;
-use crate::turn::ids::{ConnId, SessionId, TaskId};
+use crate::turn::ids::{Requester, SessionId, TaskId};
 use crate::turn::timers::Timer;
 use crate::turn::{Answered, Begin, Ticket};
 
@@ -21,8 +21,8 @@ struct Running {
     task: Box<dyn Task>,
     jobs: Jobs,
     clock: Clock,
-    /// The client that is to be told, if the task is done for one.
-    client: Option<ConnId>,
+    /// Who is to be told, if the task is done for somebody.
+    requester: Option<Requester>,
     /// The session that it has to itself.
     session: Option<SessionId>,
 }
@@ -34,12 +34,12 @@ pub struct Tasks {
 }
 
 impl Tasks {
-    /// Begins a task. While it is under way, it has `session` to itself. In the end `client` is told.
+    /// Begins a task. While it is under way, it has `session` to itself. In the end `requester` is told.
     pub fn begin(
         &mut self,
         state: &mut State,
         task: Box<dyn Task>,
-        client: Option<ConnId>,
+        requester: Option<Requester>,
         session: Option<SessionId>,
     ) {
         let id = state.counters.task();
@@ -50,7 +50,7 @@ impl Tasks {
         let clock = Clock::begin(state);
         state.turn.timers.set(Timer::Task(id), clock.next());
         state.turn.changed = true;
-        self.under_way.insert(id, Running { task, jobs: Jobs::default(), clock, client, session });
+        self.under_way.insert(id, Running { task, jobs: Jobs::default(), clock, requester, session });
     }
 
     /// Begins what the state wants done.
@@ -91,11 +91,11 @@ impl Tasks {
         self.under_way.is_empty()
     }
 
-    /// Lets every task look at what has changed. `tell` is given what came of one that was done for a client.
+    /// Lets every task look at what has changed. `tell` is given what came of one that was done for somebody.
     pub fn run(
         &mut self,
         state: &mut State,
-        mut tell: impl FnMut(&mut State, ConnId, Result<Answer, Failure>),
+        mut tell: impl FnMut(&mut State, Requester, Result<Answer, Failure>),
     ) {
         let ids: Vec<TaskId> = self.under_way.keys().copied().collect();
         for id in ids {
@@ -118,7 +118,7 @@ impl Tasks {
         state: &mut State,
         id: TaskId,
         result: Result<Answer, Failure>,
-        tell: &mut impl FnMut(&mut State, ConnId, Result<Answer, Failure>),
+        tell: &mut impl FnMut(&mut State, Requester, Result<Answer, Failure>),
     ) {
         let Some(running) = self.under_way.remove(&id) else { return };
         state.turn.timers.clear(Timer::Task(id));
@@ -129,8 +129,8 @@ impl Tasks {
                 state.turn.begin(Begin::Rotate(session.id));
             }
         }
-        match (running.client, result) {
-            (Some(client), result) => tell(state, client, result),
+        match (running.requester, result) {
+            (Some(requester), result) => tell(state, requester, result),
             (None, Ok(_)) => {}
             (None, Err(why)) => log::debug!("Nobody is told that {:?} failed: {why:?}", running.task),
         }

@@ -63,8 +63,8 @@ pub struct Connection {
     pub hold_back: bool,
     /// Something was left unread for that reason.
     pub unread: bool,
-    /// What was told of the bytes that wait to be sent.
-    told: usize,
+    /// What was told of the bytes that wait to be sent, unless some were queued since.
+    told: Option<usize>,
 }
 
 impl Connection {
@@ -80,7 +80,7 @@ impl Connection {
             read_first: None,
             hold_back: false,
             unread: false,
-            told: 0,
+            told: Some(0),
         }
     }
 
@@ -94,10 +94,11 @@ impl Connection {
         self.hold_back && self.queued > MAX_UNSENT
     }
 
-    /// How many bytes wait to be sent, if that has changed since the last call.
+    /// How many bytes wait to be sent, if that has changed since the last call, were it only for a moment: who counts
+    /// what it has queued learns that it was taken.
     pub fn unsent_changed(&mut self) -> Option<usize> {
-        let changed = self.told != self.queued;
-        self.told = self.queued;
+        let changed = self.told != Some(self.queued);
+        self.told = Some(self.queued);
         changed.then_some(self.queued)
     }
 
@@ -133,6 +134,7 @@ impl Connection {
     /// Queues bytes, with descriptors on the first one.
     pub fn queue(&mut self, bytes: Vec<u8>, descriptors: Vec<SharedFd>) {
         self.queued = self.queued.saturating_add(bytes.len());
+        self.told = None;
         self.queue.push_back(Segment { bytes, sent: 0, descriptors });
     }
 

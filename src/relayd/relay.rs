@@ -13,7 +13,7 @@ use lttng_protocol::relayd::Version;
 
 use super::conversation::{Agreement, Conversation, Refusal};
 use crate::model::{Address, Endpoint};
-use crate::turn::ids::{ConnId, ConsumerKind, SessionId};
+use crate::turn::ids::{ConnId, ConsumerKind, Requester, SessionId};
 
 /// Whether a relay daemon can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ pub struct Relay {
     /// Why it could not be reached, until somebody was told.
     pub failure: Option<Refusal>,
     /// Who had it connected, while it asks.
-    pub asker: Option<ConnId>,
+    pub asker: Option<Requester>,
     /// It refused the session: it is not asked again.
     pub disabled: bool,
     version: Option<Version>,

@@ -81,6 +81,7 @@ impl State {
                     mirror.answered(request, value);
                 }
             }
+            Cause::Notifiers(request) => self.notifiers_answered(id, request, &answer.reply),
             Cause::Listing(listing, _, step) => {
                 app.list_further(listing, step, answer, now, &mut self.turn.outputs)?;
                 if let Some(cut) = app.listings.get_mut(&listing).and_then(Listing::unsaid_cut) {
@@ -124,6 +125,7 @@ impl State {
         self.turn.facts.push(Fact::ApplicationLeft(id));
         self.turn.timers.clear(Timer::Connection(app.notify));
         self.close(app.notify);
+        self.leave_pipe(*app);
         self.unwatch(id);
         self.turn.timers.clear(Timer::Release(id));
         self.applications.dirty.remove(&id);

@@ -20,7 +20,7 @@ use crate::turn::Answered;
 use crate::turn::attempts::Attempts;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{BuffersKey, ConnId, ConsumerId, ConsumerKind, SessionId};
+use crate::turn::ids::{BuffersKey, ConnId, ConsumerId, ConsumerKind, Requester, SessionId};
 use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
@@ -49,7 +49,7 @@ pub struct Consumers {
     attempts: BTreeMap<ConsumerKind, Attempts>,
     /// The clients whose commands wait, and what is to be told them. A command ends with the first consumer daemon that
     /// it loses, or it would start one after the other.
-    askers: BTreeMap<ConnId, Option<Readiness>>,
+    askers: BTreeMap<Requester, Option<Readiness>>,
     /// The daemon ends: no more are started.
     over: bool,
 }
@@ -64,7 +64,7 @@ impl Consumers {
         Consumers { all, attempts, askers: BTreeMap::new(), over: false }
     }
 
-    pub(super) fn forget_asker(&mut self, asker: ConnId) {
+    pub(super) fn forget_asker(&mut self, asker: Requester) {
         self.askers.remove(&asker);
     }
 
@@ -95,7 +95,7 @@ impl Consumers {
 impl State {
     /// Whether every configured consumer daemon is in service, for a command that is asked on this connection. Starts
     /// those that are not; what comes of that is told when it asks again.
-    pub fn want_consumers(&mut self, asker: ConnId) -> Readiness {
+    pub fn want_consumers(&mut self, asker: Requester) -> Readiness {
         let told = self.consumers.askers.entry(asker).or_default();
         if let Some(told) = told.take() {
             self.consumers.askers.remove(&asker);

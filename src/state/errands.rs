@@ -32,9 +32,10 @@ impl State {
                 self.consumer_connecting(errand, (consumer, role), result);
             }
             Errand::Relay(end) => self.relay_connecting(end, result),
-            Errand::Helper | Errand::ConsumerProcess(_) | Errand::ConsumerSamples(_) => {
-                self.close_unknown(result.ok());
-            }
+            Errand::Helper
+            | Errand::ConsumerProcess(_)
+            | Errand::ConsumerSamples(_)
+            | Errand::Notifications(_) => self.close_unknown(result.ok()),
         }
     }
 
@@ -54,6 +55,7 @@ impl State {
     pub fn pipe_made(&mut self, errand: Errand, result: io::Result<(ConnId, SharedFd)>) {
         match errand {
             Errand::ConsumerSamples(consumer) => self.samples_piped(consumer, result),
+            Errand::Notifications(app) => self.notifications_piped(app, result),
             _ => self.close_unknown(result.ok().map(|(conn, _)| conn)),
         }
     }
@@ -91,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::state::Settings;
-    use crate::turn::ids::{ConsumerId, ConsumerKind, RelayEnd, RelayId, Stream};
+    use crate::turn::ids::{AppId, ConsumerId, ConsumerKind, RelayEnd, RelayId, Stream};
 
     /// A state without any peer.
     fn alone() -> State {
@@ -99,7 +101,7 @@ mod tests {
         State::new(settings, Instant::now(), 0)
     }
 
-    fn errands() -> [Errand; 6] {
+    fn errands() -> [Errand; 7] {
         let kind = ConsumerKind::Ust64;
         let consumer = ConsumerId::first(kind);
         let end = RelayEnd { relay: RelayId(1), consumer: kind, stream: Stream::Control };
@@ -109,6 +111,7 @@ mod tests {
             Errand::ConsumerCommand(consumer),
             Errand::ConsumerMetadata(consumer),
             Errand::ConsumerSamples(consumer),
+            Errand::Notifications(AppId(ConnId(1))),
             Errand::Relay(end),
         ]
     }

@@ -13,6 +13,7 @@ mod consumers;
 mod errands;
 mod helper;
 mod introductions;
+mod notifiers;
 mod notify;
 mod relays;
 mod requests;
@@ -69,7 +70,11 @@ pub struct Settings {
     pub network_timeout: Option<Duration>,
     /// How much users may make the daemon hold.
     pub limits: Limits,
-    /// Where random ids and the clock's offset come from: the state asks the system for nothing.
+    /// Triggers whose events applications can tell of: for each there is a counter of what was lost.
+    pub error_counters: u32,
+    /// How many CPUs there may be, by the numbers that they may have.
+    pub possible_cpus: u32,
+    /// Where random ids, the clock's offset and memory that is shared come from: the state asks the system for nothing.
     pub sources: Sources,
     /// The consumer daemons that can be started.
     pub consumers: Vec<(ConsumerKind, ConsumerProgram)>,
@@ -82,6 +87,8 @@ pub struct Sources {
     pub uuid: fn() -> std::io::Result<[u8; 16]>,
     /// Nanoseconds to add to `CLOCK_MONOTONIC` to get the time since the Epoch.
     pub monotonic_offset: fn() -> i64,
+    /// Memory of so many bytes that can be shared with applications.
+    pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
 }
 
 #[cfg(test)]
@@ -99,7 +106,13 @@ impl Settings {
             application_timeout: None,
             network_timeout: None,
             limits: Limits::for_applications(10, 10),
-            sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
+            error_counters: 8,
+            possible_cpus: 2,
+            sources: Sources {
+                uuid: || Ok([9; 16]),
+                monotonic_offset: || 0,
+                shared_memory: crate::sys::shared_memory::create,
+            },
             consumers: Vec::new(),
         }
     }
@@ -112,6 +125,8 @@ enum Role {
     Unregistered,
     Application(AppId),
     Notify(AppId),
+    /// The pipe of an application's event notifiers. It outlives the application.
+    Events,
     ConsumerError(ConsumerKind),
     ConsumerCommand(ConsumerKind),
     ConsumerMetadata(ConsumerKind),
@@ -128,9 +143,12 @@ impl Role {
             | Role::ConsumerCommand(kind)
             | Role::ConsumerMetadata(kind)
             | Role::ConsumerMonitor(kind) => Some(kind),
-            Role::Unregistered | Role::Application(_) | Role::Notify(_) | Role::Relay(_) | Role::Helper => {
-                None
-            }
+            Role::Unregistered
+            | Role::Application(_)
+            | Role::Notify(_)
+            | Role::Events
+            | Role::Relay(_)
+            | Role::Helper => None,
         }
     }
 }
@@ -174,6 +192,7 @@ pub struct State {
     pub sessions: Sessions,
     /// The applications.
     pub applications: Applications,
+    notifiers: notifiers::Notifiers,
     /// What the applications record to.
     pub buffers: BufferTable,
     pushes: Pushes,
@@ -197,6 +216,7 @@ impl State {
         let consumers = Consumers::new(settings.consumers.iter().map(make));
         State {
             accounts: Accounts::new(settings.limits),
+            notifiers: notifiers::Notifiers::new(settings.error_counters, settings.possible_cpus),
             settings,
             turn: Turn::new(now, wall),
             sessions: Sessions::default(),
@@ -241,6 +261,7 @@ impl State {
             Some(Role::Unregistered) => self.introduction_received(conn, bytes),
             Some(Role::Application(app)) => self.application_received(app, bytes),
             Some(Role::Notify(app)) => self.notify_received(app, bytes),
+            Some(Role::Events) => self.events_received(conn, bytes),
             Some(Role::ConsumerError(kind)) => self.consumer_error_received(kind, bytes),
             Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, attached),
             Some(Role::ConsumerMetadata(kind)) => self.consumer_metadata_received(kind, bytes),
@@ -267,6 +288,7 @@ impl State {
             // The command connection stays in use, as the application will not make another.
             None | Some(Role::ConsumerMonitor(_)) => {}
             Some(Role::Notify(app)) => self.notify_closed(conn, app),
+            Some(Role::Events) => self.events_ended(conn),
             Some(Role::Unregistered) => self.forget_introduction(conn),
             Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
             Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
@@ -338,10 +360,13 @@ impl State {
         }
     }
 
-    /// Closes all peers' connections and forgets what they have.
+    /// Closes all peers' connections and forgets what they have. Pipes that applications write to stay until the
+    /// applications have noticed: see [`State::is_told_of_events`].
     pub fn close_all(&mut self) {
         self.end_helper();
-        let connections: Vec<ConnId> = self.roles.keys().copied().collect();
+        self.let_go_of_notifiers();
+        let peers = self.roles.iter().filter(|(_, role)| **role != Role::Events);
+        let connections: Vec<ConnId> = peers.map(|(&conn, _)| conn).collect();
         for conn in connections {
             self.close(conn);
             self.turn.timers.clear(Timer::Connection(conn));

@@ -29,7 +29,7 @@ use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
 use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
 use crate::sys::clock;
 use crate::turn::errand::Errand;
-use crate::turn::ids::{ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId, Stream};
+use crate::turn::ids::{ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, Requester, SessionId, Stream};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Address, Output};
 use crate::turn::timers::Timer;
@@ -41,7 +41,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl State {
     /// Whether the relay daemon that a session records to can be used, if it records to one; connects to it. A
     /// failure is told to who asked first, by the connection it asked on; the next one tries again.
-    pub fn want_relay(&mut self, asker: ConnId, session: SessionId) -> Reached {
+    pub fn want_relay(&mut self, asker: Requester, session: SessionId) -> Reached {
         let Some(of_session) = self.sessions.get(session) else { return Reached::Yes };
         let SessionOutput::Network { control, data } = &of_session.wanted.output else { return Reached::Yes };
         // A session that was started stays where it records to, and without user space part it records nothing.
@@ -84,7 +84,7 @@ impl State {
     }
 
     /// Nobody asks on this connection any more.
-    pub fn forget_asker(&mut self, asker: ConnId) {
+    pub fn forget_asker(&mut self, asker: Requester) {
         self.consumers.forget_asker(asker);
         for relay in self.relays.values_mut().filter(|relay| relay.asker == Some(asker)) {
             relay.asker = None;

@@ -27,7 +27,7 @@ impl State {
         }
         let mut sessions: Vec<SessionId> = self.sessions.iter().map(|session| session.id).collect();
         sessions.extend(app.mirrors.keys().filter(|&&id| self.sessions.get(id).is_none()));
-        let mut waiting = false;
+        let mut waiting = self.synchronise_notifiers(id);
         for session in sessions {
             waiting |= self.synchronise_session(id, session);
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lttng_protocol::consumer::MonitorSample;
 
 use super::State;
+use crate::model::Sampled;
 use crate::sys::clock::after;
 use crate::turn::Begin;
 use crate::turn::ids::{BuffersKey, ChannelId, ConsumerKind, SessionId};
@@ -58,15 +59,24 @@ impl State {
         }
     }
 
+    /// Bytes in use in the fullest stream of a channel, in all buffers that have one and that were told of.
+    pub fn used(&self, session: SessionId, channel: ChannelId) -> Vec<u64> {
+        let of_session = self.buffers.iter().filter(|(key, _)| key.session == session);
+        of_session.filter_map(|(_, buffers)| buffers.used(channel)).collect()
+    }
+
     fn sampled(&mut self, kind: ConsumerKind, sample: &MonitorSample) {
         let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer.kind == kind);
         let found: Option<(BuffersKey, ChannelId)> =
             of_kind.filter_map(|(&key, buffers)| Some((key, buffers.channel_by_key(sample.key)?))).next();
         let Some((key, channel)) = found else { return };
         let Some(buffers) = self.buffers.get_mut(&key) else { return };
-        let grown = buffers.consumed(channel, sample.total_consumed);
+        let used = sample.highest;
+        let (written, used_before) = buffers.sampled(channel, sample.total_consumed, used);
+        let capacity = self.sessions.get(key.session).and_then(|session| session.capacity(channel));
         if let Some(mut session) = self.record(key.session) {
-            session.consumed(channel, grown);
+            let capacity = capacity.unwrap_or_default();
+            session.sampled(channel, Sampled { written, used, used_before, capacity });
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod fork;
 pub mod lock;
 pub mod memory;
 pub mod random;
+pub mod shared_memory;
 pub mod shm;
 pub mod signal;
 pub mod socket;

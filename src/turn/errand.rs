@@ -3,7 +3,7 @@
 //!
 //! They mean something to whoever gave them and nothing to the reactor, which must never look into them.
 
-use super::ids::{ConsumerId, ConsumerKind, RelayEnd};
+use super::ids::{AppId, ConsumerId, ConsumerKind, RelayEnd};
 
 /// A listening socket of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +14,8 @@ pub enum Listener {
     Applications,
     /// Health queries.
     Health,
+    /// Those who want to be told of triggers' conditions.
+    Notifications,
     /// The error socket of a consumer daemon.
     ConsumerError(ConsumerKind),
 }
@@ -31,6 +33,8 @@ pub enum Errand {
     ConsumerMetadata(ConsumerId),
     /// The pipe into which a consumer daemon writes its samples.
     ConsumerSamples(ConsumerId),
+    /// The pipe into which an application writes that an event matched.
+    Notifications(AppId),
     /// A connection to a relay daemon, or both of them when they are handed out.
     Relay(RelayEnd),
 }

@@ -4,10 +4,27 @@
 //! A fact is pushed by who makes it true, in the moment in which it becomes true, and is read in one place
 //! (`daemon.rs`). Nothing that reads facts may be known to those who push them.
 
-use super::ids::{AppId, ChannelId, ConsumerKind, SessionId};
+use super::ids::{AppId, ChannelId, ConsumerKind, SessionId, TriggerId};
+
+/// How full a channel is, in the buffers of one user or of one application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sample {
+    pub session: SessionId,
+    pub channel: ChannelId,
+    /// Bytes in use in the fullest of its buffers.
+    pub used: u64,
+    /// The same of the sample before this, if there was one.
+    pub used_before: Option<u64>,
+    /// Bytes that one buffer has.
+    pub capacity: u64,
+    /// Bytes of the whole session that were written until now.
+    pub consumed: u64,
+    /// The same before this sample.
+    pub consumed_before: u64,
+}
 
 /// Something that happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
     /// A session was created.
     Created(SessionId),
@@ -27,8 +44,14 @@ pub enum Fact {
     Cleared(SessionId),
     /// A snapshot of a session was recorded.
     SnapshotRecorded(SessionId),
-    /// So many bytes of a session's channel were written.
-    Consumed(SessionId, ChannelId, u64),
+    /// A rotation that somebody asked for has begun: the session has left this trace chunk.
+    RotationBegun(SessionId, u64),
+    /// A rotation that somebody asked for is over, and where its chunk is to stay it is.
+    RotationCompleted(SessionId, u64),
+    /// A consumer daemon has told how full a channel is, and what was written of it.
+    Sampled(Sample),
+    /// An event matched the rule of this trigger. What was captured of it is as the tracer has written it.
+    Matched(TriggerId, Vec<u8>),
     /// Nothing is left of a session.
     Destroyed(SessionId),
     /// An application registered.

@@ -38,6 +38,19 @@ pub struct ListingId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);
 
+/// A trigger, by the token by which tracers know it: never the same for two registrations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TriggerId(pub u64);
+
+/// Who wants a command done, and is told what came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Requester {
+    /// A client, on this connection.
+    Client(ConnId),
+    /// A trigger whose condition was met.
+    Trigger(TriggerId),
+}
+
 /// Which consumer daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConsumerKind {

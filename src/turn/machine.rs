@@ -78,7 +78,8 @@ pub trait Machine {
     /// There are hardly any descriptors left: gives up the connection that can best be missed. False if none can.
     fn make_room(&mut self) -> bool;
 
-    /// So many bytes wait here until a peer takes them. Told when it has changed.
+    /// So many bytes wait here until a peer takes them. Told when it has changed, and after everything that was queued,
+    /// also when it was taken at once.
     fn unsent(&mut self, conn: ConnId, bytes: usize);
 
     /// Whether something is to come on this connection that what comes on another one may refer to, by

@@ -6,13 +6,16 @@
 //! by looking at its process, never by guessing from the time alone ([`App::overdue`]).
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::ust::Registration;
 use lttng_protocol::ust::command::{Command, Message, ROOT, Reply, TracepointField, TracerVersion, code};
 
+use super::error_counters::CounterSet;
 use super::listing::{self, Listed, Listing, ListingKind, Nonsense};
 use super::mirror::{Request, SessionMirror};
+use super::notifiers::{self, NotifiersMirror, PipeState};
 use crate::accounts::{Charge, Exhausted};
 use crate::model::BufferingScheme;
 use crate::small_map::SmallMap;
@@ -58,6 +61,8 @@ pub enum Cause {
     RegisterDone,
     /// A session's mirror.
     Session(SessionId, Request),
+    /// The mirror of its event notifiers.
+    Notifiers(notifiers::Request),
     /// A listing.
     Listing(ListingId, ListingKind, listing::Step),
 }
@@ -88,6 +93,49 @@ struct Expected {
     cause: Cause,
     /// Bytes that it took.
     length: usize,
+    /// Before the answer, it says that it will take what follows the command.
+    goes_ahead: bool,
+}
+
+/// The pipe on which an application tells of events.
+#[derive(Debug, Default)]
+pub enum Pipe {
+    /// None was asked for.
+    #[default]
+    None,
+    /// It is being made; what it costs is paid.
+    Requested(Charge),
+    /// It is there, and the end for the application has still to be handed over.
+    Made(ConnId, SharedFd),
+    /// The application has its end of it.
+    Given(ConnId),
+    /// It can't be had. It is tried again when something else is wanted.
+    Failed,
+}
+
+impl Pipe {
+    /// What the planner has to know of it.
+    pub fn state(&self) -> PipeState {
+        match self {
+            Pipe::None | Pipe::Requested(_) => PipeState::Pending,
+            Pipe::Made(..) | Pipe::Given(_) => PipeState::Ready,
+            Pipe::Failed => PipeState::Failed,
+        }
+    }
+
+    /// The end that is handed over. From now on only the application has it.
+    pub fn give(&mut self) -> Option<SharedFd> {
+        match std::mem::take(self) {
+            Pipe::Made(conn, writing) => {
+                *self = Pipe::Given(conn);
+                Some(writing)
+            }
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
 }
 
 /// An answer, understood.
@@ -185,6 +233,12 @@ pub struct App {
     pub tracer: Option<TracerVersion>,
     /// What it has of the sessions.
     pub mirrors: SmallMap<SessionId, SessionMirror>,
+    /// What it has of event notifiers.
+    pub notifiers: NotifiersMirror,
+    /// The pipe on which it tells of events.
+    pub pipe: Pipe,
+    /// Where it counts what it could not tell.
+    pub error_counters: Option<Rc<CounterSet>>,
     /// How often buffers of its own were made for it, for each session.
     pub buffer_sets: SmallMap<SessionId, u32>,
     /// Its `main` was allowed to run.
@@ -230,6 +284,9 @@ impl App {
             registered,
             tracer: None,
             mirrors: SmallMap::default(),
+            notifiers: NotifiersMirror::default(),
+            pipe: Pipe::None,
+            error_counters: None,
             buffer_sets: SmallMap::default(),
             released: false,
             release_by,
@@ -261,7 +318,8 @@ impl App {
     pub fn send(&mut self, outgoing: Outgoing, cause: Cause, now: Instant, outputs: &mut Outputs) {
         let Outgoing { handle, command, payload, descriptors } = outgoing;
         let length = Message::LEN.saturating_add(payload.len());
-        self.expected.push_back(Expected { handle, command: command.number(), cause, length });
+        let (number, goes_ahead) = (command.number(), command.replies_twice());
+        self.expected.push_back(Expected { handle, command: number, cause, length, goes_ahead });
         self.unanswered = self.unanswered.saturating_add(length);
         let mut bytes = Vec::with_capacity(length);
         Message { handle, command }.encode_into(&mut bytes);
@@ -309,17 +367,8 @@ impl App {
     /// # Errors
     /// [`Nonsense`] when it does not answer the oldest command.
     pub fn next_answer(&mut self, now: Instant) -> Result<Option<Answer>, Nonsense> {
-        let reply = match self.reply.take() {
-            Some(reply) => reply,
-            None => {
-                let Some(reply) = self.input.take(Reply::LEN, Reply::decode) else { return Ok(None) };
-                reply.map_err(|_| Nonsense("malformed reply"))?
-            }
-        };
+        let Some(reply) = self.next_reply(now)? else { return Ok(None) };
         let Some(oldest) = self.expected.front() else { return Err(Nonsense("reply to no command")) };
-        if (reply.handle, reply.command) != (oldest.handle, oldest.command) {
-            return Err(Nonsense("reply to another command"));
-        }
         let (cause, length) = (oldest.cause, oldest.length);
         let has_field = matches!(cause, Cause::Listing(_, ListingKind::Fields, listing::Step::Entry));
         let field = if has_field && reply.code == code::OK {
@@ -340,6 +389,31 @@ impl App {
         }
         self.watch = (!self.expected.is_empty()).then(|| Watch::new(now));
         Ok(Some(Answer { cause, reply, field }))
+    }
+
+    /// The next reply that answers the oldest command.
+    fn next_reply(&mut self, now: Instant) -> Result<Option<Reply>, Nonsense> {
+        if let Some(reply) = self.reply.take() {
+            return Ok(Some(reply));
+        }
+        loop {
+            let Some(reply) = self.input.take(Reply::LEN, Reply::decode) else { return Ok(None) };
+            let reply = reply.map_err(|_| Nonsense("malformed reply"))?;
+            let Some(oldest) = self.expected.front_mut() else {
+                return Err(Nonsense("reply to no command"));
+            };
+            if (reply.handle, reply.command) != (oldest.handle, oldest.command) {
+                return Err(Nonsense("reply to another command"));
+            }
+            if !std::mem::take(&mut oldest.goes_ahead) {
+                return Ok(Some(reply));
+            }
+            // It has what follows the command already, and would take that for the next one.
+            if reply.code != code::OK {
+                return Err(Nonsense("it does not take what follows a command"));
+            }
+            self.watch = Some(Watch::new(now));
+        }
     }
 
     /// Goes on with a listing after an answer.
@@ -378,9 +452,9 @@ impl App {
         Some(listed)
     }
 
-    /// Whether it has all that sessions want of it.
+    /// Whether it has all that sessions and triggers want of it.
     pub fn has_everything(&self) -> bool {
-        self.mirrors.values().all(SessionMirror::is_settled)
+        self.mirrors.values().all(SessionMirror::is_settled) && self.notifiers.is_settled()
     }
 
     /// Somebody has waited long enough for what it owes now.

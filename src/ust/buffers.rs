@@ -91,6 +91,8 @@ pub struct BufferedChannel {
     pub streams: u32,
     /// Bytes that it has written, as far as the consumer daemon has told.
     written: u64,
+    /// Bytes in use in the fullest of its streams, at the last sample.
+    used: Option<u64>,
     stage: Stage,
     /// What those who wait for it were told last.
     told: Outlook,
@@ -190,8 +192,9 @@ impl Buffers {
             .map(|id| {
                 let number = registry.add_channel();
                 let (stage, told) = (Stage::Wanted, Outlook::Pending);
-                let (streams, written, said, missed) = (0, 0, false, false);
-                (id, BufferedChannel { number, key: keys(), streams, written, stage, told, said, missed })
+                let (streams, written, used, said, missed) = (0, 0, None, false, false);
+                let key = keys();
+                (id, BufferedChannel { number, key, streams, written, used, stage, told, said, missed })
             })
             .collect();
         Buffers {
@@ -355,10 +358,17 @@ impl Buffers {
         self.channels.iter().find(|(_, channel)| channel.key == key).map(|(&id, _)| id)
     }
 
-    /// A channel has written this much in all. Returns by how much that has grown.
-    pub fn consumed(&mut self, id: ChannelId, total: u64) -> u64 {
-        let Some(channel) = self.channels.get_mut(&id) else { return 0 };
-        total.saturating_sub(std::mem::replace(&mut channel.written, total))
+    /// A channel has written this much in all, and so many bytes are in use in its fullest stream. Returns by how much it
+    /// has grown, and how much was in use before, if that was known.
+    pub fn sampled(&mut self, id: ChannelId, total: u64, used: u64) -> (u64, Option<u64>) {
+        let Some(channel) = self.channels.get_mut(&id) else { return (0, None) };
+        let written = total.saturating_sub(std::mem::replace(&mut channel.written, total));
+        (written, channel.used.replace(used))
+    }
+
+    /// Bytes in use in the fullest stream of a channel, as it was told last.
+    pub fn used(&self, id: ChannelId) -> Option<u64> {
+        self.channels.get(&id)?.used
     }
 
     /// Consumer daemon's numbers of the data channels that exist there.

@@ -67,7 +67,8 @@ impl Slot {
         }
     }
 
-    fn settle(&mut self, answer: Result<u32, i32>) {
+    /// What asking for it came to.
+    pub(super) fn settle(&mut self, answer: Result<u32, i32>) {
         *self = answer.map_or(Slot::Refused, Slot::Held);
     }
 }

@@ -8,9 +8,11 @@
 pub mod app;
 pub mod buffer_table;
 pub mod buffers;
+pub mod error_counters;
 pub mod introduction;
 pub mod listing;
 pub mod mirror;
+pub mod notifiers;
 pub mod obstacle;
 pub mod planner;
 pub mod registry;

@@ -41,16 +41,22 @@ pub enum Desired<'a> {
 }
 
 /// What to ask now.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan<R> {
     /// Requests, in the order in which they must be sent.
-    pub requests: Vec<Request>,
+    pub requests: Vec<R>,
     /// More will follow when an answer or a buffer has come.
     pub waiting: bool,
 }
 
+impl<R> Default for Plan<R> {
+    fn default() -> Self {
+        Plan { requests: Vec::new(), waiting: false }
+    }
+}
+
 /// The next requests that bring `mirror` nearer to `desired`.
-pub fn plan(desired: Desired<'_>, mirror: &SessionMirror) -> Plan {
+pub fn plan(desired: Desired<'_>, mirror: &SessionMirror) -> Plan<Request> {
     let mut plan = Plan::default();
     match desired {
         Desired::Nothing => release(mirror, &mut plan),
@@ -60,13 +66,13 @@ pub fn plan(desired: Desired<'_>, mirror: &SessionMirror) -> Plan {
     plan
 }
 
-fn stop(mirror: &SessionMirror, plan: &mut Plan) {
+fn stop(mirror: &SessionMirror, plan: &mut Plan<Request>) {
     if mirror.slot.handle().is_some() && mirror.enabled {
         plan.requests.extend([Request::SwitchSession(false), Request::WaitQuiescent]);
     }
 }
 
-fn release(mirror: &SessionMirror, plan: &mut Plan) {
+fn release(mirror: &SessionMirror, plan: &mut Plan<Request>) {
     if mirror.slot.handle().is_none() {
         plan.waiting = mirror.slot == Slot::Requested;
         return;
@@ -91,7 +97,7 @@ fn record(
     channels: &[Channel],
     buffers: &dyn Fn(ChannelId) -> BufferState,
     mirror: &SessionMirror,
-    plan: &mut Plan,
+    plan: &mut Plan<Request>,
 ) {
     match mirror.slot {
         Slot::Held(_) => {}
@@ -149,7 +155,7 @@ fn record(
 }
 
 /// Streams, rules and switches of a channel that the application has.
-fn fill(channel: &Channel, streams: u32, known: &ChannelMirror, plan: &mut Plan) {
+fn fill(channel: &Channel, streams: u32, known: &ChannelMirror, plan: &mut Plan<Request>) {
     let id = channel.id;
     if !known.streams_sent {
         plan.requests.extend((0..streams).map(|number| Request::AddStream(id, number)));

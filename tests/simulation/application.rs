@@ -9,19 +9,24 @@
 mod execute;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fs::File;
+use std::os::fd::AsFd;
 
 use lttng_protocol::ust::command::{
     Command, Message, Reply, ReplyBody, Tracepoint, TracepointField, TracerVersion, code,
     decode_exclusion_payload,
 };
+use lttng_protocol::ust::event_notifier::{CounterConfiguration, EventNotification, EventNotifier};
 use lttng_protocol::ust::field::{Encoding, Field, FieldKind, Integer};
 use lttng_protocol::ust::notify::{self, RegisterChannel, RegisterEvent};
 use lttng_protocol::ust::registration::{Alignments, ByteOrder, Registration, SocketKind};
+use lttng_sessiond::sys::shared_memory;
 use lttng_sessiond::turn::ids::ConnId;
-use lttng_sessiond::turn::output::ProcessState;
+use lttng_sessiond::turn::output::{ProcessState, SharedFd};
 
 use crate::consumer::Handover;
 use crate::wire::{Effects, Inbox, Segment};
+use crate::world::{COUNTERS, CPUS};
 
 /// What goes wrong with an application, and when: at this command or notify reply, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,8 @@ pub enum What {
     Suspend,
     /// Its answer is nonsense.
     Babble,
+    /// It does not take what follows this command, if it is one that is answered twice.
+    RefuseToGoOn,
 }
 
 /// A rule as an application sees it: pattern, filter, exclusions.
@@ -65,6 +72,10 @@ enum Object {
     Session(Session),
     Channel(Channel),
     Rule(Rule),
+    Group,
+    /// The error counter, with the memory of each CPU.
+    Counter(BTreeMap<u32, SharedFd>),
+    Notifier(Notifier),
     /// Entries that were not fetched yet.
     List {
         fields: bool,
@@ -103,6 +114,18 @@ struct Rule {
     spoilt: bool,
 }
 
+/// An event notifier.
+#[derive(Debug)]
+struct Notifier {
+    description: EventNotifier,
+    filter: bool,
+    exclusions: Vec<String>,
+    captures: usize,
+    enabled: bool,
+    /// A condition or a capture was refused on purpose.
+    spoilt: bool,
+}
+
 /// A command that is answered once the daemon has answered all requests.
 #[derive(Debug)]
 struct Asking {
@@ -118,6 +141,10 @@ pub struct Application {
     pub bits: u32,
     pub command: ConnId,
     pub notify: ConnId,
+    /// Pipes that were made for it to tell of events. It has the last one.
+    pub pipes: Vec<ConnId>,
+    /// The protocol's version that it speaks.
+    pub abi: u32,
     /// It runs and is connected.
     pub alive: bool,
     /// What a look at the process shows; suspended, it does nothing.
@@ -155,6 +182,8 @@ impl Application {
             bits: 64,
             command,
             notify,
+            pipes: Vec::new(),
+            abi: 9,
             alive: true,
             state: ProcessState::Running,
             hung: false,
@@ -181,7 +210,7 @@ impl Application {
         let alignments = Alignments { uint8: 8, uint16: 8, uint32: 8, uint64: 8, long: 8 };
         Registration {
             byte_order: ByteOrder::NATIVE,
-            major: 9,
+            major: self.abi,
             minor: 0,
             pid: self.pid,
             ppid: 1,
@@ -219,9 +248,10 @@ impl Application {
         self.holdings().values().any(|holding| holding.recording)
     }
 
-    /// Objects that the daemon has not released.
+    /// Objects that the daemon has not released, without those that stay to the end.
     pub fn objects(&self) -> usize {
-        self.objects.len()
+        let stays = |object: &&Object| matches!(object, Object::Group | Object::Counter(_));
+        self.objects.len() - self.objects.values().filter(stays).count()
     }
 
     pub fn received(&mut self, segment: Segment, effects: &mut Effects) {
@@ -273,12 +303,87 @@ impl Application {
             conns.reverse();
         }
         effects.closes.extend(conns);
+        effects.closes.extend(&self.pipes);
+    }
+
+    /// Names and filters of the notifiers that tell of events.
+    pub fn notifiers(&self) -> Vec<(String, bool)> {
+        let notifiers = self.objects.values().filter_map(|object| match object {
+            Object::Notifier(notifier) if notifier.enabled => {
+                Some((notifier.description.rule.name.to_string(), notifier.filter))
+            }
+            _ => None,
+        });
+        notifiers.collect()
+    }
+
+    /// Whether it has a group, a counter with the memory of all CPUs, or notifiers, on or off.
+    pub fn notifier_objects(&self) -> [usize; 3] {
+        let mut objects = [0; 3];
+        for object in self.objects.values() {
+            match object {
+                Object::Group => objects[0] += 1,
+                Object::Counter(cpus) => objects[1] += usize::from(cpus.len() == CPUS as usize),
+                Object::Notifier(_) => objects[2] += 1,
+                _ => {}
+            }
+        }
+        objects
+    }
+
+    fn matching(&self, event: &str) -> Vec<&Notifier> {
+        let tells = |notifier: &Notifier| {
+            let excluded = notifier.exclusions.iter().any(|name| execute::matches(name, event));
+            notifier.enabled
+                && !excluded
+                && execute::matches(&notifier.description.rule.name.to_string(), event)
+        };
+        let notifiers = self.objects.values().filter_map(|object| match object {
+            Object::Notifier(notifier) if tells(notifier) => Some(notifier),
+            _ => None,
+        });
+        notifiers.collect()
+    }
+
+    /// An event happens.
+    pub fn emit(&self, event: &str, effects: &mut Effects) {
+        for notifier in self.matching(event) {
+            let mut captures = vec![0xc0; notifier.captures + 1];
+            captures[0] = 0x90 + u8::try_from(notifier.captures).unwrap();
+            let captures = if notifier.captures == 0 { &[][..] } else { &captures };
+            let notification = EventNotification { token: notifier.description.rule.token, captures };
+            effects.send(*self.pipes.last().unwrap(), notification.encode());
+        }
+    }
+
+    /// An event happens that can't be told, on this CPU.
+    pub fn lose(&self, event: &str, cpu: u32) {
+        let counters = self.objects.values().find_map(|object| match object {
+            Object::Counter(cpus) => Some(cpus),
+            _ => None,
+        });
+        let memory = counters.unwrap()[&cpu].as_fd();
+        for notifier in self.matching(event) {
+            let offset = 4 * notifier.description.error_counter_index;
+            let before = shared_memory::read(memory, offset).unwrap();
+            shared_memory::write(memory, offset, before + 1).unwrap();
+        }
     }
 
     fn take_command(&mut self, effects: &mut Effects) -> bool {
-        let Some((message, payload)) = self.next_message() else { return false };
+        let Some((message, payload, descriptors)) = self.next_message() else { return false };
         if !self.step(effects) {
             return false;
+        }
+        if message.command.replies_twice() {
+            if self.fault == Some(Fault { at: self.steps, what: What::RefuseToGoOn }) {
+                let refusal = Reply::error(message.handle, &message.command, code::ERR);
+                effects.send(self.command, refusal.encode());
+                // It takes what follows for the next command, and waits for the rest of it.
+                self.hung = true;
+                return false;
+            }
+            effects.send(self.command, Reply::ok(message.handle, &message.command, 0).encode());
         }
         let fault = self.fault.filter(|fault| fault.at == self.steps).map(|fault| fault.what);
         let refusal = match fault {
@@ -291,7 +396,7 @@ impl Application {
             self.answer(&Reply::error(handle, command, code), None, effects);
             return true;
         }
-        let (requests, reply, field) = self.execute(&message, &payload);
+        let (requests, reply, field) = self.execute(&message, &payload, descriptors);
         if requests.is_empty() {
             self.answer(&reply, field, effects);
         } else {
@@ -302,7 +407,7 @@ impl Application {
     }
 
     /// A whole command with what follows it.
-    fn next_message(&mut self) -> Option<(Message, Vec<u8>)> {
+    fn next_message(&mut self) -> Option<(Message, Vec<u8>, Vec<SharedFd>)> {
         if self.input.len() < Message::LEN {
             return None;
         }
@@ -318,10 +423,9 @@ impl Application {
         }
         self.input.take(length);
         let payload = self.input.take(payload).unwrap();
-        if descriptors > 0 {
-            self.input.take_descriptors(descriptors);
-        }
-        Some((message, payload))
+        let descriptors =
+            if descriptors > 0 { self.input.take_descriptors(descriptors).unwrap() } else { Vec::new() };
+        Some((message, payload, descriptors))
     }
 
     fn answer(&mut self, reply: &Reply, field: Option<TracepointField>, effects: &mut Effects) {
@@ -406,6 +510,9 @@ impl Application {
         for object in self.objects.values() {
             if let Object::Rule(rule) = object {
                 assert!(!(rule.spoilt && rule.enabled), "a rule without its conditions is enabled: {rule:?}");
+            }
+            if let Object::Notifier(notifier) = object {
+                assert!(!(notifier.spoilt && notifier.enabled), "it tells of too much: {notifier:?}");
             }
         }
     }

@@ -7,7 +7,13 @@ use lttng_protocol::client::{
     SessionOutput, SnapshotOutput, TrackerValue,
 };
 
+use lttng_protocol::expression::EventExpression;
+use lttng_protocol::trigger::{
+    Action, Condition, ErrorQuery, ErrorQueryTarget, EventRule, RatePolicy, Trigger,
+};
+
 use crate::wire::Segment;
+use crate::world::USER;
 use lttng_sessiond::turn::ids::ConnId;
 
 /// `LTTNG_PROCESS_ATTR_VIRTUAL_USER_ID` and `LTTNG_TRACKING_POLICY_INCLUDE_SET`.
@@ -264,4 +270,52 @@ pub fn bare(number: u32, session: &str, domain: u32) -> Request {
         ..Header::new(Command::ListSessions, session)
     };
     Request { header, payload: Vec::new() }
+}
+
+/// A trigger of the user that the others in these tests are of, too.
+pub fn trigger(name: &str, condition: Condition, action: Action) -> Trigger {
+    Trigger { owner: USER, name: Some(name.to_owned()), hidden: false, condition, action }
+}
+
+pub fn register(trigger: &Trigger) -> Request {
+    let trigger = Box::new(trigger.clone());
+    request("", None, &Body::RegisterTrigger { trigger, anonymous: false })
+}
+
+pub fn unregister(trigger: &Trigger) -> Request {
+    request("", None, &Body::UnregisterTrigger(Box::new(trigger.clone())))
+}
+
+/// Asks how often each of a trigger's actions has failed.
+pub fn failures(trigger: &Trigger) -> Request {
+    let query = ErrorQuery { target: ErrorQueryTarget::Action(Vec::new()), trigger: trigger.clone() };
+    request("", None, &Body::ErrorQuery(Box::new(query)))
+}
+
+/// A trigger that tells those who have subscribed.
+pub fn notifying(name: &str, condition: Condition) -> Trigger {
+    trigger(name, condition, Action::Notify { rate: RatePolicy::default() })
+}
+
+/// A condition on events: with a filter, an exclusion and two captures, or without anything.
+pub fn matching(pattern: &str, all: bool) -> Condition {
+    let field = |name: &str| EventExpression::PayloadField(name.to_owned());
+    let rule = EventRule::UserTracepoint {
+        pattern: pattern.into(),
+        filter: all.then(|| "number > 3".into()),
+        log_level: None,
+        exclusions: if all { vec!["app:two".into()] } else { Vec::new() },
+    };
+    let captures = if all { vec![field("number"), field("text")] } else { Vec::new() };
+    Condition::EventRuleMatches { rule, captures }
+}
+
+pub fn list_triggers() -> Request {
+    request("", None, &Body::ListTriggers)
+}
+
+/// Asks how many events applications could not tell.
+pub fn untold(trigger: &Trigger) -> Request {
+    let query = ErrorQuery { target: ErrorQueryTarget::Condition, trigger: trigger.clone() };
+    request("", None, &Body::ErrorQuery(Box::new(query)))
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use lttng_protocol::client::{Channel, ErrorCode, Event, ScheduleKind, Session};
+use lttng_protocol::trigger::Trigger;
 use lttng_sessiond::turn::ids::ConsumerKind;
 use lttng_sessiond::turn::output::ProcessState;
 use proptest::prelude::*;
@@ -31,6 +32,8 @@ enum Step {
     Schedule(usize, bool),
     ListChannels(usize),
     ListTracepoints,
+    Register(usize),
+    Unregister(usize),
     Launch,
     Kill(usize),
     Suspend(usize),
@@ -55,6 +58,11 @@ fn rule(index: usize) -> Event {
     }
 }
 
+fn trigger(index: usize) -> Trigger {
+    let (pattern, all) = [("app:*", true), ("app:one", false), ("other:*", true)][index];
+    client::notifying(pattern, client::matching(pattern, all))
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let (session, channel, rule) = (0..2usize, 0..2usize, 0..4usize);
     let one = prop_oneof![
@@ -71,6 +79,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (session.clone(), any::<bool>()).prop_map(|(s, set)| Step::Schedule(s, set)),
         1 => session.prop_map(Step::ListChannels),
         1 => Just(Step::ListTracepoints),
+        2 => (0..3usize).prop_map(Step::Register),
+        1 => (0..3usize).prop_map(Step::Unregister),
         4 => Just(Step::Launch),
         2 => (0..8usize).prop_map(Step::Kill),
         2 => (0..8usize).prop_map(Step::Suspend),
@@ -112,6 +122,8 @@ fn carry_out(world: &mut World, step: &Step, creates: &mut Vec<(ClientId, &'stat
         }
         Step::ListChannels(session) => client::list_channels(SESSIONS[session]),
         Step::ListTracepoints => client::list_tracepoints(),
+        Step::Register(index) => client::register(&trigger(index)),
+        Step::Unregister(index) => client::unregister(&trigger(index)),
         Step::Launch => {
             world.launch();
             return;
@@ -195,6 +207,18 @@ fn live(steps: &[Step], seed: u64) {
         let unknown =
             holdings.iter().find(|(number, holding)| !known(number) || number.is_none() && holding.recording);
         assert_eq!(unknown, None, "application {} keeps what was destroyed", app.pid);
+    }
+    let triggers = Trigger::decode_list(&world.must(&client::list_triggers()).payload).unwrap();
+    let mut wanted: Vec<String> = triggers.iter().map(|trigger| trigger.name.clone().unwrap()).collect();
+    wanted.sort();
+    for app in world.apps.iter().filter(|app| app.alive) {
+        let mut has: Vec<String> = app.notifiers().into_iter().map(|(name, _)| name).collect();
+        has.sort();
+        assert_eq!(has, wanted, "event notifiers of application {}", app.pid);
+        assert_eq!(app.notifier_objects()[2], wanted.len());
+    }
+    for trigger in &triggers {
+        world.must(&client::unregister(trigger));
     }
     // What is in use is in the chunk that its session has now.
     for channel in in_use(&world) {

@@ -8,6 +8,8 @@ use std::time::Duration;
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind};
 use lttng_sessiond::turn::output::SharedFd;
 
+use crate::subscriber::SubscriberId;
+
 /// What the daemon sent.
 #[derive(Debug)]
 pub struct Segment {
@@ -20,8 +22,11 @@ pub struct Segment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     Client(usize),
+    Subscriber(SubscriberId),
     Command(usize),
     Notify(usize),
+    /// The pipe on which an application tells of events.
+    Events(usize),
     Consumer(ConsumerKind, Talk),
     /// A connection to the relay daemon, by its number.
     Relay(usize),
@@ -49,6 +54,8 @@ pub struct Link {
     pub after: Option<ConnId>,
     /// The daemon closes when everything is sent.
     pub closing: bool,
+    /// Nothing is read while much waits to be taken.
+    pub held_back: bool,
     /// The peer has closed.
     pub left: bool,
     /// The peer did not let it be made.
@@ -63,6 +70,7 @@ impl Link {
             up: VecDeque::new(),
             after: None,
             closing: false,
+            held_back: false,
             left: false,
             refused: false,
         }

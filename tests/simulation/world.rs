@@ -7,6 +7,7 @@
 
 mod carry;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
@@ -17,13 +18,17 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{ErrorCode, Reply};
+use lttng_protocol::trigger::channel::{DaemonMessage, Status};
+use lttng_protocol::trigger::{Condition, Trigger};
 use lttng_protocol::ust::registration::SocketKind;
 use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::sys::clock::TraceClock;
+use lttng_sessiond::sys::shared_memory;
 use lttng_sessiond::sys::socket::Credentials;
 use lttng_sessiond::turn::errand::{Errand, Listener};
+use lttng_sessiond::turn::facts::Fact;
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
 use lttng_sessiond::turn::machine::{Attached, Caller, Machine};
 use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd};
@@ -33,6 +38,7 @@ use crate::client::{self, Client, Request};
 use crate::consumer::{Consumer, Trouble};
 use crate::helper::{self, Helper};
 use crate::relay::{Connecting, Relay};
+use crate::subscriber::{self, Subscriber, SubscriberId};
 use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
 
 /// Turns without an end of the traffic before something is taken for an endless conversation.
@@ -42,6 +48,15 @@ const COMMAND_SOCKET: &str = "/run/consumer/command";
 const ERROR_SOCKET: &str = "/run/consumer/error";
 /// User of clients and sessions.
 pub const USER: u32 = 1000;
+/// Places of error counters, and CPUs.
+pub const COUNTERS: u32 = 20;
+pub const CPUS: u32 = 3;
+
+thread_local! {
+    /// No memory can be shared with applications.
+    pub static NO_MEMORY: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Longest that a client may have to wait for its reply.
 pub const PATIENCE: Duration = Duration::from_secs(130);
 
@@ -65,6 +80,11 @@ pub struct World {
     pub helper: Helper,
     pub relay: Relay,
     pub clients: Vec<Client>,
+    pub subscribers: Vec<Subscriber>,
+    /// Those that were sent something in this turn.
+    flushed: BTreeSet<SubscriberId>,
+    /// No pipe can be made for an application.
+    pub no_pipes: bool,
     late: BTreeMap<(Instant, u64), Late>,
     /// Connections on which each message takes so long after the one before it, and when the last one is due.
     slow: BTreeMap<ConnId, (Duration, Instant)>,
@@ -116,7 +136,19 @@ impl World {
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
             limits,
-            sources: Sources { uuid: || Ok([9; 16]), monotonic_offset: || 0 },
+            error_counters: COUNTERS,
+            possible_cpus: CPUS,
+            sources: Sources {
+                uuid: || Ok([9; 16]),
+                monotonic_offset: || 0,
+                shared_memory: |length| {
+                    if NO_MEMORY.get() {
+                        Err(io::ErrorKind::OutOfMemory.into())
+                    } else {
+                        shared_memory::create(length)
+                    }
+                },
+            },
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         };
         let mut world = World {
@@ -131,6 +163,9 @@ impl World {
             helper: Helper::new(ConnId(0)),
             relay: Relay::new(),
             clients: Vec::new(),
+            subscribers: Vec::new(),
+            no_pipes: false,
+            flushed: BTreeSet::new(),
             late: BTreeMap::new(),
             slow: BTreeMap::new(),
             inspections: Vec::new(),
@@ -278,6 +313,75 @@ impl World {
         let caller = Caller::Process(Credentials { pid: 4000, uid, gid: uid });
         self.daemon.accepted(Listener::Clients, conn, caller);
         id
+    }
+
+    /// An event happens in an application; its notifiers tell of it.
+    pub fn emit(&mut self, app: usize, event: &str) {
+        let mut effects = Effects::default();
+        self.apps[app].emit(event, &mut effects);
+        self.apply(effects);
+    }
+
+    /// A client of the notification socket connects.
+    pub fn connect_subscriber(&mut self, uid: u32) -> SubscriberId {
+        let id = SubscriberId(self.subscribers.len());
+        let conn = self.link(Peer::Subscriber(id));
+        self.subscribers.push(Subscriber::new(conn));
+        let caller = Caller::Process(Credentials { pid: 5000, uid, gid: uid });
+        self.daemon.accepted(Listener::Notifications, conn, caller);
+        id
+    }
+
+    /// A client of the notification socket says something.
+    pub fn tell_daemon(&mut self, id: SubscriberId, bytes: &[u8]) {
+        self.say(self.subscribers[id.0].conn, bytes);
+    }
+
+    /// One that has subscribed to these conditions, none of which is met.
+    pub fn subscribe(&mut self, uid: u32, conditions: &[Condition]) -> SubscriberId {
+        let id = self.connect_subscriber(uid);
+        self.tell_daemon(id, &subscriber::handshake());
+        conditions.iter().for_each(|condition| self.tell_daemon(id, &subscriber::subscribe(condition)));
+        self.pump();
+        let replies = conditions.iter().map(|_| DaemonMessage::Reply(Status::Ok));
+        let expected: Vec<DaemonMessage> = subscriber::welcome().into_iter().chain(replies).collect();
+        assert_eq!(self.told(id), expected);
+        id
+    }
+
+    /// What a client of the notification socket was told since it looked last.
+    #[track_caller]
+    pub fn told(&mut self, id: SubscriberId) -> Vec<DaemonMessage> {
+        self.subscribers[id.0].told()
+    }
+
+    /// A client of the notification socket leaves.
+    pub fn unsubscribe(&mut self, id: SubscriberId) {
+        self.hang_up(self.subscribers[id.0].conn);
+    }
+
+    /// A client of the notification socket takes again what it is sent.
+    pub fn read_again(&mut self, id: SubscriberId) {
+        let subscriber = &mut self.subscribers[id.0];
+        subscriber.reads = true;
+        let conn = subscriber.conn;
+        if let Some(link) = self.links.get_mut(&conn) {
+            link.down.drain(..).for_each(|segment| subscriber.take(segment));
+            self.daemon.unsent(conn, 0);
+            self.busy.insert(conn);
+        }
+        self.pump();
+    }
+
+    /// Bytes that wait in the daemon for a client of the notification socket.
+    pub fn unsent(&self, id: SubscriberId) -> usize {
+        let link = self.links.get(&self.subscribers[id.0].conn);
+        link.map_or(0, |link| link.down.iter().map(|segment| segment.bytes.len()).sum())
+    }
+
+    /// Something happened of which no simulated peer knows.
+    pub fn happens(&mut self, fact: Fact) {
+        self.daemon.state().turn.facts.push(fact);
     }
 
     /// A peer says something.
@@ -436,6 +540,11 @@ impl World {
             for output in outputs {
                 self.carry_out(output);
             }
+            // As for the reactor, what a peer takes is on its way at once.
+            for id in std::mem::take(&mut self.flushed) {
+                let unsent = if self.subscribers[id.0].reads { 0 } else { self.unsent(id) };
+                self.daemon.unsent(self.subscribers[id.0].conn, unsent);
+            }
             self.daemon.settle();
         }
     }
@@ -487,6 +596,8 @@ impl World {
             "tasks: Tasks { under_way: {} }",
             "clients: Clients { all: {}, waiting: [] }",
             "under_way: {}, unsent: [], held: []",
+            "subscribers: Subscribers { all: {}, about: {} }",
+            "queue: Queue { lines: {}, length: 0,",
             "timers: Timers { set: {}, order: {} }",
             "posts: []",
             "facts: Facts { unread: [] }",
@@ -494,6 +605,9 @@ impl World {
         for part in everything {
             assert!(state.contains(part), "not {part}: {state}");
         }
+        assert_eq!(state.matches("Notifiers { wanted: {}").count(), 1, "notifiers are wanted: {state}");
+        assert!(state.contains("sets: {} }, uncounted"), "error counters are left: {state}");
+        assert!(state.contains("sources: {} }"), "pipes of applications are left: {state}");
         for role in ["Application(", "Notify("] {
             assert!(!state.contains(role), "an application's connection is left: {state}");
         }
@@ -508,11 +622,17 @@ impl World {
         }
     }
 
-    /// Kills all applications, waits for everything to settle and looks for leftovers.
+    /// Kills all applications, lets go of all who want to be told of triggers, waits for everything to settle and looks for leftovers.
     pub fn end_of_everything(&mut self) {
         for index in 0..self.apps.len() {
             self.kill_application(index);
         }
+        for index in 0..self.subscribers.len() {
+            self.unsubscribe(SubscriberId(index));
+        }
+        self.pump();
+        let triggers = Trigger::decode_list(&self.must(&client::list_triggers()).payload).unwrap();
+        triggers.iter().for_each(|trigger| drop(self.must(&client::unregister(trigger))));
         self.pass(Duration::from_secs(6));
         self.check_empty();
         let charged = self.daemon.state().accounts.total();

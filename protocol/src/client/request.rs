@@ -19,9 +19,10 @@ use super::text::{self, PATH_LEN, SYMBOL_LEN};
 use super::tracker::TrackerValue;
 use super::uri::Uri;
 use crate::codec::{self, Reader, Writer};
+use crate::trigger::{ErrorQuery, Trigger};
 
 /// What a command carries. Commands that carry nothing have an empty variant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// ADD_CONTEXT.
     AddContext {
@@ -154,6 +155,19 @@ pub enum Body {
         /// The process attribute as sent.
         attribute: i32,
     },
+    /// REGISTER_TRIGGER.
+    RegisterTrigger {
+        /// The trigger.
+        trigger: Box<Trigger>,
+        /// It is to have no name, not even a made-up one.
+        anonymous: bool,
+    },
+    /// UNREGISTER_TRIGGER: a trigger that is the same as the one that is meant.
+    UnregisterTrigger(Box<Trigger>),
+    /// LIST_TRIGGERS.
+    ListTriggers,
+    /// EXECUTE_ERROR_QUERY.
+    ErrorQuery(Box<ErrorQuery>),
     /// A command without a decoder here.
     Other(Command),
 }
@@ -168,7 +182,8 @@ pub enum Body {
 /// | Command | Code |
 /// |---|---|
 /// | unknown | 12 |
-/// | ADD_CONTEXT, ENABLE_EVENT, DISABLE_EVENT, triggers, error query | 152 |
+/// | ADD_CONTEXT, ENABLE_EVENT, DISABLE_EVENT, error query | 152 |
+/// | triggers | 152 when bytes are missing, else 125 |
 /// | ENABLE_EVENT, only one of filter and bytecode | 97 |
 /// | DISABLE_EVENT, fields set that it does not use | 11 |
 /// | ENABLE_CHANNEL, trackers, paths, snapshot outputs | 97 |
@@ -194,6 +209,10 @@ pub fn decode_body_of(command: Command, header: &Header, payload: &[u8]) -> Resu
     match command {
         Command::EnableEvent => decode_enable_event(header, payload),
         Command::DisableEvent => decode_disable_event(header, payload),
+        Command::RegisterTrigger | Command::UnregisterTrigger => decode_trigger(command, header, payload),
+        Command::ExecuteErrorQuery => ErrorQuery::decode(payload, header.fd_count)
+            .map(|query| Body::ErrorQuery(Box::new(query)))
+            .map_err(|_| malformed(command)),
         _ => decode_plain(command, header, payload).map_err(|_| malformed(command)),
     }
 }
@@ -227,6 +246,7 @@ fn decode_plain(command: Command, header: &Header, payload: &[u8]) -> codec::Res
         Command::ListSessions => Body::ListSessions,
         Command::ListTracepointFields => Body::ListTracepointFields,
         Command::ListTracepoints => Body::ListTracepoints,
+        Command::ListTriggers => Body::ListTriggers,
         Command::SessionListRotationSchedules => Body::ListRotationSchedules,
         Command::SetShmPath => Body::SetShmPath { path: header.parameters().fixed_string(PATH_LEN)? },
         Command::StartTrace => Body::StartTrace,
@@ -338,6 +358,17 @@ fn decode_disable_event(header: &Header, payload: &[u8]) -> Result<Body, ErrorCo
     Ok(Body::DisableEvent { channel, event })
 }
 
+fn decode_trigger(command: Command, header: &Header, payload: &[u8]) -> Result<Body, ErrorCode> {
+    let trigger = Trigger::decode_payload(payload, header.fd_count).map_err(|_| ErrorCode::InvalidTrigger)?;
+    let trigger = Box::new(trigger);
+    Ok(match command {
+        Command::RegisterTrigger => {
+            Body::RegisterTrigger { trigger, anonymous: header.is_trigger_anonymous() }
+        }
+        _ => Body::UnregisterTrigger(trigger),
+    })
+}
+
 fn decode_rule(header: &Header, payload: &[u8]) -> codec::Result<(String, Event)> {
     let mut reader = Reader::new("event rule", payload);
     let event = Event::decode(&mut reader)?;
@@ -387,6 +418,10 @@ impl Body {
             Body::TrackerSet { .. } => Command::TrackerGetInclusionSet,
             Body::TrackerSetPolicy { .. } => Command::TrackerSetPolicy,
             Body::TrackerPolicy { .. } => Command::TrackerGetPolicy,
+            Body::RegisterTrigger { .. } => Command::RegisterTrigger,
+            Body::UnregisterTrigger(_) => Command::UnregisterTrigger,
+            Body::ListTriggers => Command::ListTriggers,
+            Body::ErrorQuery(_) => Command::ExecuteErrorQuery,
             Body::Other(command) => *command,
         }
     }
@@ -435,6 +470,18 @@ impl Body {
             Body::TrackerPolicy { attribute } | Body::TrackerSet { attribute } => {
                 parameters.i32(*attribute);
             }
+            Body::RegisterTrigger { trigger, anonymous } => {
+                trigger.encode(&mut payload);
+                parameters.u32(payload_len(&payload)).u8((*anonymous).into());
+            }
+            Body::UnregisterTrigger(trigger) => {
+                trigger.encode(&mut payload);
+                parameters.u32(payload_len(&payload));
+            }
+            Body::ErrorQuery(query) => {
+                payload.bytes(&query.encode());
+                parameters.u32(payload_len(&payload));
+            }
             other => other.encode_output(&mut parameters, &mut payload),
         }
         parameters.pad_to(PARAMETERS_LEN);
@@ -472,6 +519,8 @@ impl Body {
     fn announced_fds(&self) -> u32 {
         match self {
             Body::EnableEvent { event, .. } if event.event_type() == EventType::UserspaceProbe => 1,
+            Body::RegisterTrigger { trigger, .. } | Body::UnregisterTrigger(trigger) => trigger.fd_count(),
+            Body::ErrorQuery(query) => query.trigger.fd_count(),
             _ => 0,
         }
     }

@@ -9,7 +9,6 @@ use super::settings::Settings;
 /// A line for each thing that was asked for and has no effect.
 pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<String> {
     let kernel = "The kernel tracer can't be used yet";
-    let triggers = "There are no triggers yet";
     let probes = settings.kmod_probes.is_some() || settings.extra_kmod_probes.is_some();
     let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
     let asked = [
@@ -23,8 +22,7 @@ pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString
         (settings.kernel.cmd_sock.is_some(), kernel, "--kconsumerd-cmd-sock"),
         (settings.kernel.err_sock.is_some(), kernel, "--kconsumerd-err-sock"),
         (settings.agent_tcp_port.is_some(), "Agents can't connect yet", "--agent-tcp-port"),
-        (settings.notifier_slots_kernel.is_some(), triggers, "--event-notifier-error-buffer-size-kernel"),
-        (settings.notifier_slots_user.is_some(), triggers, "--event-notifier-error-buffer-size-userspace"),
+        (settings.notifier_slots_kernel.is_some(), kernel, "--event-notifier-error-buffer-size-kernel"),
         (
             env("LTTNG_ABORT_ON_ERROR").is_some_and(|value| value == "1"),
             "The daemon never aborts because of an error that it reports",

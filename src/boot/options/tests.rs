@@ -367,7 +367,6 @@ fn what_is_accepted_without_effect_is_said() {
         ("--kconsumerd-err-sock", "/error"),
         ("--agent-tcp-port", "5345"),
         ("--event-notifier-error-buffer-size-kernel", "9"),
-        ("--event-notifier-error-buffer-size-userspace", "9"),
     ];
     for (option, value) in missing {
         let said = options(&user, &[option, value], &[]).without_effect;

@@ -11,6 +11,7 @@ use crate::state::Settings;
 
 struct World {
     state: State,
+    triggers: Triggers,
     tasks: Tasks,
     clients: Clients,
     next: u64,
@@ -20,7 +21,8 @@ impl World {
     fn new(limits: Limits) -> Self {
         let settings = Settings { limits, ..Settings::for_tests() };
         let state = State::new(settings, Instant::now(), 0);
-        World { state, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
+        let triggers = Triggers::new(1);
+        World { state, triggers, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }
 
     fn connect(&mut self, uid: u32) -> Option<ConnId> {
@@ -34,7 +36,8 @@ impl World {
 
     /// What became of the connection after it said this: `None` if it goes on.
     fn say(&mut self, conn: ConnId, bytes: &[u8]) -> Option<&'static str> {
-        self.clients.received(&mut self.state, &mut self.tasks, conn, bytes, Attached::default());
+        let World { state, triggers, tasks, clients, .. } = self;
+        clients.received(state, triggers, tasks, conn, bytes, Attached::default());
         let outputs = self.state.turn.outputs.take();
         let answered = outputs.iter().any(|output| matches!(output, Output::Send { .. }));
         let closed = outputs.iter().any(|output| matches!(output, Output::Close(_)));
@@ -97,7 +100,8 @@ fn replies_are_charged_until_they_are_read() {
     let mut replies = Vec::new();
     let mut ask = |world: &mut World| {
         let conn = world.connect(0).unwrap();
-        world.clients.received(&mut world.state, &mut world.tasks, conn, &request(), Vec::new().into());
+        let World { state, triggers, tasks, clients, .. } = world;
+        clients.received(state, triggers, tasks, conn, &request(), Vec::new().into());
         replies.push(world.state.turn.outputs.take());
         let reply = replies.last().unwrap().iter().find_map(|output| match output {
             Output::Send { bytes, .. } => Some(i32::from_ne_bytes(bytes[4..8].try_into().unwrap())),

@@ -10,9 +10,9 @@ use lttng_protocol::client::{
 };
 
 use crate::client::action::{
-    AddContext, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent,
-    RequestedOutput, RotationInfo, ScheduleKind, SetOutput, SetPolicy, SetSchedule, SetShmPath,
-    SnapshotTarget, TrackerOf, TrackerValue,
+    AddContext, AskErrors, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent,
+    RegisterTrigger, RequestedOutput, RotationInfo, SameTrigger, ScheduleKind, SetOutput, SetPolicy,
+    SetSchedule, SetShmPath, TrackerOf, TrackerValue,
 };
 use crate::client::table::Action;
 use crate::client::uri::{endpoint, target};
@@ -45,9 +45,14 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
         Body::SetConsumerUri { uris } => {
             Action::SetConsumerUri(SetOutput(uris.into_iter().map(target).collect()))
         }
-        Body::SnapshotAddOutput(output) => Action::SnapshotAddOutput(snapshot(*output)),
-        Body::SnapshotDelOutput(output) => Action::SnapshotDelOutput(snapshot(*output)),
-        Body::SnapshotRecord(output) => Action::SnapshotRecord(snapshot(*output)),
+        Body::SnapshotAddOutput(output) => Action::SnapshotAddOutput((*output).into()),
+        Body::SnapshotDelOutput(output) => Action::SnapshotDelOutput((*output).into()),
+        Body::SnapshotRecord(output) => Action::SnapshotRecord((*output).into()),
+        Body::RegisterTrigger { trigger, anonymous } => {
+            Action::RegisterTrigger(RegisterTrigger { trigger, anonymous })
+        }
+        Body::UnregisterTrigger(trigger) => Action::UnregisterTrigger(SameTrigger(trigger)),
+        Body::ErrorQuery(query) => Action::ExecuteErrorQuery(AskErrors(query)),
         Body::SetShmPath { path } => Action::SetShmPath(SetShmPath(path)),
         Body::TrackerAdd { attribute, value } => Action::TrackerAddValue(tracked(attribute, value)),
         Body::TrackerRemove { attribute, value } => Action::TrackerRemoveValue(tracked(attribute, value)),
@@ -67,6 +72,7 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
         | Body::ListSessions
         | Body::ListTracepointFields
         | Body::ListTracepoints
+        | Body::ListTriggers
         | Body::ListRotationSchedules
         | Body::RotateSession
         | Body::SnapshotListOutput
@@ -167,11 +173,6 @@ fn schedule_kind(kind: client::ScheduleKind) -> ScheduleKind {
         client::ScheduleKind::Size => ScheduleKind::Size,
         client::ScheduleKind::Periodic => ScheduleKind::Periodic,
     }
-}
-
-fn snapshot(output: client::SnapshotOutput) -> SnapshotTarget {
-    let client::SnapshotOutput { id, max_size, name, control_url, data_url } = output;
-    SnapshotTarget { id, max_size, name, control_url, data_url }
 }
 
 /// The trackers of user space (`enum lttng_process_attr`).

@@ -11,13 +11,15 @@ use lttng_protocol::client::{
     RotationSchedules, SessionDescriptor, SessionOutput, StreamType, Uri,
 };
 
+use lttng_protocol::trigger::{ErrorResult, Trigger};
+
 use super::Tag;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
     Address, BufferingScheme, Domain, Endpoint, EventRule, LogLevels, Output, RotationState, RuleKind,
     SessionKind, SnapshotOutput,
 };
-use crate::operation::answer::{Answer, CreatedOutput, ListedChannel, ListedSession, Location};
+use crate::operation::answer::{Answer, CreatedOutput, ListedChannel, ListedSession};
 use crate::text::Text;
 use crate::turn::output::Supply;
 use crate::ust::listing::Entries;
@@ -54,14 +56,15 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Opti
         }
         Ok(Answer::RotationBegun(chunk)) => ok.with_rotation(chunk),
         Ok(Answer::Rotation(state, place)) => {
-            let info = RotationInfo { state: rotation_state(state), location: place.map(location) };
+            let info =
+                RotationInfo { state: rotation_state(state), location: place.map(ArchiveLocation::from) };
             ok.with_payload(info.encode())
         }
         Ok(Answer::Cleared) => Reply { pid: Reply::DEFERRED_PID, ..ok },
         Ok(Answer::Destroyed { trouble, rotation, location: place }) => {
             let code = trouble.map_or(ErrorCode::Ok, ErrorCode::from);
             let reply = Reply { pid: Reply::DEFERRED_PID, ..with_code(code) };
-            let place = place.map(|place| location(place).encode()).unwrap_or_default();
+            let place = place.map(|place| ArchiveLocation::from(place).encode()).unwrap_or_default();
             reply.with_rotation_state(rotation_state(rotation)).with_payload(place)
         }
         Ok(Answer::Sessions(sessions)) => {
@@ -98,6 +101,9 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Opti
             };
             ok.with_payload(number.to_ne_bytes().to_vec())
         }
+        Ok(Answer::Trigger(trigger)) => ok.with_payload(trigger.encode_payload()),
+        Ok(Answer::Triggers(triggers)) => ok.with_payload(Trigger::encode_list(&triggers)),
+        Ok(Answer::Errors(errors)) => ok.with_payload(ErrorResult::encode_list(&errors)),
         Ok(Answer::TrackerValues(values)) => {
             let values: Vec<_> = values.into_iter().map(value).collect();
             ok.with_payload(client::TrackerValue::encode_list(&values))
@@ -233,15 +239,6 @@ fn rotation_state(state: RotationState) -> client::RotationState {
         RotationState::Ongoing => client::RotationState::Ongoing,
         RotationState::Completed => client::RotationState::Completed,
         RotationState::Expired => client::RotationState::Expired,
-    }
-}
-
-fn location(location: Location) -> ArchiveLocation {
-    match location {
-        Location::Local { path } => ArchiveLocation::Local { path },
-        Location::Relay { host, control_port, data_port, path } => {
-            ArchiveLocation::Relay { host, control_port, data_port, path }
-        }
     }
 }
 

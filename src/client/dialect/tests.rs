@@ -14,6 +14,7 @@ use crate::model::{LogLevels, Output as SessionOutput};
 use crate::operation::tasks::Tasks;
 use crate::state::{Settings, State};
 use crate::sys::socket::Credentials;
+use crate::trigger::Triggers;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Attached;
 use crate::turn::output::Output;
@@ -102,6 +103,7 @@ fn recorded(name: &str) -> Vec<u8> {
 /// Clients that speak 2.16, one after the other, at a daemon.
 struct Desk {
     state: State,
+    triggers: Triggers,
     tasks: Tasks,
     clients: Clients,
     next: u64,
@@ -112,7 +114,8 @@ impl Desk {
     fn new(wall: i64) -> Self {
         let settings = Settings::for_tests();
         let state = State::new(settings, Instant::now(), wall);
-        Desk { state, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
+        let triggers = Triggers::new(1);
+        Desk { state, triggers, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }
 
     fn ask(&mut self, request: &[u8]) -> Vec<u8> {
@@ -120,7 +123,8 @@ impl Desk {
         self.next += 1;
         let credentials = Credentials { pid: 1, uid: 1000, gid: 1000 };
         self.clients.accepted_as(&V2_16, &mut self.state, conn, credentials);
-        self.clients.received(&mut self.state, &mut self.tasks, conn, request, Attached::default());
+        let Desk { state, triggers, tasks, clients, .. } = self;
+        clients.received(state, triggers, tasks, conn, request, Attached::default());
         let outputs = self.state.turn.outputs.take();
         let sent = outputs.iter().find_map(|output| match output {
             Output::Send { to, bytes, .. } if *to == conn => Some(bytes.clone()),
@@ -183,7 +187,10 @@ fn each_command_of_2_13_becomes_its_action() {
             | Command::DisableEvent
             | Command::SetConsumerUri
             | Command::TrackerAddValue
-            | Command::TrackerRemoveValue => continue,
+            | Command::TrackerRemoveValue
+            | Command::RegisterTrigger
+            | Command::UnregisterTrigger
+            | Command::ExecuteErrorQuery => continue,
             _ => Vec::new(),
         };
         let header = match command {

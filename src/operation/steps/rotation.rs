@@ -297,7 +297,8 @@ impl Rotation {
         self.let_go_on(cx);
         let Some(old) = self.old.take() else { return Ok(None) };
         let id = old.id;
-        cx.record(self.session)?.leave_chunk(id);
+        let asked_for = self.leave == Leave::Archive;
+        cx.record(self.session)?.leave_chunk(id, asked_for);
         cx.begin(Archive::new(self.session, old, self.leave, self.closed, closed_path));
         Ok(Some(id))
     }

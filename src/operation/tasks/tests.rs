@@ -12,11 +12,11 @@ use crate::operation::steps::leaving;
 use crate::state::Settings;
 use crate::turn::Post;
 use crate::turn::errand::Errand;
-use crate::turn::ids::Identity;
+use crate::turn::ids::{ConnId, Identity};
 use crate::turn::machine::Attached;
 
 const HELPER: ConnId = ConnId(1);
-const CLIENT: ConnId = ConnId(2);
+const CLIENT: Requester = Requester::Client(ConnId(2));
 const OWNER: Identity = Identity { uid: 1000, gid: 1000 };
 
 /// Asks twice two things of the helper. When the first answers take too long, it asks the next all the same, and has time
@@ -53,7 +53,7 @@ impl Task for Patient {
 struct World {
     state: State,
     tasks: Tasks,
-    told: Vec<(ConnId, Result<Answer, Failure>)>,
+    told: Vec<(Requester, Result<Answer, Failure>)>,
 }
 
 impl World {

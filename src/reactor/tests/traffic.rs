@@ -36,6 +36,18 @@ fn who_does_not_take_its_answers_is_not_read_from() {
     assert!(matches!(bench.next(), Input::Closed(told) if told == conn));
 }
 
+/// The machine may have counted what it sent: it must learn that nothing of it waits, also when nothing ever did.
+#[test]
+fn what_is_taken_at_once_is_told_of() {
+    let mut bench = Bench::new();
+    let (conn, _peer) = adopted(&mut bench, Errand::ANY[0]);
+    for _ in 0..2 {
+        bench.reactor.machine.unsent = 6;
+        bench.send(conn, b"notice");
+        assert_eq!(bench.reactor.machine.unsent, 0);
+    }
+}
+
 #[test]
 fn a_peer_that_only_sends_no_more_gets_what_it_is_owed() {
     let mut bench = Bench::new();

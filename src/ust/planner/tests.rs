@@ -176,7 +176,7 @@ impl World {
         }
     }
 
-    fn plan(&mut self) -> Plan {
+    fn plan(&mut self) -> Plan<Request> {
         let (made, failed) = (self.buffers_made, self.failed.map(|at| ChannelId(at as u64)));
         let buffers = move |id| match made {
             _ if failed == Some(id) => BufferState::Failed,

@@ -11,6 +11,10 @@ impl Application {
         match (self.objects.get_mut(&message.handle), &message.command) {
             (Some(Object::Channel(channel)), Command::Stream { .. }) => channel.spoilt = true,
             (Some(Object::Rule(rule)), Command::Filter(_) | Command::Exclusion { .. }) => rule.spoilt = true,
+            (
+                Some(Object::Notifier(notifier)),
+                Command::Filter(_) | Command::Exclusion { .. } | Command::Capture(_),
+            ) => notifier.spoilt = true,
             _ => {}
         }
     }
@@ -19,6 +23,7 @@ impl Application {
         &mut self,
         message: &Message,
         payload: &[u8],
+        mut descriptors: Vec<SharedFd>,
     ) -> (Vec<notify::Request>, Reply, Option<TracepointField>) {
         let Message { handle, command } = message;
         let handle = *handle;
@@ -31,6 +36,16 @@ impl Application {
             }
             _ if handle == 0 => self.execute_root(command),
             Command::Release => self.release(handle),
+            Command::CounterCpu { len, cpu } => {
+                assert_eq!(*len, u64::from(4 * COUNTERS + 2 * COUNTERS.div_ceil(8)));
+                let memory = File::from(descriptors[0].try_clone().unwrap());
+                assert_eq!(memory.metadata().unwrap().len(), *len, "tracers map as much");
+                let Some(Object::Counter(cpus)) = self.objects.get_mut(&handle) else {
+                    panic!("{command:?} on what is no counter")
+                };
+                assert!(cpus.insert(*cpu, descriptors.remove(0)).is_none(), "a CPU's memory twice");
+                Ok(0)
+            }
             _ => self.execute_on(handle, command, payload, &mut requests),
         };
         if command == &Command::TracerVersion {
@@ -62,6 +77,10 @@ impl Application {
                 self.bursts_until_released = self.bursts;
                 Ok(0)
             }
+            Command::EventNotifierGroup => {
+                assert!(self.abi >= 9, "an old application has no event notifiers");
+                Ok(self.add(Object::Group))
+            }
             Command::TracerVersion | Command::WaitQuiescent => Ok(0),
             other => panic!("{other:?} on the root object"),
         }
@@ -77,6 +96,43 @@ impl Application {
         let object =
             self.objects.get_mut(&handle).unwrap_or_else(|| panic!("{command:?} on an unknown handle"));
         match (object, command) {
+            (Object::Group, Command::Counter { .. }) => {
+                assert_eq!(CounterConfiguration::decode(payload).unwrap().size, u64::from(COUNTERS));
+                assert!(!self.objects.values().any(|object| matches!(object, Object::Counter(_))));
+                Ok(self.add(Object::Counter(BTreeMap::new())))
+            }
+            (Object::Group, Command::EventNotifier { .. }) => {
+                let description = EventNotifier::decode(payload).unwrap();
+                Ok(self.add(Object::Notifier(Notifier {
+                    description,
+                    filter: false,
+                    exclusions: Vec::new(),
+                    captures: 0,
+                    enabled: false,
+                    spoilt: false,
+                })))
+            }
+            (Object::Notifier(notifier), command) => {
+                match command {
+                    Command::Filter(bytecode) => {
+                        assert!(bytecode.data_size > 0 && bytecode.seqnum == 0);
+                        assert!(!std::mem::replace(&mut notifier.filter, true), "a second filter");
+                    }
+                    Command::Exclusion { count } => {
+                        assert!(*count > 0, "an exclusion of nothing is never answered");
+                        let names = decode_exclusion_payload(payload).unwrap();
+                        notifier.exclusions = names.iter().map(ToString::to_string).collect();
+                    }
+                    Command::Capture(bytecode) => {
+                        assert!(notifier.spoilt || bytecode.seqnum == notifier.captures as u64);
+                        notifier.captures += 1;
+                    }
+                    Command::Enable => notifier.enabled = true,
+                    Command::Disable => notifier.enabled = false,
+                    other => panic!("{other:?} on an event notifier"),
+                }
+                Ok(0)
+            }
             (Object::Session(session), Command::Channel { .. }) => {
                 assert!(!session.was_enabled, "a channel after the session was active");
                 let channel = Channel {
@@ -263,7 +319,12 @@ impl Application {
                 assert!(!channel.released, "a channel released twice");
                 channel.released = true;
             }
+            Object::Notifier(notifier) => {
+                assert!(!notifier.enabled || self.fault.is_some(), "released while it tells of events");
+                self.remove(handle);
+            }
             Object::Rule(_) | Object::List { .. } => self.remove(handle),
+            Object::Group | Object::Counter(_) => panic!("they stay to the end"),
         }
         let unused: Vec<u32> = self.objects.keys().copied().filter(|&id| self.is_unused(id)).collect();
         unused.into_iter().for_each(|id| self.remove(id));
@@ -315,6 +376,6 @@ fn number_field() -> Field {
 }
 
 /// Patterns here have a star at their end or none.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(super) fn matches(pattern: &str, name: &str) -> bool {
     pattern.strip_suffix('*').map_or(pattern == name, |prefix| name.starts_with(prefix))
 }

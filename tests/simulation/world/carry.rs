@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the reactor would do: the daemon's wishes are carried out, and bytes are carried between it and its peers.
 
-use lttng_sessiond::turn::ids::ConsumerId;
+use lttng_sessiond::turn::ids::{AppId, ConsumerId};
 
 use super::*;
 
@@ -14,6 +14,9 @@ impl World {
                 assert!(!link.closing, "something is sent after the end");
                 if let Peer::Client(client) = link.peer {
                     self.replied.push(ClientId(client));
+                }
+                if let Peer::Subscriber(id) = link.peer {
+                    self.flushed.insert(id);
                 }
                 link.down.push_back(Segment { bytes, descriptors });
                 self.busy.insert(to);
@@ -35,7 +38,12 @@ impl World {
                     link.after = Some(first);
                 }
             }
-            Output::ReadWhenSent(_) | Output::GiveMemoryBack => {}
+            Output::ReadWhenSent(conn) => {
+                if let Some(link) = self.links.get_mut(&conn) {
+                    link.held_back = true;
+                }
+            }
+            Output::GiveMemoryBack => {}
             Output::Spawn { errand, program } => self.spawn(errand, &program),
             Output::Fork { errand, .. } => {
                 assert_eq!(errand, Errand::Helper);
@@ -146,8 +154,10 @@ impl World {
     }
 
     fn make_pipe(&mut self, errand: Errand) {
-        let Errand::ConsumerSamples(ConsumerId { kind, .. }) = errand else {
-            panic!("no pipe for {errand:?}")
+        let kind = match errand {
+            Errand::ConsumerSamples(ConsumerId { kind, .. }) => kind,
+            Errand::Notifications(AppId(command)) => return self.make_events_pipe(errand, command),
+            errand => panic!("no pipe for {errand:?}"),
         };
         if self.consumers[&kind].trouble == Some(Trouble::NoPipe) {
             return self.daemon.pipe_made(errand, Err(io::Error::from_raw_os_error(libc::EMFILE)));
@@ -156,6 +166,20 @@ impl World {
         self.consumers.get_mut(&kind).unwrap().samples = Some(conn);
         let samples: SharedFd = Rc::new(File::open("/dev/null").unwrap().into());
         self.daemon.pipe_made(errand, Ok((conn, samples)));
+    }
+
+    fn make_events_pipe(&mut self, errand: Errand, command: ConnId) {
+        if self.no_pipes {
+            return self.daemon.pipe_made(errand, Err(io::Error::from_raw_os_error(libc::EMFILE)));
+        }
+        let index = self.apps.iter().position(|app| app.command == command).unwrap();
+        let conn = self.link(Peer::Events(index));
+        let writing: SharedFd = Rc::new(File::open("/dev/null").unwrap().into());
+        self.apps[index].pipes.push(conn);
+        self.daemon.pipe_made(errand, Ok((conn, writing)));
+        if !self.apps[index].alive {
+            self.hang_up(conn);
+        }
     }
 
     fn connect_relay(&mut self, end: RelayEnd, address: SocketAddr) {
@@ -188,7 +212,14 @@ impl World {
         let mut effects = Effects::default();
         match link.peer {
             Peer::Client(client) => self.clients[client].ended = true,
+            Peer::Subscriber(id) => {
+                self.subscribers[id.0].ended = true;
+                link.down.into_iter().for_each(|segment| self.subscribers[id.0].take(segment));
+            }
             Peer::Command(app) if self.apps[app].alive => self.apps[app].die(&mut effects),
+            Peer::Events(app) => {
+                assert!(!self.apps[app].alive || self.exited, "an application writes where nobody reads");
+            }
             Peer::Command(_) | Peer::Notify(_) | Peer::Helper | Peer::Relay(_) => {}
             Peer::Consumer(kind, talk) => {
                 let consumer = self.consumers.get_mut(&kind).unwrap();
@@ -237,6 +268,9 @@ impl World {
     /// Carries one message, or a piece of it, to the peer.
     fn carry_down(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
         let Some(link) = self.links.get_mut(&conn) else { return false };
+        if matches!(link.peer, Peer::Subscriber(id) if !self.subscribers[id.0].reads) {
+            return false;
+        }
         let Some(mut segment) = link.down.pop_front() else { return false };
         if link.left {
             return true;
@@ -252,8 +286,10 @@ impl World {
         let mut effects = Effects::default();
         match link.peer {
             Peer::Client(client) => self.clients[client].received(segment),
+            Peer::Subscriber(id) => self.subscribers[id.0].take(segment),
             Peer::Command(app) => self.apps[app].received(segment, &mut effects),
             Peer::Notify(app) => self.apps[app].notified(segment, &mut effects),
+            Peer::Events(_) => panic!("a pipe is written to at the wrong end"),
             Peer::Consumer(kind, talk) => {
                 self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
             }
@@ -267,6 +303,9 @@ impl World {
     /// Carries one message, or a piece of it, to the daemon; what has to be read before it goes first.
     fn carry_up(&mut self, conn: ConnId, chance: Option<&mut Chance>) -> bool {
         let Some(link) = self.links.get(&conn).filter(|link| !link.up.is_empty()) else { return false };
+        if self.is_held_back(link) {
+            return false;
+        }
         if let Some(first) = link.after
             && self.daemon.awaits(first)
         {
@@ -295,6 +334,13 @@ impl World {
         true
     }
 
+    /// What the reactor does for a peer that does not take its answers: see `Connection::is_held_back`.
+    fn is_held_back(&self, link: &Link) -> bool {
+        let waits = matches!(link.peer, Peer::Subscriber(id) if !self.subscribers[id.0].reads);
+        let unsent: usize = link.down.iter().map(|segment| segment.bytes.len()).sum();
+        link.held_back && waits && !link.left && unsent > 64 << 10
+    }
+
     /// Closes what is to be closed, once everything is said.
     fn note_end(&mut self, conn: ConnId) {
         let Some(link) = self.links.get(&conn) else { return };
@@ -308,6 +354,12 @@ impl World {
                 self.daemon.connected(conn, Err(io::ErrorKind::ConnectionRefused.into()));
             } else {
                 self.daemon.closed(conn);
+            }
+        } else if self.is_held_back(link) {
+            self.busy.remove(&conn);
+        } else if matches!(link.peer, Peer::Subscriber(id) if !self.subscribers[id.0].reads) {
+            if link.up.is_empty() {
+                self.busy.remove(&conn);
             }
         } else if link.up.is_empty() && link.down.is_empty() && !link.left && !link.closing {
             self.busy.remove(&conn);

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! What applications are told of a trigger's event rule: its filter and its captures are compiled.
+//!
+//! Codes: lttng-tools 2.13, `src/common/conditions/event-rule-matches.c`, `src/bin/lttng-sessiond/cmd.c`.
+
+use log::Level;
+
+use lttng_protocol::Text;
+use lttng_protocol::client::ErrorCode;
+use lttng_protocol::filter::{self, Bytecode, agent, capture};
+use lttng_protocol::trigger::{Condition, EventRule, LogLevelRule};
+use lttng_protocol::ust::event_notifier::EventNotifier;
+
+use super::desk::Desk;
+use crate::turn::ids::TriggerId;
+use crate::turn::messages::Topic;
+use crate::ust::notifiers::Notifier;
+
+/// What an event rule and its captures compile to.
+#[derive(Debug, Default)]
+pub struct Compiled {
+    filter: Option<Bytecode>,
+    captures: Vec<Bytecode>,
+}
+
+/// Compiles what a condition says of events. One that is about something else has nothing to be compiled.
+///
+/// # Errors
+/// The filter, or something that is to be captured, can't be compiled.
+pub fn compile(desk: &mut Desk<'_>, condition: &Condition) -> Result<Compiled, ErrorCode> {
+    let Condition::EventRuleMatches { rule, captures } = condition else { return Ok(Compiled::default()) };
+    let uid = desk.credentials.uid;
+    let mut refuse = |code, why: &dyn std::fmt::Display| {
+        let text = format_args!("Refused a trigger: {why}");
+        desk.state.turn.say(Level::Warn, Topic::Filter, Some(uid), text);
+        code
+    };
+    let filter = compile_filter(rule).map_err(|error| refuse(error.code(), &error))?;
+    let captures = captures.iter().map(capture::compile).collect::<Result<_, _>>();
+    let captures = captures.map_err(|error| refuse(error.code(), &error))?;
+    Ok(Compiled { filter, captures })
+}
+
+fn compile_filter(rule: &EventRule) -> Result<Option<Bytecode>, filter::CompileError> {
+    match rule {
+        EventRule::Logging { pattern, filter, log_level, .. } => {
+            let level = log_level.map(|level| match level {
+                LogLevelRule::Exactly(level) => agent::Level::Exactly(level),
+                LogLevelRule::AtLeast(level) => agent::Level::AtLeast(level),
+            });
+            Ok(agent::compile_rule(pattern.as_bytes(), level, filter.as_ref().map(Text::as_bytes))?
+                .map(|filter| filter.bytecode))
+        }
+        rule => rule.filter().map(filter::compile).transpose(),
+    }
+}
+
+impl Compiled {
+    /// What applications are told of this rule; nothing if it is none of theirs, or if its name is too long for them.
+    pub fn notifier(self, condition: &Condition, id: TriggerId, place: u32) -> Option<Notifier> {
+        let Condition::EventRuleMatches { rule, .. } = condition else { return None };
+        let description = EventNotifier::for_rule(rule, id.0, place.into())?;
+        let exclusions = match rule {
+            EventRule::UserTracepoint { exclusions, .. } => exclusions.clone(),
+            _ => Vec::new(),
+        };
+        Some(Notifier { description, filter: self.filter, exclusions, captures: self.captures })
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Memory that is shared with other processes, which may write to it, and is never mapped here.
+//!
+//! It has no name, so that nothing is left behind, and its size is sealed: nobody can take away what others have mapped.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl, posix_fallocate};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::uio::{pread, pwrite};
+
+/// Makes memory of `length` bytes, all zero. It is there: who maps it can't run out of it.
+///
+/// # Errors
+/// There is no descriptor or no memory for it.
+pub fn create(length: u64) -> io::Result<OwnedFd> {
+    let memory = memfd_create(c"lttng-sessiond", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let length = i64::try_from(length).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    posix_fallocate(&memory, 0, length)?;
+    let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+    fcntl(memory.as_fd(), FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(memory)
+}
+
+/// The number in the 32 bits at `offset`.
+///
+/// # Errors
+/// What `pread(2)` says; `UnexpectedEof` beyond the end.
+pub fn read(memory: BorrowedFd<'_>, offset: u64) -> io::Result<i32> {
+    let mut bytes = [0; 4];
+    let count = pread(memory, &mut bytes, at(offset)?)?;
+    if count == bytes.len() {
+        Ok(i32::from_ne_bytes(bytes))
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// Sets the 32 bits at `offset`.
+///
+/// # Errors
+/// What `pwrite(2)` says; `WriteZero` beyond the end.
+pub fn write(memory: BorrowedFd<'_>, offset: u64, value: i32) -> io::Result<()> {
+    let bytes = value.to_ne_bytes();
+    let count = pwrite(memory, &bytes, at(offset)?)?;
+    if count == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+}
+
+fn at(offset: u64) -> io::Result<i64> {
+    i64::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn it_is_zero_and_keeps_its_size() {
+        let memory = create(426).unwrap();
+        assert_eq!(read(memory.as_fd(), 400).unwrap(), 0);
+        write(memory.as_fd(), 400, -7).unwrap();
+        assert_eq!(read(memory.as_fd(), 400).unwrap(), -7);
+        assert_eq!(read(memory.as_fd(), 424).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        let file = File::from(memory.try_clone().unwrap());
+        assert_eq!(file.metadata().unwrap().len(), 426);
+        assert!(file.set_len(4).is_err() && file.set_len(5000).is_err());
+        // A tracer may set the size to what it is.
+        file.set_len(426).unwrap();
+        assert!(write(memory.as_fd(), 426, 1).is_err());
+    }
+}
