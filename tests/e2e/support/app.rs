@@ -54,6 +54,11 @@ impl App {
         Self::spawn(sandbox, command)
     }
 
+    /// The same as another user.
+    pub fn start_program_as(sandbox: &Sandbox, user: User, name: &str) -> Self {
+        Self::spawn(sandbox, sandbox.command_as(user, sandbox.program(name)))
+    }
+
     /// Starts one whose process has this name, at most 15 bytes.
     pub fn start_named(sandbox: &Sandbox, name: &str) -> Self {
         // A process is named after the file that it was started from.

@@ -35,6 +35,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("loader", &["loader.c"], &["-ldl"]),
     ("mute", &["mute.c"], &[]),
     ("node", &["node.c"], &["-llttng-ust", "-ldl"]),
+    ("notified", &["notified.c"], &["-llttng-ctl"]),
     ("peer", &["peer.c"], &[]),
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
@@ -42,6 +43,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("seclude", &["seclude.c"], &["-D_GNU_SOURCE"]),
     ("set-url", &["set-url.c"], &["-llttng-ctl"]),
     ("simulated", &["simulated.c"], &["-D_GNU_SOURCE"]),
+    ("subscriber", &["subscriber.c"], &["-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("supervise", &["supervise.c"], &[]),
     ("values", &["values.c"], &["-llttng-ust", "-ldl"]),
 ];
