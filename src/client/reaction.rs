@@ -69,7 +69,7 @@ fn conclude(triggers: &mut Triggers, id: TriggerId, at: usize, outcome: Outcome)
             }
             triggers.queue.done(id, all);
         }
-        Outcome::UnderWay => {}
+        Outcome::UnderWay => triggers.queue.begun(id),
         Outcome::Wait => triggers.queue.wait(id),
     }
 }

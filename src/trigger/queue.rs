@@ -72,13 +72,16 @@ pub fn runs(action: &Action, requests: u64) -> bool {
 /// The firings of one trigger.
 #[derive(Debug, Default)]
 struct Line {
-    firings: VecDeque<Firing>,
+    /// With the places that they have got as they came.
+    firings: VecDeque<(u64, Firing)>,
     /// How many actions of the first one are over.
     done: usize,
     /// The next one was asked for already, and has to wait.
     asked: bool,
     /// Lower ones come first. The first firing keeps its own until it is over.
     place: u64,
+    /// The first firing took time: those of others that have come meanwhile have their turn before the next one.
+    slow: bool,
 }
 
 /// What is to be done next.
@@ -111,14 +114,20 @@ impl Queue {
             return false;
         }
         self.length = self.length.saturating_add(1);
+        let place = self.make_place();
         let line = self.lines.entry(trigger).or_default();
         if line.firings.is_empty() {
-            line.place = self.next_place;
-            self.next_place = self.next_place.saturating_add(1);
+            line.place = place;
             self.ready.insert((line.place, trigger));
         }
-        line.firings.push_back(firing);
+        line.firings.push_back((place, firing));
         true
+    }
+
+    fn make_place(&mut self) -> u64 {
+        let place = self.next_place;
+        self.next_place = place.saturating_add(1);
+        place
     }
 
     /// What had to wait is tried again.
@@ -131,20 +140,23 @@ impl Queue {
     pub fn go_on(&mut self) -> Option<Next> {
         let (_, trigger) = self.ready.pop_first()?;
         let line = self.lines.get_mut(&trigger)?;
-        let firing = line.firings.front()?.clone();
+        let (_, firing) = line.firings.front()?.clone();
         let again = std::mem::replace(&mut line.asked, true);
         Some(Next { trigger, firing, action: line.done, again })
     }
 
     /// An action is over; `all` is how many the trigger has.
     pub fn done(&mut self, trigger: TriggerId, all: usize) {
+        let last = self.next_place;
         let Some(line) = self.lines.get_mut(&trigger) else { return };
         line.asked = false;
         line.done = line.done.saturating_add(1);
         if line.done >= all {
             line.done = 0;
             line.firings.pop_front();
-            line.place = self.next_place;
+            // What is only told keeps the order in which it happened.
+            let next = line.firings.front().map_or(last, |(place, _)| *place);
+            line.place = if std::mem::take(&mut line.slow) { last } else { next };
             self.next_place = self.next_place.saturating_add(1);
             self.length = self.length.saturating_sub(1);
         }
@@ -163,9 +175,17 @@ impl Queue {
         Some(line.done).filter(|_| !waits)
     }
 
+    /// An action was begun and goes on.
+    pub fn begun(&mut self, trigger: TriggerId) {
+        if let Some(line) = self.lines.get_mut(&trigger) {
+            line.slow = true;
+        }
+    }
+
     /// An action has to wait.
     pub fn wait(&mut self, trigger: TriggerId) {
-        if let Some(line) = self.lines.get(&trigger) {
+        if let Some(line) = self.lines.get_mut(&trigger) {
+            line.slow = true;
             self.blocked.insert((line.place, trigger));
         }
     }
@@ -241,10 +261,25 @@ mod tests {
                 queue.wait(other);
             }
             order.push(trigger);
+            queue.begun(trigger);
             queue.done(trigger, 2);
             queue.retry();
         }
         assert_eq!(order, [A, A, B, B, A, A, A, A]);
+    }
+
+    #[test]
+    fn what_takes_no_time_keeps_its_order() {
+        let mut queue = Queue::default();
+        for trigger in [A, B, A, A, B] {
+            assert!(queue.push(trigger, firing(0)));
+        }
+        let order = std::iter::from_fn(|| {
+            let (trigger, ..) = next(&mut queue)?;
+            queue.done(trigger, 1);
+            Some(trigger)
+        });
+        assert_eq!(order.collect::<Vec<_>>(), [A, B, A, A, B]);
     }
 
     #[test]
