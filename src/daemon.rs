@@ -268,7 +268,7 @@ impl Machine for Daemon {
             Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
             Listener::Notifications => {
                 if let Err(why) = self.triggers.subscribers.accepted(&mut self.state, conn, credentials) {
-                    room::say_refused(&mut self.state.turn, credentials, why);
+                    self.state.say_refused(credentials, why);
                     self.state.turn.outputs.push(Output::Close(conn));
                 }
             }

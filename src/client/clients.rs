@@ -11,7 +11,6 @@ use lttng_protocol::client::ErrorCode;
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, V2_13};
-use super::room;
 use super::serve::serve;
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
@@ -74,7 +73,7 @@ impl Clients {
                 self.all.insert(conn, client);
             }
             Err(exhausted) => {
-                room::say_refused(&mut state.turn, credentials, exhausted);
+                state.say_refused(credentials, exhausted);
                 state.turn.outputs.push(Output::Close(conn));
             }
         }
@@ -118,7 +117,7 @@ impl Clients {
                         format_args!("Process {} sent a request that can't be one", credentials.pid),
                     ),
                     Unfit::Exhausted(exhausted) => {
-                        room::say_refused(&mut state.turn, credentials, exhausted);
+                        state.say_refused(credentials, exhausted);
                     }
                 }
                 self.drop_client(state, conn);

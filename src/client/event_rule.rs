@@ -10,9 +10,9 @@ use lttng_protocol::filter;
 use super::action::{DisableEvent, EnableEvent};
 use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
-use crate::model::rule::normalise_pattern;
 use crate::model::{Channel, Domain, EventRule, Filter, RuleKind};
 use crate::text::Text;
+use crate::text::normalise_pattern;
 use crate::turn::ids::SessionId;
 use crate::turn::messages::Topic;
 

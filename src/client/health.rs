@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::room;
 use crate::accounts::{Charge, Resource};
 use crate::state::State;
 use crate::sys::socket::Credentials;
@@ -66,7 +65,7 @@ impl HealthQueries {
                 self.all.insert(conn, Query { received: 0, charge });
             }
             Err(exhausted) => {
-                room::say_refused(&mut state.turn, credentials, exhausted);
+                state.say_refused(credentials, exhausted);
                 state.turn.outputs.push(Output::Close(conn));
             }
         }

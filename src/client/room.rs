@@ -4,16 +4,11 @@
 
 use std::cmp::Reverse;
 
-use log::Level;
-
 use super::clients::Clients;
 use super::health::HealthQueries;
-use crate::accounts::{Exhausted, Resource, Whose};
+use crate::accounts::{Resource, Whose};
 use crate::state::State;
-use crate::sys::socket::Credentials;
 use crate::trigger::subscribers::Subscribers;
-use crate::turn::Turn;
-use crate::turn::messages::Topic;
 
 /// Who connects and may be asked to go.
 #[derive(Debug)]
@@ -56,9 +51,4 @@ pub fn give_up_one(only: Option<u32>, state: &mut State, peers: Peers<'_>) -> bo
         clients.drop_client(state, conn);
     }
     true
-}
-
-/// Says why a process is not served any further.
-pub fn say_refused(turn: &mut Turn, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
-    turn.say(Level::Warn, Topic::Limits, Some(uid), format_args!("Refused process {pid}: {exhausted}"));
 }

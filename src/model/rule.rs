@@ -78,40 +78,9 @@ impl EventRule {
     }
 }
 
-/// Merges runs of unescaped `*` into one, as the stock daemon does before it stores a pattern. A backslash
-/// protects the character after it.
-pub fn normalise_pattern(pattern: &(impl AsRef<[u8]> + ?Sized)) -> Text {
-    let pattern = pattern.as_ref();
-    let mut normalised = Vec::with_capacity(pattern.len());
-    let mut bytes = pattern.iter().copied();
-    let mut after_star = false;
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'*' if after_star => continue,
-            b'\\' => {
-                normalised.push(byte);
-                normalised.extend(bytes.next());
-            }
-            _ => normalised.push(byte),
-        }
-        after_star = byte == b'*';
-    }
-    normalised.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn runs_of_stars_become_one() {
-        assert_eq!(normalise_pattern("a**b*"), "a*b*");
-        assert_eq!(normalise_pattern("***"), "*");
-        assert_eq!(normalise_pattern(r"\**x"), r"\**x");
-        assert_eq!(normalise_pattern(r"*\**"), r"*\**");
-        assert_eq!(normalise_pattern(r"end\"), r"end\");
-        assert_eq!(normalise_pattern(b"\xff**\xfe\\\x80*".as_slice()).as_bytes(), b"\xff*\xfe\\\x80*");
-    }
 
     #[test]
     fn the_order_of_exclusions_makes_no_difference() {

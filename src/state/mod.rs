@@ -24,18 +24,22 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use crate::accounts::{Accounts, Limits};
+use log::Level;
+
+use crate::accounts::{Accounts, Exhausted, Limits};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
 use crate::helper::names::Names;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::sys::socket::Credentials;
 use crate::text::Text;
 use crate::turn::Turn;
 use crate::turn::ids::Counters;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId};
 use crate::turn::machine::{Attached, Expected};
+use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 use crate::ust::app::{App, Attention, Place};
@@ -268,6 +272,12 @@ impl State {
             Some(Role::Relay(end)) => self.relay_received(conn, end, bytes),
             Some(Role::Helper) => self.helper_received(bytes, attached),
         }
+    }
+
+    /// Says why a process is not served any further.
+    pub fn say_refused(&mut self, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
+        let text = format_args!("Refused process {pid}: {exhausted}");
+        self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
     }
 
     /// Whether something is to come on this connection that an application's other one may refer to: who it is, or the

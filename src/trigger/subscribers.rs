@@ -185,15 +185,15 @@ impl Subscribers {
             state.turn.timers.arrange(Timer::Connection(conn), deadline);
         }
         if let Err(exhausted) = subscriber.hold(0) {
-            refuse(state, subscriber.credentials, exhausted);
+            state.say_refused(subscriber.credentials, exhausted);
             self.close(state, conn);
             return None;
         }
         message
     }
 
-    /// Carries out what a client said, but for telling it what a condition that it subscribed to is at first: `true` when
-    /// that comes before the answer, which is [`Self::answer`]'s.
+    /// Carries out what a client said. What it is to be answered ([`Self::answer`]), after it was told what a condition that
+    /// it has subscribed to is at first; `None` if its connection was closed.
     pub fn obey(&mut self, state: &mut State, conn: ConnId, message: ClientMessage) -> Option<Status> {
         let subscriber = self.all.get_mut(&conn)?;
         match message {
@@ -218,7 +218,7 @@ impl Subscribers {
                 if let Err(exhausted) = subscriber.hold(0) {
                     subscriber.subscriptions.pop();
                     subscriber.subscribed = subscriber.subscribed.saturating_sub(size);
-                    refuse(state, subscriber.credentials, exhausted);
+                    state.say_refused(subscriber.credentials, exhausted);
                     return Some(Status::Error);
                 }
                 self.about.entry(subject).or_default().insert(conn);
@@ -411,8 +411,4 @@ impl Subscriber {
             return ClientMessage::decode(&header, &payload).map(Some).map_err(drop);
         }
     }
-}
-
-fn refuse(state: &mut State, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
-    state.turn.say(Level::Warn, Topic::Limits, Some(uid), format_args!("Refused process {pid}: {exhausted}"));
 }

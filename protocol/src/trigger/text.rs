@@ -69,7 +69,8 @@ pub(super) fn exact_length(reader: &Reader<'_>, length: u32, expected: usize) ->
     if length as usize == expected { Ok(()) } else { Err(bad_value(reader, length)) }
 }
 
-/// A pattern with each run of `*` as one `*`. An escaped star, `\*`, is not of the run.
+/// A pattern with each run of `*` as one `*`, as the stock daemon stores those of all rules. A backslash protects the
+/// character after it: an escaped star, `\*`, is not of the run.
 pub fn normalise_pattern(pattern: &(impl AsRef<[u8]> + ?Sized)) -> Text {
     let pattern = pattern.as_ref();
     let mut normalised = Vec::with_capacity(pattern.len());
@@ -106,6 +107,11 @@ mod tests {
         ] {
             assert_eq!(normalise_pattern(pattern), normalised, "{pattern}");
         }
+        assert_eq!(normalise_pattern("a**b*"), "a*b*");
+        assert_eq!(normalise_pattern(r"\**x"), r"\**x");
+        assert_eq!(normalise_pattern(r"*\**"), r"*\**");
+        assert_eq!(normalise_pattern(r"end\"), r"end\");
+        assert_eq!(normalise_pattern(b"\xff**\xfe\\\x80*".as_slice()).as_bytes(), b"\xff*\xfe\\\x80*");
     }
 
     #[test]
