@@ -4,6 +4,9 @@
 //! Each application has a few of them, and mostly with one entry. A `BTreeMap` makes room for eleven at once:
 //! with hundreds of applications, that is most of what the daemon would hold.
 
+/// So many take no more room than their own.
+const HANDFUL: usize = 16;
+
 /// Entries in the order of their keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmallMap<K, V> {
@@ -58,7 +61,10 @@ impl<K: Copy + Ord, V> SmallMap<K, V> {
     }
 
     fn add(&mut self, at: usize, key: K, value: V) {
-        self.entries.reserve_exact(1);
+        // More than a handful: moved each time, all of them together would cost their square.
+        if self.entries.len() < HANDFUL {
+            self.entries.reserve_exact(1);
+        }
         self.entries.insert(at, (key, value));
     }
 
@@ -74,6 +80,12 @@ impl<K: Copy + Ord, V> SmallMap<K, V> {
     /// All entries, by key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.entries.iter().map(|(key, value)| (key, value))
+    }
+
+    /// All entries from `key` on, by key.
+    pub fn iter_from(&self, key: &K) -> impl Iterator<Item = (&K, &V)> {
+        let at = self.find(key).unwrap_or_else(|at| at);
+        self.entries.get(at..).unwrap_or_default().iter().map(|(key, value)| (key, value))
     }
 
     /// All keys.

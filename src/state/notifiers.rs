@@ -93,6 +93,9 @@ impl State {
     /// Applications are not to have this any more.
     pub fn forget_notifier(&mut self, id: TriggerId) {
         if self.notifiers.wanted.remove(&id).is_some() {
+            for app in self.applications.all.values_mut() {
+                app.notifiers.look_again(id);
+            }
             self.give_up_counters();
             self.touch_all_applications();
         }
@@ -132,6 +135,7 @@ impl State {
             return false;
         };
         app.notifiers.forget_unwanted(&self.notifiers.wanted);
+        app.notifiers.pass_over_done(&self.notifiers.wanted);
         if self.notifiers.wanted.is_empty() && app.notifiers.group == Slot::Absent {
             app.notifiers.waiting = false;
             return false;
@@ -230,6 +234,7 @@ impl State {
     pub(super) fn let_go_of_notifiers(&mut self) {
         self.notifiers.wanted.clear();
         for app in self.applications.all.values_mut() {
+            app.notifiers.look_again(TriggerId::default());
             if let Pipe::Made(conn, _) = std::mem::take(&mut app.pipe) {
                 self.notifiers.sources.remove(&conn);
                 self.roles.remove(&conn);

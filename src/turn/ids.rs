@@ -38,8 +38,9 @@ pub struct ListingId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId(pub u64);
 
-/// A trigger, by the token by which tracers know it: never the same for two registrations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A trigger, by the token by which tracers know it: never the same for two registrations, and
+/// never zero.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TriggerId(pub u64);
 
 /// Who wants a command done, and is told what came of it.

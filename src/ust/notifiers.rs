@@ -103,9 +103,37 @@ pub struct NotifiersMirror {
     pub outstanding: usize,
     /// The last plan was not the whole way.
     pub waiting: bool,
+    /// Those before this one are as they are wanted: there may be very many, and they are not looked at each time. This
+    /// never changes what is planned.
+    done_below: TriggerId,
 }
 
 impl NotifiersMirror {
+    /// Passes over those that are as they are wanted.
+    pub fn pass_over_done(&mut self, wanted: &Wanted) {
+        let known = self.notifiers.iter_from(&self.done_below);
+        let both = wanted.range(self.done_below..).zip(known);
+        let is_done = |known: &NotifierMirror, wanted: &Notifier| match known.slot {
+            Slot::Held(_) => {
+                let mut rest = Plan::default();
+                complete(TriggerId::default(), wanted, known, &mut rest);
+                rest.requests.is_empty()
+            }
+            Slot::Refused => true,
+            Slot::Requested | Slot::Absent => false,
+        };
+        let done =
+            both.take_while(|((wanted_id, wanted), (id, known))| wanted_id == id && is_done(known, wanted));
+        if let Some(((id, _), _)) = done.last() {
+            self.done_below = TriggerId(id.0.saturating_add(1));
+        }
+    }
+
+    /// Something about this one has changed.
+    pub fn look_again(&mut self, id: TriggerId) {
+        self.done_below = self.done_below.min(id);
+    }
+
     /// Notes that `request` was put into the application's queue.
     pub fn sent(&mut self, request: Request) {
         self.outstanding = self.outstanding.saturating_add(1);
@@ -151,6 +179,7 @@ impl NotifiersMirror {
                 if let Some(notifier) = self.notifiers.get_mut(&id).filter(|_| answer.is_err()) {
                     notifier.broken = true;
                     notifier.enabled &= !matches!(request, Request::Switch(..));
+                    self.look_again(id);
                 }
             }
         }
@@ -161,7 +190,7 @@ impl NotifiersMirror {
         let refused = |(id, notifier): (&TriggerId, &NotifierMirror)| {
             (notifier.slot == Slot::Refused && !wanted.contains_key(id)).then_some(*id)
         };
-        for id in self.notifiers.iter().filter_map(refused).collect::<Vec<_>>() {
+        for id in self.notifiers.iter_from(&self.done_below).filter_map(refused).collect::<Vec<_>>() {
             self.notifiers.remove(&id);
         }
     }
@@ -173,7 +202,11 @@ impl NotifiersMirror {
                 *slot = Slot::Absent;
             }
         }
-        self.notifiers.retain(|notifier| notifier.slot != Slot::Refused);
+        let first = self.notifiers.iter().find(|(_, notifier)| notifier.slot == Slot::Refused);
+        if let Some(id) = first.map(|(id, _)| *id) {
+            self.look_again(id);
+            self.notifiers.retain(|notifier| notifier.slot != Slot::Refused);
+        }
     }
 
     /// Whether the application has all that was planned for it.
@@ -206,8 +239,12 @@ pub fn plan(desired: Desired<'_>, mirror: &NotifiersMirror) -> Plan<Request> {
         Slot::Refused => return plan,
     }
     let counted = count(desired, mirror, &mut plan);
-    for (&id, wanted) in desired.notifiers {
-        let Some(known) = mirror.notifiers.get(&id) else {
+    let mut all_known = mirror.notifiers.iter_from(&mirror.done_below).peekable();
+    for (&id, wanted) in desired.notifiers.range(mirror.done_below..) {
+        while let Some((&unwanted, known)) = all_known.next_if(|(known, _)| **known < id) {
+            give_up(unwanted, known, &mut plan);
+        }
+        let Some((_, known)) = all_known.next_if(|(known, _)| **known == id) else {
             plan.requests.push(Request::Create(id));
             plan.waiting = true;
             continue;
@@ -218,15 +255,20 @@ pub fn plan(desired: Desired<'_>, mirror: &NotifiersMirror) -> Plan<Request> {
             Slot::Refused => {}
         }
     }
-    for (&id, known) in mirror.notifiers.iter().filter(|(id, _)| !desired.notifiers.contains_key(id)) {
-        if known.slot.handle().is_some() {
-            plan.requests.extend(known.enabled.then_some(Request::Switch(id, false)));
-            plan.requests.push(Request::Release(id));
-        } else {
-            plan.waiting |= known.slot == Slot::Requested;
-        }
+    for (&unwanted, known) in all_known {
+        give_up(unwanted, known, &mut plan);
     }
     plan
+}
+
+/// A notifier that nobody wants.
+fn give_up(id: TriggerId, known: &NotifierMirror, plan: &mut Plan<Request>) {
+    if known.slot.handle().is_some() {
+        plan.requests.extend(known.enabled.then_some(Request::Switch(id, false)));
+        plan.requests.push(Request::Release(id));
+    } else {
+        plan.waiting |= known.slot == Slot::Requested;
+    }
 }
 
 /// The error counter. Returns whether what is sent next comes after all of it.

@@ -106,6 +106,7 @@ impl World {
             Step::Forget { at } => {
                 if let Some(id) = self.wanted.keys().nth(at).copied() {
                     self.wanted.remove(&id);
+                    self.mirror.look_again(id);
                 }
             }
             Step::MakePipe => self.pipe = PipeState::Ready,
@@ -120,7 +121,11 @@ impl World {
     fn plan(&mut self, limit: usize) -> Plan<Request> {
         self.mirror.forget_unwanted(&self.wanted);
         let desired = Desired { notifiers: &self.wanted, pipe: self.pipe, counters: self.counters };
+        // What is done is not looked at, which makes no difference.
+        let all = plan(desired, &NotifiersMirror { done_below: TriggerId(0), ..self.mirror.clone() });
+        self.mirror.pass_over_done(&self.wanted);
         let plan = plan(desired, &self.mirror);
+        assert_eq!(plan, all);
         for &request in plan.requests.iter().take(limit) {
             self.mirror.sent(request);
             self.in_flight.push_back(request);
@@ -261,6 +266,7 @@ proptest! {
             prop_assert!(!(notifier.spoilt && notifier.enabled), "{:?}", notifier);
         }
         world.wanted.clear();
+        world.mirror.look_again(TriggerId(0));
         world.run_to_the_end();
         prop_assert!(world.app.notifiers.is_empty() && world.mirror.notifiers.is_empty());
         prop_assert!(world.mirror.is_settled());
@@ -286,6 +292,23 @@ fn an_application_has_everything_after_three_round_trips() {
         }
     }
     assert_eq!(bursts, [1, 3, 3 + 2 * 5]);
+    assert_eq!(world.app.notifiers, world.expected());
+}
+
+#[test]
+fn what_is_done_is_passed_over() {
+    let mut world = World::new(None);
+    for _ in 0..4 {
+        world.apply(&Step::Want { filter: true, exclusions: false, captures: 1 });
+    }
+    world.run_to_the_end();
+    world.plan(usize::MAX);
+    assert_eq!(world.mirror.done_below, TriggerId(world.next));
+    world.apply(&Step::Forget { at: 2 });
+    assert_eq!(world.mirror.done_below, TriggerId(3));
+    world.run_to_the_end();
+    world.plan(usize::MAX);
+    assert_eq!(world.mirror.done_below, TriggerId(world.next));
     assert_eq!(world.app.notifiers, world.expected());
 }
 
