@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use super::pace::Pace;
 use crate::sys::socket::{self, Received};
 use crate::turn::ids::ConnId;
 use crate::turn::output::{SharedFd, Supply};
@@ -65,6 +66,8 @@ pub struct Connection {
     pub unread: bool,
     /// What was told of the bytes that wait to be sent, unless some were queued since.
     told: Option<usize>,
+    /// What comes on a pipe.
+    pub pace: Pace,
 }
 
 impl Connection {
@@ -81,7 +84,13 @@ impl Connection {
             hold_back: false,
             unread: false,
             told: Some(0),
+            pace: Pace::default(),
         }
+    }
+
+    /// How it is read and written.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Whether it is a stream of bytes.

@@ -11,8 +11,10 @@ mod connect;
 mod connection;
 mod inspect;
 mod listen;
+mod pace;
 mod read;
 mod reserve;
+mod rest;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +35,7 @@ use self::connection::Connection;
 pub use self::connection::Kind;
 pub use self::listen::Socket;
 use self::reserve::Reserve;
+use self::rest::Rest;
 use crate::sys::clock;
 use crate::sys::fork::Companion;
 use crate::turn::errand::{Errand, Listener};
@@ -58,6 +61,8 @@ enum Source {
     Connecting(TcpStream),
     /// A descriptor that somebody else reads.
     Foreign(SharedFd),
+    /// The timer, by its number, that ends the rest of pipes.
+    Rest(RawFd),
 }
 
 impl Source {
@@ -68,6 +73,7 @@ impl Source {
             Source::Connection(connection) => connection.descriptor().as_raw_fd(),
             Source::Connecting(stream) => stream.as_raw_fd(),
             Source::Foreign(descriptor) => descriptor.as_raw_fd(),
+            Source::Rest(timer) => *timer,
         }
     }
 
@@ -78,6 +84,8 @@ impl Source {
             Source::Connection(connection) if connection.lacks_room => {
                 Interest::READABLE | Interest::WRITABLE
             }
+            // Nothing of that kind ever comes on a pipe.
+            Source::Connection(connection) if connection.pace.rests => Interest::PRIORITY,
             _ => Interest::READABLE,
         }
     }
@@ -108,6 +116,7 @@ pub struct Reactor<M> {
     accept_again: Option<Instant>,
     /// Descriptors for what can't be done without.
     reserve: Reserve,
+    rest: Rest,
     messages: Messages,
     next: u64,
     buffer: Vec<u8>,
@@ -136,6 +145,7 @@ impl<M: Machine> Reactor<M> {
             postponed: BTreeSet::new(),
             accept_again: None,
             reserve: Reserve::new()?,
+            rest: Rest::new()?,
             messages: Messages::default(),
             next: 0,
             buffer: vec![0; BUFFER],
@@ -143,6 +153,7 @@ impl<M: Machine> Reactor<M> {
             over: false,
         };
         reactor.add(Source::Signals(signals))?;
+        reactor.add(Source::Rest(reactor.rest.raw()))?;
         Ok(reactor)
     }
 
@@ -361,6 +372,7 @@ impl<M: Machine> Reactor<M> {
         self.ending.remove(&conn);
         self.hung_up.remove(&conn);
         self.unflushed.remove(&conn);
+        self.rest.forget(conn);
         self.sources.remove(&conn)
     }
 }

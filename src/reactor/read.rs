@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 
 use nix::sys::signal::Signal;
 
-use super::{BUFFER, Reactor, Source, children};
+use super::{BUFFER, Kind, Reactor, Source, children};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::{Attached, Machine};
 
@@ -23,7 +23,11 @@ impl<M: Machine> Reactor<M> {
             Some(Source::Signals(_)) => self.read_signals(conn),
             Some(Source::Listener(..)) => self.accept(conn),
             Some(Source::Connecting(_)) => self.finish_connecting(conn),
-            Some(Source::Connection(_)) => self.read_connection(conn, READS),
+            Some(Source::Connection(_)) => {
+                self.read_connection(conn, READS);
+                self.pace(conn);
+            }
+            Some(Source::Rest(_)) => self.end_of_rest(),
             Some(Source::Foreign(_)) => self.machine.ready(conn),
         }
     }
@@ -36,7 +40,7 @@ impl<M: Machine> Reactor<M> {
                 connection.unread = true;
                 return;
             }
-            let is_stream = connection.is_stream();
+            let (is_stream, is_pipe) = (connection.is_stream(), connection.kind() == Kind::Pipe);
             let expected = self.machine.expected(conn);
             if expected.bytes == 0 && self.unpolled.contains(&conn) {
                 // If it stays, the kernel announces what is there.
@@ -54,6 +58,8 @@ impl<M: Machine> Reactor<M> {
                 self.reserve.refill();
             }
             // Whoever sends descriptors without being asked has sent none.
+            connection.pace.came =
+                connection.pace.came.saturating_add(read.as_ref().map_or(0, |read| read.bytes));
             let truncated = matches!(&read, Ok(received) if received.truncated);
             let lost = truncated && expected.descriptors > 0;
             let mut read = read.map(|received| received.bytes);
@@ -70,7 +76,7 @@ impl<M: Machine> Reactor<M> {
                     let bytes = self.buffer.get(..count).unwrap_or_default();
                     // Less than there was room for is all there was, unless descriptors cut it short. More will be
                     // announced; only the end, if it was announced already, will not be again.
-                    let all = count < limit && descriptors.is_empty() && !truncated && is_stream;
+                    let all = count < limit && descriptors.is_empty() && !truncated && (is_stream || is_pipe);
                     self.machine.received(conn, bytes, Attached { descriptors, lost });
                     if all && !self.ending.contains(&conn) {
                         return;

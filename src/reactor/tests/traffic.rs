@@ -164,3 +164,43 @@ fn a_machine_that_always_wants_more_does_not_keep_peers_waiting() {
     bench.turn();
     assert_ne!(bench.reactor.timeout(), Some(Duration::ZERO));
 }
+
+/// A pipe on which something comes again and again is left alone, and nothing of it is lost; its end is told meanwhile, too.
+#[test]
+fn a_pipe_on_which_something_comes_again_and_again() {
+    let mut bench = Bench::new();
+    let Some(Input::PipeMade(_, conn, writing)) = bench.want(Output::Pipe { errand: Errand::ANY[1] }) else {
+        panic!("no pipe")
+    };
+    let rests = |bench: &Bench| match bench.reactor.sources.get(&conn) {
+        Some(Source::Connection(connection)) => connection.pace.rests,
+        _ => false,
+    };
+    let mut written = 0_u8;
+    let mut write = || {
+        written = written.wrapping_add(1);
+        assert_eq!(nix::unistd::write(&writing, &[written]).unwrap(), 1);
+        written
+    };
+    // On a busy machine the first ones may be far apart.
+    while !rests(&bench) {
+        let number = write();
+        assert_eq!(bench.receive(conn), [number]);
+    }
+    let together = [write(), write(), write()];
+    assert_eq!(bench.receive(conn), together);
+    while rests(&bench) {
+        bench.turn();
+    }
+    assert!(bench.reactor.machine.inputs.is_empty());
+    let number = write();
+    assert_eq!(bench.receive(conn), [number], "it is polled again");
+    while !rests(&bench) {
+        let number = write();
+        assert_eq!(bench.receive(conn), [number]);
+    }
+    let last = write();
+    drop(writing);
+    assert_eq!(bench.receive(conn), [last]);
+    assert!(matches!(bench.next(), Input::Closed(closed) if closed == conn));
+}
