@@ -4,11 +4,14 @@
 //   tick FIRST COUNT      testapp:tick n=FIRST.. ; also alarm, note, other (otherapp:tick), full
 //   empty COUNT
 //   pace FIRST COUNT USEC testapp:tick n=FIRST.. with a pause between two
+//   steady COUNT RATE     testapp:tick n=0.. , so many a second
+//   flood MSEC            testapp:tick n=0.. as fast as it can; answers "flooded COUNT"
 //   await EVENT           returns when testapp:EVENT is enabled by a tracer, or "timeout" after 10 s
 //   enabled EVENT         "yes" or "no"
 //   exit
 //
 // First line of output: "ready PID".
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +26,40 @@ static void pause_us(long us)
 	struct timespec t = { us / 1000000, (us % 1000000) * 1000 };
 
 	nanosleep(&t, NULL);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* What is late is not waited for: so many a second they are in any case. */
+static void steady(int count, int rate)
+{
+	int64_t begin = now_ns();
+
+	for (int i = 0; i < count; i++) {
+		int64_t due = begin + i * INT64_C(1000000000) / rate;
+		struct timespec t = { due / 1000000000, due % 1000000000 };
+
+		while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0)
+			;
+		lttng_ust_tracepoint(testapp, tick, i);
+	}
+}
+
+static int flood(long ms)
+{
+	int64_t end = now_ns() + ms * INT64_C(1000000);
+	int count = 0;
+
+	while (now_ns() < end)
+		for (int i = 0; i < 100; i++)
+			lttng_ust_tracepoint(testapp, tick, count++);
+	return count;
 }
 
 static int enabled(const char *event)
@@ -75,6 +112,11 @@ int main(void)
 				pause_us(us);
 			}
 			puts("done");
+		} else if (sscanf(line, "steady %d %d", &first, &count) == 2) {
+			steady(first, count);
+			puts("done");
+		} else if (sscanf(line, "flood %ld", &us) == 1) {
+			printf("flooded %d\n", flood(us));
 		} else if (sscanf(line, "await %63s", event) == 1) {
 			int tries = 10000;
 

@@ -3,7 +3,7 @@
 // each with a line. Numbers are the library's own status codes.
 //
 //   CONDITION: ongoing SESSION | completed SESSION | consumed SESSION BYTES
-//              | high|low SESSION CHANNEL BYTES|RATIO (a RATIO has a point)
+//              | high|low SESSION CHANNEL BYTES|RATIO (a RATIO has a point) | event PATTERN
 //   ACTION:    notify | start:SESSION | stop:SESSION | rotate:SESSION | snapshot:SESSION, with /every:N or /after:N behind
 //
 //   register NAME ACTION... if CONDITION    NAME may be `auto`, or `legacy` for the call of LTTng 2.10
@@ -12,6 +12,8 @@
 //   channel N             from now on the N-th notification channel is used; made if needed
 //   subscribe CONDITION | unsubscribe CONDITION
 //   next                  waits for a notification
+//   count NAME            takes notifications until the trigger of this name fires: how many came before it, how often it
+//                         was told that some are missing, and how long it was from the first to the last, in µs
 //   pending               whether there is one
 //   list                  the names of all triggers, sorted
 //   exit
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <lttng/lttng.h>
@@ -27,9 +30,10 @@
 #include <lttng/error-query.h>
 
 #define MOST 256
+#define MOST_TRIGGERS 2048
 #define WORDS 32
 
-static struct lttng_trigger *triggers[MOST];
+static struct lttng_trigger *triggers[MOST_TRIGGERS];
 static int trigger_count;
 static struct lttng_notification_channel *channels[MOST];
 static int current;
@@ -62,6 +66,14 @@ static struct lttng_condition *make_condition(char **words, int count)
 		condition = lttng_condition_session_consumed_size_create();
 		lttng_condition_session_consumed_size_set_session_name(condition, words[1]);
 		lttng_condition_session_consumed_size_set_threshold(condition, strtoull(words[2], NULL, 0));
+		return condition;
+	}
+	if (count == 2 && !strcmp(words[0], "event")) {
+		struct lttng_event_rule *rule = lttng_event_rule_user_tracepoint_create();
+
+		lttng_event_rule_user_tracepoint_set_name_pattern(rule, words[1]);
+		condition = lttng_condition_event_rule_matches_create(rule);
+		lttng_event_rule_destroy(rule);
 		return condition;
 	}
 	if (count == 4 && !strcmp(words[0], "high"))
@@ -140,7 +152,7 @@ static void make_trigger(char **words, int count)
 	}
 	condition = make_condition(words + at + 1, count - at - 1);
 	trigger = lttng_trigger_create(condition, list ? list : action);
-	if (!condition || !trigger || trigger_count == MOST) {
+	if (!condition || !trigger || trigger_count == MOST_TRIGGERS) {
 		printf("not a trigger\n");
 		return;
 	}
@@ -275,6 +287,42 @@ static void next(void)
 	lttng_notification_destroy(notification);
 }
 
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+static void count(const char *last)
+{
+	int64_t first_at = 0, last_at = 0;
+	int told = 0, missing = 0, over = 0;
+
+	while (!over) {
+		struct lttng_notification *notification = NULL;
+		const char *name = "-";
+		int status = lttng_notification_channel_get_next_notification(channels[current], &notification);
+
+		if (status == LTTNG_NOTIFICATION_CHANNEL_STATUS_NOTIFICATIONS_DROPPED) {
+			missing++;
+		} else if (status == LTTNG_NOTIFICATION_CHANNEL_STATUS_OK) {
+			lttng_trigger_get_name(lttng_notification_get_trigger(notification), &name);
+			over = !strcmp(name, last);
+			if (!over) {
+				last_at = now_us();
+				first_at = told++ ? first_at : last_at;
+			}
+		} else if (status != LTTNG_NOTIFICATION_CHANNEL_STATUS_INTERRUPTED) {
+			printf("status %d\n", status);
+			return;
+		}
+		lttng_notification_destroy(notification);
+	}
+	printf("%d %d %" PRId64 "\n", told, missing, last_at - first_at);
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *) a, *(char *const *) b);
@@ -283,32 +331,32 @@ static int by_text(const void *a, const void *b)
 static void list(void)
 {
 	struct lttng_triggers *all = NULL;
-	const char *names[MOST];
+	const char *names[MOST_TRIGGERS];
 	unsigned int count = 0;
 	int code = lttng_list_triggers(&all);
 
 	if (all)
 		lttng_triggers_get_count(all, &count);
 	printf("%d", code);
-	for (unsigned int i = 0; i < count && i < MOST; i++) {
+	for (unsigned int i = 0; i < count && i < MOST_TRIGGERS; i++) {
 		names[i] = "-";
 		lttng_trigger_get_name(lttng_triggers_get_at_index(all, i), &names[i]);
 		names[i] = names[i] ? names[i] : "-";
 	}
 	qsort(names, count, sizeof *names, by_text);
-	for (unsigned int i = 0; i < count && i < MOST; i++)
+	for (unsigned int i = 0; i < count && i < MOST_TRIGGERS; i++)
 		printf(" %s", names[i]);
 	printf("\n");
 	lttng_triggers_destroy(all);
 }
 
-static void obey(char **words, int count)
+static void obey(char **words, int word_count)
 {
 	const char *command = words[0];
-	int number = count > 1 ? atoi(words[1]) : 0;
+	int number = word_count > 1 ? atoi(words[1]) : 0;
 
-	if (!strcmp(command, "register") && count > 4) {
-		make_trigger(words, count);
+	if (!strcmp(command, "register") && word_count > 4) {
+		make_trigger(words, word_count);
 	} else if (!strcmp(command, "unregister") && number < trigger_count) {
 		printf("%d\n", lttng_unregister_trigger(triggers[number]));
 	} else if (!strcmp(command, "errors") && number < trigger_count) {
@@ -328,13 +376,15 @@ static void obey(char **words, int count)
 		printf("no channel\n");
 	} else if (!strcmp(command, "next")) {
 		next();
+	} else if (!strcmp(command, "count") && word_count == 2) {
+		count(words[1]);
 	} else if (!strcmp(command, "pending")) {
 		bool pending = false;
 		int status = lttng_notification_channel_has_pending_notification(channels[current], &pending);
 
 		printf("%d %s\n", status, pending ? "yes" : "no");
 	} else if (strstr(command, "subscribe")) {
-		struct lttng_condition *condition = make_condition(words + 1, count - 1);
+		struct lttng_condition *condition = make_condition(words + 1, word_count - 1);
 
 		printf("%d\n", *command == 's' ? lttng_notification_channel_subscribe(channels[current], condition) :
 			lttng_notification_channel_unsubscribe(channels[current], condition));

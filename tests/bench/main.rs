@@ -9,12 +9,14 @@
 //! * `LTTNG_BENCH_DAEMON=PATH`: the binary that is ours; without it the static one if it was built, else the
 //!   one that Cargo has just built.
 //! * `LTTNG_BENCH_ROUNDS=N`: 3 if not given.
+//! * `LTTNG_BENCH_ONLY=triggers`: only what triggers cost.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 mod cost;
 mod crowd;
 mod residents;
 mod table;
+mod triggers;
 mod trips;
 
 // The end-to-end tests use the rest of it.
@@ -47,8 +49,18 @@ fn bench() {
     let rounds = env::var("LTTNG_BENCH_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(3);
     let table = RefCell::new(Table::default());
     let recorded = crowd::Recorded::default();
+    let only_triggers = env::var("LTTNG_BENCH_ONLY").is_ok_and(|only| only == "triggers");
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
+        for measure in triggers::ALL {
+            side_by_side(|s| measure(&Bench { sandbox: s, table: &table }));
+        }
+        ours_only("its threads lock each other out", |s| {
+            triggers::storm(&Bench { sandbox: s, table: &table });
+        });
+        if only_triggers {
+            continue;
+        }
         side_by_side(|s| resident_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| short_lived_applications(&Bench { sandbox: s, table: &table }));
         side_by_side(|s| idle_session(&Bench { sandbox: s, table: &table }));
@@ -58,7 +70,9 @@ fn bench() {
         // The stock daemon answers nobody meanwhile.
         ours_only("a silent relay daemon", |s| silent_relay(&Bench { sandbox: s, table: &table }));
     }
-    if find_program("strace").is_some() {
+    if only_triggers {
+        eprintln!("only triggers: nothing else is measured");
+    } else if find_program("strace").is_some() {
         side_by_side(|s| joining_application(&Bench { sandbox: s, table: &table }));
     } else {
         skip("no strace: round trips are not counted");

@@ -17,6 +17,8 @@ pub enum Unit {
     Short,
     /// Values are numbers of things.
     Count,
+    /// Values are ratios of two others.
+    Ratio,
 }
 
 /// One line of the table.
@@ -150,6 +152,46 @@ pub const IDLE_DESTROY: Figure = figure("idle session, `destroy`: wall clock", U
 pub const SILENT_RELAY: Figure =
     figure("a relay daemon is silent, slowest of four commands of others: wall clock", Unit::Time, None);
 
+/// Events of one application that one trigger tells one subscriber of.
+pub const BURST_WALL: Figure =
+    figure("10 times 8000 events, 100,000 a second: wall clock of each told", Unit::Short, Some(0.5));
+pub const BURST_CPU: Figure =
+    figure("10 times 8000 events, 100,000 a second: CPU time of each told", Unit::Short, Some(0.5));
+pub const BURST_LOST: Figure = figure("10 times 8000 events, 100,000 a second: not told", Unit::Count, None);
+pub const STEADY_LOST: Figure = figure("25,000 events, 5,000 a second: not told", Unit::Count, None);
+pub const STEADY_CPU: Figure =
+    figure("25,000 events, 5,000 a second: CPU time of each", Unit::Short, Some(0.5));
+
+/// One application that is to have so many event notifiers.
+pub const FEW_REGISTER: Figure = figure("10 triggers, another: CPU time", Unit::Short, None);
+pub const FEW_MATCH: Figure = figure("10 triggers, an event: CPU time", Unit::Short, None);
+pub const MANY_REGISTER: Figure = figure("1000 triggers, another: CPU time", Unit::Short, None);
+pub const MANY_MATCH: Figure = figure("1000 triggers, an event: CPU time", Unit::Short, None);
+/// Goal of both: 1.5.
+pub const REGISTER_GROWTH: Figure =
+    figure("1000 triggers, another, to the same with 10: CPU time", Unit::Ratio, None);
+pub const MATCH_GROWTH: Figure =
+    figure("1000 triggers, an event, to the same with 10: CPU time", Unit::Ratio, None);
+pub const CROWD_REGISTER: Figure = figure("300 run, 10 triggers, another: CPU time", Unit::Time, Some(0.5));
+
+/// A million events, two subscribers of which one does not read.
+pub const STORM_TOLD: Figure = figure("1,000,000 events: told", Unit::Count, None);
+pub const STORM_UNTOLD: Figure =
+    figure("1,000,000 events: lost in the application, counted", Unit::Count, None);
+pub const STORM_MISSING: Figure =
+    figure("1,000,000 events: how often the reader was told that some are missing", Unit::Count, None);
+pub const STORM_PEAK: Figure = figure("1,000,000 events: peak memory", Unit::Memory, None);
+pub const STORM_LISTS: Figure = figure("1,000,000 events: `list` meanwhile", Unit::Count, None);
+/// Goal: 20 ms.
+pub const STORM_LIST: Figure =
+    figure("1,000,000 events, slowest `list` meanwhile: wall clock", Unit::Time, None);
+
+pub const STORM_NO_COMMAND: Figure = figure(
+    "1,000,000 events, slowest `lttng --version` meanwhile, for comparison: wall clock",
+    Unit::Time,
+    None,
+);
+
 /// All that was measured.
 #[derive(Default)]
 pub struct Table {
@@ -210,6 +252,7 @@ impl Unit {
             Unit::Time => format!("{:.1} ms", value * 1000.0),
             Unit::Short => format!("{:.0} µs", value * 1e6),
             Unit::Count => format!("{value:.0}"),
+            Unit::Ratio => format!("{value:.2}"),
         }
     }
 }
