@@ -12,6 +12,7 @@ mod clock;
 mod commands;
 mod contexts;
 mod errors;
+mod evaluations;
 mod filters;
 mod footprint;
 mod foreign;

@@ -20,20 +20,20 @@ use crate::support::{Sandbox, ours_only, side_by_side, skip};
 const SOCKET: &str = "/run/lttng/sessiond-notification";
 
 /// Starts a `subscriber` with a notification channel.
-fn subscriber(s: &Sandbox) -> App {
+pub fn subscriber(s: &Sandbox) -> App {
     let mut app = App::start_program(s, "subscriber", &[]);
     app.tell("channel 0");
     app
 }
 
 /// Has it carry out a line and records the answer.
-fn note(s: &Sandbox, subscriber: &mut App, line: &str) -> String {
+pub fn note(s: &Sandbox, subscriber: &mut App, line: &str) -> String {
     let answer = subscriber.ask(line);
     s.note(line, &answer, Order::Fixed);
     answer
 }
 
-fn note_all(s: &Sandbox, subscriber: &mut App, lines: &[&str]) {
+pub fn note_all(s: &Sandbox, subscriber: &mut App, lines: &[&str]) {
     for line in lines {
         note(s, subscriber, line);
     }

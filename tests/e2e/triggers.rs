@@ -4,6 +4,7 @@
 use nix::sys::signal::Signal;
 
 use crate::support::app::App;
+use crate::support::chunk::{archived, numbers};
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::normalise::Order;
 use crate::support::{Sandbox, ours_only, side_by_side};
@@ -231,5 +232,118 @@ fn applications_outlive_a_daemon_that_they_tell_of_events() {
                 app.exit();
             }
         }
+    });
+}
+
+#[test]
+fn events_act_on_sessions() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        for name in ["started", "rotated", "stopped"] {
+            s.lttng(&["create", name, "--output", &s.path(name)]).ok();
+            s.lttng(&["enable-event", "-u", "-s", name, "testapp:tick"]).ok();
+        }
+        s.run("lttng", &["create", "snap", "--snapshot", "--output", &s.path("snap")]).ok();
+        s.lttng(&["enable-event", "-u", "-s", "snap", "testapp:tick"]).ok();
+        for name in ["rotated", "stopped", "snap"] {
+            s.lttng(&["start", name]).ok();
+        }
+        let mut app = App::start(s);
+        for (action, session, event) in [
+            ("start-session", "started", "testapp:alarm"),
+            ("rotate-session", "rotated", "testapp:note"),
+            ("stop-session", "stopped", "testapp:empty"),
+            ("snapshot-session", "snap", "testapp:full"),
+        ] {
+            let name = format!("--name={action}");
+            let rule = format!("--name={event}");
+            let action = format!("--action={action}");
+            let condition = ["--condition=event-rule-matches", "--type=user", &rule];
+            s.lttng(&[&["add-trigger", &name], &condition[..], &[&action, session]].concat()).ok();
+        }
+        let listed = |name: &str| s.run("lttng", &["list", name]).stdout;
+        let is_active = |name| listed(name).contains("[active]");
+        app.tell("tick 0 3");
+        assert!(!is_active("started") && is_active("stopped"));
+        app.tell("alarm 0 1");
+        eventually("it is started", || is_active("started"));
+        app.tell("note 0 1");
+        eventually("it is rotated", || archived(&s.path("rotated")).len() == 1);
+        app.tell("empty 1");
+        eventually("it is stopped", || !is_active("stopped"));
+        app.tell("full 0 1");
+        let recorded = |path: &str| {
+            let files = s.files(&[path]);
+            files.iter().any(|file| file.contains("metadata")) && listed("snap").contains("snap")
+        };
+        eventually("the snapshot is there", || recorded(&s.path("snap")));
+        eventually("its rotation is over", || !listed("rotated").contains("ongoing"));
+        app.tell("tick 3 2");
+        s.lttng(&["stop", "started"]).ok();
+        s.lttng(&["stop", "rotated"]).ok();
+        for name in ["started", "rotated", "stopped", "snap"] {
+            s.note(&format!("recorded in {name}"), &numbers(s, &s.path(name)), Order::Fixed);
+        }
+        s.lttng(&["list-triggers"]).ok();
+        for name in ["started", "rotated", "stopped", "snap"] {
+            s.lttng(&["destroy", name]).ok();
+        }
+        end(s, daemon, [app]);
+    });
+}
+
+/// What an application has written before it is killed is told, however late the daemon reads it.
+#[test]
+fn applications_are_killed_while_they_tell() {
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let mut apps = App::start_many(s, 4);
+        add(s, "number", &["--type=user", "--name=testapp:tick", "--capture=n"]);
+        add_last(s);
+        let mut listener = App::start_program(s, "notified", &["number", LAST]);
+        let mut last = App::start(s);
+        daemon.process().signal(Signal::SIGSTOP);
+        eventually("the daemon stops", || daemon.process().state() == 'T');
+        for (app, first) in apps.iter_mut().zip([0, 1000, 2000, 3000]) {
+            app.tell(&format!("tick {first} 500"));
+        }
+        let survivor = apps.pop().unwrap();
+        apps.into_iter().for_each(App::kill);
+        daemon.process().signal(Signal::SIGCONT);
+        eventually("the daemon has noticed", || {
+            s.run("lttng", &["list", "-u"]).stdout.matches("PID:").count() == 2
+        });
+        let told = told(&mut last, &mut listener);
+        let mut numbers: Vec<&str> = told.lines().filter(|line| line.starts_with("number ")).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers.len(), 2000, "{numbers:?}");
+        numbers.dedup();
+        assert_eq!(numbers.len(), 2000);
+        end(s, daemon, [last, survivor]);
+    });
+}
+
+#[test]
+fn places_of_error_counters_are_limited() {
+    side_by_side(|s| {
+        let daemon =
+            Daemon::start_with(s, &["--no-kernel", "--event-notifier-error-buffer-size-userspace=2"]);
+        let all = |name: &str| {
+            let (name, rule) = (format!("--name={name}"), format!("--name=testapp:{name}"));
+            let rest = ["--condition=event-rule-matches", "--type=user", &rule, "--action=notify"];
+            s.lttng(&[&["add-trigger", &name], &rest[..]].concat())
+        };
+        all("tick").ok();
+        all("alarm").ok();
+        all("note").fails();
+        // What is not about events needs none.
+        let mut subscriber = crate::notifications::subscriber(s);
+        crate::notifications::note(s, &mut subscriber, "register other notify if ongoing s");
+        s.lttng(&["remove-trigger", "tick"]).ok();
+        all("note").ok();
+        all("tick").fails();
+        crate::notifications::note(s, &mut subscriber, "list");
+        subscriber.exit();
+        daemon.stop();
     });
 }
