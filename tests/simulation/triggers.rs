@@ -128,6 +128,45 @@ fn two_that_undo_what_the_other_has_done() {
     end(world, &[]);
 }
 
+/// Each session's rotations stop and start the other one, and rotate it.
+#[test]
+fn two_sessions_that_act_on_each_other() {
+    const OTHER: &str = "other";
+    let mut world = recording();
+    world.create_session_with_channel(OTHER);
+    world.must(&client::start(OTHER));
+    let act = |session| Action::List(vec![stop(session), start(session), rotate(session), notify()]);
+    let triggers = [
+        register(&mut world, "first", completed(SESSION), act(OTHER)),
+        register(&mut world, "second", completed(OTHER), act(SESSION)),
+    ];
+    let id = world.subscribe(USER, &[completed(SESSION), completed(OTHER)]);
+    world.must(&client::rotate(SESSION));
+    for _ in 0..20 {
+        world.pass(Duration::from_secs(1));
+        world.must(&client::list_sessions());
+    }
+    let told = world.told(id).len();
+    assert!(told > 5, "it goes on: {told}");
+    for trigger in &triggers {
+        assert!(failures(&mut world, trigger).iter().all(|count| *count == 0));
+        world.must(&client::unregister(trigger));
+    }
+    world.pass(Duration::from_secs(5));
+    world.told(id);
+    for session in [SESSION, OTHER] {
+        // Whatever was under way when the triggers went was done to its end.
+        world.ask(&client::start(session));
+        world.must(&client::stop(session));
+        world.must(&client::start(session));
+    }
+    world.must(&client::rotate(SESSION));
+    world.pass(Duration::from_secs(5));
+    assert!(world.told(id).is_empty() && is_active(&world));
+    world.must(&client::destroy(OTHER));
+    end(world, &[]);
+}
+
 #[test]
 fn a_rotation_that_leads_to_the_next_one() {
     for condition in [completed(SESSION), ongoing(SESSION)] {
