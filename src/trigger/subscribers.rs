@@ -175,7 +175,10 @@ impl Subscribers {
                 let Credentials { pid, uid, .. } = subscriber.credentials;
                 let text = format_args!("Process {pid} said what can't be meant for the notification socket");
                 state.turn.say(Level::Warn, Topic::Request, Some(uid), text);
-                self.close(state, conn);
+                // What it had said before is answered.
+                if self.forget(state, conn) {
+                    state.turn.outputs.push(Output::CloseWhenSent(conn));
+                }
                 return None;
             }
         };

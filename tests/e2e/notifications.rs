@@ -380,7 +380,7 @@ fn users_are_told_of_their_own_triggers() {
 }
 
 /// A message of a client: kind, length of the payload, number of descriptors, payload.
-fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
+pub fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind];
     bytes.extend(u32::try_from(payload.len()).unwrap().to_ne_bytes());
     bytes.extend(0u32.to_ne_bytes());
@@ -389,7 +389,7 @@ fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// What comes back to each of these: so many bytes, or less when the connection is closed.
-fn answers(s: &Sandbox, said: &[(&[u8], usize)]) -> String {
+pub fn answers(s: &Sandbox, said: &[(&[u8], usize)]) -> String {
     let mut stream = connect(s, SOCKET);
     let mut all = Vec::new();
     for (bytes, most) in said {
@@ -425,6 +425,9 @@ fn clients_that_make_no_sense() {
             ("another minor version", message(0, &[1, 9]), both),
             ("another major version", message(0, &[2, 0]), both),
             ("version 0", message(0, &[0, 0]), both),
+            ("half a version", message(0, &[1]), both),
+            ("more than a version", message(0, &[1, 1, 7]), both),
+            ("garbage after a handshake", [message(0, &[1, 1]), message(77, &[0])].concat(), both + 1),
             ("no payload", message(0, &[]), 1),
             ("a reply", message(3, &[0]), 1),
             ("a notification", message(4, &[0]), 1),

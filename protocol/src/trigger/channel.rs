@@ -74,6 +74,14 @@ impl Version {
     fn decode(reader: &mut Reader<'_>) -> Result<Version> {
         Ok(Version { major: reader.u8()?, minor: reader.u8()? })
     }
+
+    /// What a client says, which may be shorter or longer: the original does not look at the length.
+    fn said(reader: &mut Reader<'_>) -> Result<Version> {
+        let major = reader.u8()?;
+        let minor = if reader.remaining() > 0 { reader.u8()? } else { 0 };
+        reader.skip(reader.remaining())?;
+        Ok(Version { major, minor })
+    }
 }
 
 /// What is before every payload: i8 kind, u32 length of the payload, u32 number of descriptors.
@@ -157,14 +165,14 @@ impl ClientMessage {
     ///
     /// # Errors
     ///
-    /// A malformed condition, bytes left over, another length than the header's, a missing descriptor.
+    /// A malformed condition, bytes left over behind one, another length than the header's, a missing descriptor.
     pub fn decode(header: &Header, payload: &[u8]) -> Result<ClientMessage> {
         let mut reader = Reader::new("notification client's message", payload);
         if payload.len() != header.length as usize {
             return Err(reader.error(ErrorKind::TooLong(header.length.into())));
         }
         let message = match header.kind {
-            MessageKind::Handshake => ClientMessage::Handshake(Version::decode(&mut reader)?),
+            MessageKind::Handshake => ClientMessage::Handshake(Version::said(&mut reader)?),
             MessageKind::Subscribe => ClientMessage::Subscribe(Condition::decode(&mut reader)?),
             MessageKind::Unsubscribe => ClientMessage::Unsubscribe(Condition::decode(&mut reader)?),
             other => return Err(bad_value(&reader, other.number())),
@@ -327,8 +335,10 @@ mod tests {
             said(MessageKind::Handshake, &[2, 9], 0),
             Ok(ClientMessage::Handshake(Version { major: 2, minor: 9 }))
         );
-        assert_eq!(said(MessageKind::Handshake, &[1], 0), Err(ErrorKind::Truncated));
-        assert_eq!(said(MessageKind::Handshake, &[1, 1, 1], 0), Err(ErrorKind::TrailingBytes));
+        for (payload, minor) in [(&[1][..], 0), (&[1, 3, 7], 3)] {
+            let version = Version { major: 1, minor };
+            assert_eq!(said(MessageKind::Handshake, payload, 0), Ok(ClientMessage::Handshake(version)));
+        }
     }
 
     #[test]
