@@ -17,7 +17,7 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Resource {
     /// Connections of applications, registered or about to be. Each application makes two, and has a pipe once there was
-    /// a trigger on events.
+    /// a trigger on events; the memory in which a user's applications count what they can't tell takes some, too.
     Applications,
     /// Connections of clients.
     Connections,

@@ -49,8 +49,9 @@ pub fn register(desk: &mut Desk<'_>, wanted: RegisterTrigger) -> Serving {
             let text = format_args!("A trigger's names are too long: no application has such events");
             desk.state.turn.say(Level::Warn, Topic::Request, Some(desk.credentials.uid), text);
         }
+        let owner = registered.trigger.owner;
         if let Some(notifier) = notifier
-            && desk.state.want_notifier(id, notifier).is_err()
+            && desk.state.want_notifier(owner, id, notifier).is_err()
         {
             desk.triggers.remove(id, desk.state);
             return Err(ErrorCode::EventNotifierErrorAccounting.into());

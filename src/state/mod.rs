@@ -350,6 +350,7 @@ impl State {
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
+            Timer::Notifiers => self.retry_notifiers(),
             // It is enough that everything is looked at.
             Timer::Push | Timer::Retry | Timer::Task(_) | Timer::End => {}
         }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::rc::Rc;
+use std::time::Duration;
 
 use log::Level;
 
@@ -16,7 +17,7 @@ use lttng_protocol::ust::command::{Bytecode, Command, ROOT, Reply, code, exclusi
 use lttng_protocol::ust::event_notifier::{CounterConfiguration, EventNotification, EventNotifier};
 
 use super::{Role, State};
-use crate::accounts::{Charge, Resource};
+use crate::accounts::{Charge, Exhausted, Resource};
 use crate::sys::socket::Credentials;
 use crate::turn::errand::Errand;
 use crate::turn::facts::Fact;
@@ -24,10 +25,14 @@ use crate::turn::ids::{AppId, ConnId, TriggerId};
 use crate::turn::inbox::Inbox;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
+use crate::turn::timers::Timer;
 use crate::ust::app::{App, Cause, Outgoing, Pipe};
 use crate::ust::error_counters::ErrorCounters;
 use crate::ust::mirror::Slot;
 use crate::ust::notifiers::{ABI, Desired, Notifier, Request, Wanted, plan};
+
+/// After so long, what could not be had is asked for again.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// What comes of an application's event notifiers.
 #[derive(Debug)]
@@ -65,16 +70,23 @@ impl Notifiers {
 }
 
 impl State {
-    /// From now on applications are to have this. Those that are there are asked when the state settles.
+    /// From now on applications are to have this, which `owner` wants. Those that are there are asked when the state
+    /// settles.
     ///
     /// # Errors
-    /// What applications can't tell could not be counted; then nothing is changed.
-    pub fn want_notifier(&mut self, id: TriggerId, notifier: Notifier) -> io::Result<()> {
+    /// What applications can't tell could not be counted; then nothing is changed. That somebody else has used up what he
+    /// may have is no error: what his applications can't tell is not counted before he has given something back.
+    pub fn want_notifier(&mut self, owner: u32, id: TriggerId, notifier: Notifier) -> io::Result<()> {
         let apps = self.applications.all.values().filter(|app| has_notifiers(app));
         let users: BTreeSet<u32> = apps.map(|app| app.credentials.uid).collect();
         self.notifiers.uncounted.clear();
         for uid in users {
             if let Err(error) = self.make_counters(uid) {
+                if uid != owner && error.get_ref().is_some_and(|inner| inner.is::<Exhausted>()) {
+                    self.notifiers.uncounted.insert(uid);
+                    self.retry_later();
+                    continue;
+                }
                 self.give_up_counters();
                 return Err(error);
             }
@@ -82,12 +94,38 @@ impl State {
         self.notifiers.wanted.insert(id, Rc::new(notifier));
         for app in self.applications.all.values_mut() {
             app.notifiers.forget_refusals();
-            if matches!((&app.pipe, app.notifiers.group), (Pipe::Failed, Slot::Absent)) {
+            if lacks_pipe(app) {
                 app.pipe = Pipe::None;
             }
         }
         self.touch_all_applications();
         Ok(())
+    }
+
+    /// Something could not be had: it is asked for again after a while.
+    fn retry_later(&mut self) {
+        if self.turn.timers.get(Timer::Notifiers).is_none() {
+            let at = self.turn.after(PAUSE);
+            self.turn.timers.set(Timer::Notifiers, at);
+        }
+    }
+
+    /// Applications that lack a pipe, or counters, get them if they can be had by now.
+    pub(super) fn retry_notifiers(&mut self) {
+        if self.notifiers.wanted.is_empty() {
+            return;
+        }
+        self.notifiers.uncounted.clear();
+        let mut ids = Vec::new();
+        for (&id, app) in self.applications.all.iter_mut().filter(|(_, app)| has_notifiers(app)) {
+            if lacks_pipe(app) {
+                app.pipe = Pipe::None;
+                ids.push(id);
+            } else if app.error_counters.is_none() && app.notifiers.counter == Slot::Absent {
+                ids.push(id);
+            }
+        }
+        ids.into_iter().for_each(|id| self.touch(id));
     }
 
     /// Applications are not to have this any more.
@@ -178,8 +216,9 @@ impl State {
             }
             Err(exhausted) => {
                 app.pipe = Pipe::Failed;
-                let text = format_args!("Application {pid} can't tell of events: {exhausted}");
+                let text = format_args!("Application {pid} can't tell of events yet: {exhausted}");
                 self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+                self.retry_later();
             }
         }
     }
@@ -212,8 +251,9 @@ impl State {
             }
             (Err(error), _) => {
                 let text =
-                    format_args!("Application {pid} can't tell of events, for want of a pipe: {error}");
+                    format_args!("Application {pid} can't tell of events yet, for want of a pipe: {error}");
                 self.turn.say(Level::Error, Topic::Connections, Some(uid), text);
+                self.retry_later();
             }
             (Ok(_), _) => {}
         }
@@ -263,6 +303,7 @@ impl State {
         let uid = app.credentials.uid;
         if !self.notifiers.uncounted.contains(&uid) && self.make_counters(uid).is_err() {
             self.notifiers.uncounted.insert(uid);
+            self.retry_later();
         }
         let counters = self.notifiers.counters.get(uid).cloned();
         if let Some(app) = self.applications.all.get_mut(&id) {
@@ -276,10 +317,15 @@ impl State {
         if counters.get(uid).is_some() {
             return Ok(());
         }
-        let charge = self.accounts.charge(uid, Resource::Memory, counters.length_of_set());
-        let made = charge
+        let (length, cpus) = (counters.length_of_set(), counters.cpus().into());
+        let memory = self.accounts.charge(uid, Resource::Memory, length);
+        let paid = memory.and_then(|memory| {
+            let descriptors = self.accounts.charge(uid, Resource::Applications, cpus)?;
+            Ok([memory, descriptors])
+        });
+        let made = paid
             .map_err(io::Error::other)
-            .and_then(|charge| counters.make(uid, charge, self.settings.sources.shared_memory));
+            .and_then(|paid| counters.make(uid, paid, self.settings.sources.shared_memory));
         made.map(drop).inspect_err(|error| {
             let text = format_args!("What applications of user {uid} can't tell is not counted: {error}");
             self.turn.say(Level::Error, Topic::Limits, Some(uid), text);
@@ -416,6 +462,11 @@ impl State {
             log::debug!("Application {} tells of events no more", app.credentials.pid);
         }
     }
+}
+
+/// Whether an application has no pipe although it could take one.
+fn lacks_pipe(app: &App) -> bool {
+    matches!((&app.pipe, app.notifiers.group), (Pipe::Failed, Slot::Absent))
 }
 
 /// Whether an application knows what event notifiers are.

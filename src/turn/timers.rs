@@ -28,6 +28,8 @@ pub enum Timer {
     Push,
     /// Buffers that could not be had are asked for again.
     Retry,
+    /// Pipes and counters for events that could not be had are asked for again.
+    Notifiers,
     /// A task is looked at even if nothing changed.
     Task(TaskId),
     /// The daemon has had its time to end.

@@ -109,7 +109,7 @@ pub enum Pipe {
     Made(ConnId, SharedFd),
     /// The application has its end of it.
     Given(ConnId),
-    /// It can't be had. It is tried again when something else is wanted.
+    /// It can't be had. It is tried again, unless the application does not want it.
     Failed,
 }
 

@@ -23,7 +23,7 @@ const COUNTER: u64 = 4;
 #[derive(Debug)]
 pub struct CounterSet {
     cpus: Vec<SharedFd>,
-    _memory: Charge,
+    _paid: [Charge; 2],
 }
 
 impl CounterSet {
@@ -73,19 +73,19 @@ impl ErrorCounters {
         self.sets.get(&uid)
     }
 
-    /// Makes the counters of a user, all zero. `memory` pays for them.
+    /// Makes the counters of a user, all zero. For memory and descriptors was `paid`.
     ///
     /// # Errors
     /// There is no room for them.
     pub fn make(
         &mut self,
         uid: u32,
-        memory: Charge,
+        paid: [Charge; 2],
         create: fn(u64) -> io::Result<OwnedFd>,
     ) -> io::Result<Rc<CounterSet>> {
         let length = self.length();
         let cpus = (0..self.cpus).map(|_| Ok(Rc::new(create(length)?))).collect::<io::Result<_>>()?;
-        let set = Rc::new(CounterSet { cpus, _memory: memory });
+        let set = Rc::new(CounterSet { cpus, _paid: paid });
         self.sets.insert(uid, Rc::clone(&set));
         Ok(set)
     }
@@ -154,8 +154,9 @@ mod tests {
         let mut accounts = Accounts::new(Limits::for_applications(2, 2));
         let mut counters = ErrorCounters::new(9, 2);
         let mut make = |counters: &mut ErrorCounters, uid| {
-            let charge = accounts.charge(uid, Resource::Memory, counters.length_of_set()).unwrap();
-            counters.make(uid, charge, shared_memory::create).unwrap()
+            let memory = accounts.charge(uid, Resource::Memory, counters.length_of_set()).unwrap();
+            let descriptors = accounts.charge(uid, Resource::Applications, 2).unwrap();
+            counters.make(uid, [memory, descriptors], shared_memory::create).unwrap()
         };
         let (one, other) = (make(&mut counters, 1), make(&mut counters, 2));
         let count = |set: &CounterSet, cpu, place: u64, value| {
@@ -179,9 +180,11 @@ mod tests {
     fn nothing_is_left_of_a_set_that_can_not_be_made() {
         let mut accounts = Accounts::new(Limits::for_applications(2, 2));
         let mut counters = ErrorCounters::new(9, 2);
-        let charge = accounts.charge(1, Resource::Memory, 80).unwrap();
-        let made = counters.make(1, charge, |_| Err(io::ErrorKind::OutOfMemory.into()));
+        let paid = [(Resource::Memory, 80), (Resource::Applications, 2)]
+            .map(|(resource, amount)| accounts.charge(1, resource, amount).unwrap());
+        let made = counters.make(1, paid, |_| Err(io::ErrorKind::OutOfMemory.into()));
         assert!(made.is_err() && counters.get(1).is_none());
         assert_eq!(accounts.total().of(Resource::Memory), 0);
+        assert_eq!(accounts.total().of(Resource::Applications), 0);
     }
 }

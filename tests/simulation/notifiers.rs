@@ -10,6 +10,7 @@ use lttng_protocol::trigger::{ErrorResult, Evaluation, Trigger};
 use lttng_protocol::ust::command::code;
 use lttng_protocol::ust::event_notifier::EventNotification;
 use lttng_protocol::ust::registration::SocketKind;
+use lttng_sessiond::accounts::Resource;
 use lttng_sessiond::turn::machine::Machine;
 
 use crate::application::{Fault, What};
@@ -326,7 +327,7 @@ fn what_was_written_before_the_end_is_told_in_pieces_too() {
 }
 
 #[test]
-fn without_a_pipe_an_application_does_without_until_something_else_is_wanted() {
+fn without_a_pipe_an_application_does_without_until_there_is_one() {
     let mut world = World::new();
     let early = world.start_application();
     world.no_pipes = true;
@@ -336,7 +337,12 @@ fn without_a_pipe_an_application_does_without_until_something_else_is_wanted() {
     for app in [early, late] {
         assert_eq!(world.apps[app].notifier_objects(), [0; 3]);
     }
+    world.pass(Duration::from_secs(10));
     world.no_pipes = false;
+    world.pass(Duration::from_secs(3));
+    for app in [early, late] {
+        assert_eq!(world.apps[app].notifier_objects(), [1, 1, 1]);
+    }
     world.must(&client::register(&plain()));
     for app in [early, late] {
         assert_eq!(world.apps[app].notifier_objects(), [1, 1, 2]);
@@ -361,12 +367,42 @@ fn without_memory_for_counters_a_trigger_is_refused_and_a_later_application_does
     let late = world.start_application();
     assert!(world.apps[late].released);
     assert_eq!(world.apps[late].notifier_objects(), [1, 0, 1]);
+    world.pass(Duration::from_secs(10));
     NO_MEMORY.set(false);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.apps[late].notifier_objects(), [1, 1, 1]);
     world.must(&client::register(&plain()));
     assert_eq!(world.apps[late].notifier_objects(), [1, 1, 2]);
     for trigger in [all(), plain()] {
         world.must(&client::unregister(&trigger));
     }
+    world.end_of_everything();
+}
+
+/// A user who has used up what it may have keeps nobody else from registering triggers, and goes without until it has
+/// given something back.
+#[test]
+fn somebody_else_has_no_memory_left() {
+    const OTHER: u32 = USER + 1;
+    let mut world = World::new();
+    let app = world.start_application();
+    let accounts = &mut world.daemon.state().accounts;
+    let mut held = accounts.charge(USER, Resource::Memory, 0).unwrap();
+    while held.set(held.amount() + 1024).is_ok() {}
+    let trigger = Trigger { owner: OTHER, ..all() };
+    let as_other = |world: &mut World, request: &client::Request| {
+        let id = world.connect(OTHER);
+        world.say(world.clients[id.0].conn, &request.bytes());
+        world.wait_for(id).code
+    };
+    assert_eq!(as_other(&mut world, &client::register(&trigger)), ErrorCode::Ok);
+    assert_eq!(world.apps[app].notifier_objects(), [1, 0, 1]);
+    world.pass(Duration::from_secs(10));
+    assert_eq!(world.apps[app].notifier_objects(), [1, 0, 1]);
+    drop(held);
+    world.pass(Duration::from_secs(3));
+    assert_eq!(world.apps[app].notifier_objects(), [1, 1, 1]);
+    assert_eq!(as_other(&mut world, &client::unregister(&trigger)), ErrorCode::Ok);
     world.end_of_everything();
 }
 
