@@ -7,8 +7,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use lttng_protocol::consumer::{
-    ChannelHead, ChannelStatus, CloseReply, MetadataRequest, MonitorSample, REQUEST_LEN, Status, StreamHead,
-    UstRequest, decode_count,
+    ChannelHead, ChannelStatus, CloseReply, KernelRequest, MetadataRequest, MonitorSample, REQUEST_LEN,
+    Status, StreamHead, UstRequest, decode_count,
 };
 
 fuzz_target!(|bytes: &[u8]| {
@@ -44,9 +44,14 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(UstRequest::decode(&request).is_err());
         request.resize(REQUEST_LEN, 0);
     }
-    if let Ok(request) = UstRequest::decode(&request) {
-        let again = request.encode();
+    if let Ok(ust) = UstRequest::decode(&request) {
+        let again = ust.encode();
         assert_eq!(again.len(), REQUEST_LEN);
-        assert_eq!(UstRequest::decode(&again), Ok(request));
+        assert_eq!(UstRequest::decode(&again), Ok(ust));
+    }
+    if let Ok(kernel) = KernelRequest::decode(&request) {
+        let again = kernel.encode();
+        assert_eq!(again.len(), REQUEST_LEN);
+        assert_eq!(KernelRequest::decode(&again), Ok(kernel));
     }
 });

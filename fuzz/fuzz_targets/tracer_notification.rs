@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What applications write to an event notifier pipe, notification after notification. The recorded
+//! What applications write to an event notifier pipe and the kernel tracer tells, one after another. The recorded
 //! `trigger/ust-event-notification-*.bin` and `ust/pipe/*.bin` are seeds.
 //!
 //! Must never panic; where one notification ends is known from its first bytes, and what decodes must encode to the

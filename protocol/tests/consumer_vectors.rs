@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The consumer protocol against recorded bytes of stock programs, made-up values and damaged bytes.
 //!
-//! Requests that were sent to a kernel consumer daemon are left to the type for that kind. Those whose command a
-//! UST consumer daemon knows too are checked anyway: the layouts are the same.
+//! Requests that were sent to a kernel consumer daemon are read as such. Those whose command a UST consumer daemon knows
+//! too are also checked as that one's: the layouts are the same.
 
 // Helpers and strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+use lttng_protocol::client::ChannelOutput;
 use lttng_protocol::codec::{ErrorKind, Reader};
 use lttng_protocol::consumer::*;
 use proptest::collection::vec;
@@ -57,6 +58,80 @@ fn every_recorded_request_goes_round() {
     }
     assert!(kernel_only.iter().all(|name| name.contains("-kernel-")), "{kernel_only:?}");
     assert_eq!((kernel_only.len(), checked), (11, 83));
+}
+
+fn kernel_request(name: &str) -> KernelRequest {
+    KernelRequest::decode(&vector(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[test]
+fn every_recorded_request_to_the_kernels_goes_round() {
+    let (mut checked, mut refused) = (0, 0);
+    for name in vectors("cmd-") {
+        let (bytes, number): (_, u32) = (vector(&name), name[4..6].parse().unwrap());
+        if (7..=8).contains(&number) || (10..=13).contains(&number) || number == 19 {
+            let error = KernelRequest::decode(&bytes).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::BadValue(number.into()), "{name}");
+            assert!(name.contains("-ust-"), "{name}");
+            refused += 1;
+            continue;
+        }
+        let request = kernel_request(&name);
+        assert_eq!(request.number(), number, "{name}");
+        assert!(request.encode() == bytes, "{name}: encodes to other bytes");
+        checked += 1;
+    }
+    assert_eq!((checked, refused), (73, 21));
+}
+
+#[test]
+fn kernel_channels_are_made_known_as_recorded() {
+    let add = |name: &str| match kernel_request(name) {
+        KernelRequest::AddChannel(channel) => *channel,
+        other => panic!("{other:?}"),
+    };
+    let data = add("cmd-00-kernel-add-channel-data.bin");
+    let expected = AddChannel {
+        key: 1,
+        session_id: 0,
+        chunk_id: Some(0),
+        pathname: String::new(),
+        relayd_id: None,
+        stream_count: 2,
+        name: "kch".into(),
+        output: ChannelOutput::Splice,
+        kind: ChannelKind::Data,
+        tracefile_size: 0,
+        tracefile_count: 0,
+        monitor: true,
+        live_timer: u32::MAX,
+        is_live: false,
+        monitor_timer: 1_000_000,
+    };
+    assert_eq!(data, expected);
+    let metadata = add("cmd-00-kernel-add-channel-metadata-net-live.bin");
+    assert_eq!((metadata.kind, metadata.output), (ChannelKind::Metadata, ChannelOutput::Mmap));
+    assert_eq!((metadata.name.as_str(), metadata.stream_count, metadata.relayd_id), ("metadata", 1, Some(3)));
+    assert_eq!((metadata.is_live, metadata.live_timer, metadata.monitor_timer), (true, 0, 0));
+    let snapshot = add("cmd-00-kernel-add-channel-data-no-monitor.bin");
+    assert_eq!((snapshot.monitor, snapshot.chunk_id, snapshot.output), (false, None, ChannelOutput::Mmap));
+    assert_eq!(
+        kernel_request("cmd-01-kernel-add-stream.bin"),
+        KernelRequest::AddStream { stream_key: 94, key: 2, cpu: 0 }
+    );
+    assert_eq!(
+        kernel_request("cmd-16-kernel-streams-sent.bin"),
+        KernelRequest::StreamsSent { key: 1, relayd_id: None }
+    );
+}
+
+#[test]
+fn damaged_kernel_channels_are_errors() {
+    for offset in [4393, 4397] {
+        let mut bytes = vector("cmd-00-kernel-add-channel-data.bin");
+        bytes[offset] = 9;
+        assert_eq!(KernelRequest::decode(&bytes).unwrap_err().kind, ErrorKind::BadValue(9));
+    }
 }
 
 #[test]
@@ -391,7 +466,58 @@ fn any_request() -> impl Strategy<Value = UstRequest> {
     ]
 }
 
+prop_compose! {
+    fn any_add()(
+        ids in any::<[u64; 3]>(),
+        words in any::<[u32; 4]>(),
+        (monitor, is_live, metadata, mmap) in any::<(bool, bool, bool, bool)>(),
+        (relayd_id, chunk_id) in (any_relayd(), option::of(any::<u64>())),
+        (pathname, name) in (text(4095), text(255)),
+    ) -> AddChannel {
+        let [key, session_id, tracefile_size] = ids;
+        let [stream_count, tracefile_count, live_timer, monitor_timer] = words;
+        AddChannel {
+            key, session_id, chunk_id, pathname, relayd_id, stream_count, name,
+            output: if mmap { ChannelOutput::Mmap } else { ChannelOutput::Splice },
+            kind: if metadata { ChannelKind::Metadata } else { ChannelKind::Data },
+            tracefile_size, tracefile_count, monitor, live_timer, is_live, monitor_timer,
+        }
+    }
+}
+
+fn any_kernel_request() -> impl Strategy<Value = KernelRequest> {
+    let small = (any::<u64>(), any::<u64>(), any::<i32>(), any_relayd()).prop_flat_map(
+        |(key, stream_key, cpu, relayd_id)| {
+            prop::sample::select(vec![
+                KernelRequest::AddStream { stream_key, key, cpu },
+                KernelRequest::StreamsSent { key, relayd_id },
+            ])
+        },
+    );
+    // What both kinds know, as the kernel's kind reads it.
+    let common = any_request()
+        .prop_filter_map("not for the kernel's", |request| KernelRequest::decode(&request.encode()).ok());
+    prop_oneof![any_add().prop_map(|add| KernelRequest::AddChannel(Box::new(add))), small, common]
+}
+
 proptest! {
+    #[test]
+    fn kernel_requests_go_round(request in any_kernel_request()) {
+        let bytes = request.encode();
+        prop_assert_eq!(bytes.len(), REQUEST_LEN);
+        prop_assert_eq!(KernelRequest::decode(&bytes), Ok(request));
+    }
+
+    /// A request that both kinds answer reads the same.
+    #[test]
+    fn both_kinds_read_alike(request in any_request()) {
+        let bytes = request.encode();
+        if let Ok(kernel) = KernelRequest::decode(&bytes) {
+            prop_assert_eq!(kernel.number(), request.number());
+            prop_assert_eq!(kernel.encode(), bytes);
+        }
+    }
+
     #[test]
     fn requests_go_round(request in any_request()) {
         let bytes = request.encode();
@@ -434,6 +560,9 @@ proptest! {
         }
         if let Ok(request) = UstRequest::decode(&bytes) {
             prop_assert_eq!(UstRequest::decode(&request.encode()), Ok(request));
+        }
+        if let Ok(request) = KernelRequest::decode(&bytes) {
+            prop_assert_eq!(KernelRequest::decode(&request.encode()), Ok(request));
         }
     }
 }

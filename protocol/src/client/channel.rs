@@ -5,6 +5,8 @@
 //!
 //! Source: `lttng-tools 2.13.5: include/lttng/channel-internal.h` and `src/common/channel.c`.
 
+use serde::{Deserialize, Serialize};
+
 use super::header::bad_value;
 use super::text;
 use crate::codec::{ErrorKind, Reader, Result, Writer};
@@ -12,7 +14,7 @@ use crate::numbered::numbered;
 
 numbered! {
     /// How a consumer daemon takes data out of a ring buffer. `enum lttng_event_output`.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
     pub enum ChannelOutput: u8 {
         /// `splice()`; kernel only.
         Splice = 0,

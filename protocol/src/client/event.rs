@@ -6,6 +6,8 @@
 //!
 //! Source: `lttng-tools 2.13.5: include/lttng/event-internal.h` and `src/common/event.c`.
 
+use serde::{Deserialize, Serialize};
+
 use super::header::bad_value;
 use super::probe::{Instrumentation, KernelProbe, ProbeLocation};
 use super::text::{self, FILTER_LEN, SYMBOL_LEN};
@@ -61,7 +63,7 @@ numbered! {
 /// | 4 | 4 | `reloc_offset` |
 /// | 8 | 8 | `seqnum` |
 /// | 16 | 32 | 0 |
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Bytecode {
     /// Offset, in the data, of the relocation table; the instructions end there.
     pub reloc_offset: u32,

@@ -8,7 +8,7 @@ use crate::codec::{ErrorKind, Reader, Result, Writer};
 use crate::numbered::numbered;
 
 numbered! {
-    /// What a UST channel carries. The numbers are those of the application's ABI, not the consumer daemon's own.
+    /// What a channel carries. The numbers are those of the application's ABI, not the consumer daemon's own.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
     pub enum ChannelKind: i32 {
         /// Events, one stream per CPU.

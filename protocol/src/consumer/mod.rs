@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What the session daemon and a consumer daemon (`lttng-consumerd`) say to each other.
 //!
-//! Four conversations: requests and replies on the command socket ([`UstRequest`]; [`Status`],
+//! Four conversations: requests and replies on the command socket ([`UstRequest`], [`KernelRequest`]; [`Status`],
 //! [`ChannelStatus`], [`CloseReply`] and plain numbers), metadata requests on the metadata socket
 //! ([`MetadataRequest`], answered with [`UstRequest::PushMetadata`] or [`UstRequest::NoMetadata`]), one word on
 //! the error socket ([`READY`]) and samples on the monitor pipe ([`MonitorSample`]).
@@ -13,11 +13,13 @@
 
 mod channel;
 mod chunk;
+mod kernel;
 mod reply;
 mod request;
 
 pub use channel::{AskChannel, ChannelKind, RelaySocket, RelaySocketKind, SnapshotChannel};
 pub use chunk::{CloseCommand, CloseTraceChunk, CreateTraceChunk, TraceChunkExists};
+pub use kernel::{AddChannel, KernelRequest};
 pub use reply::{
     ChannelHead, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, MonitorSample, READY, Status,
     StreamHead, decode_count,

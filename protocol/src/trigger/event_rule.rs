@@ -5,6 +5,8 @@
 //!
 //! Source: `lttng-tools 2.13: src/common/event-rule/`, `src/common/kernel-probe.c`, `src/common/userspace-probe.c`.
 
+use serde::{Deserialize, Serialize};
+
 use super::text;
 use crate::client::{Domain, ProbeLocation, SYMBOL_LEN, bad_value, check_length, wire_len};
 use crate::codec::{ErrorKind, Reader, Result, Writer};
@@ -13,7 +15,7 @@ use crate::text::Text;
 
 numbered! {
     /// Where in a system call. `enum lttng_event_rule_kernel_syscall_emission_site`.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
     pub enum EmissionSite: u32 {
         /// At its entry and at its exit.
         EntryExit = 0,
