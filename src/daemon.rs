@@ -71,7 +71,7 @@ impl Daemon {
     /// A daemon without sessions or peers.
     pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
         Daemon {
-            triggers: Triggers::new(settings.error_counters),
+            triggers: Triggers::new(settings.error_counters, settings.kernel_error_counters),
             state: State::new(settings, now, wall),
             tasks: Tasks::default(),
             clients: Clients::default(),
@@ -176,6 +176,8 @@ impl Daemon {
                 | Fact::RotationBegun(..)
                 | Fact::RotationCompleted(..)
                 | Fact::Matched(..)
+                | Fact::NotifierRefused(_)
+                | Fact::KernelPlaceFree(_)
                 | Fact::Cleared(_)
                 | Fact::SnapshotRecorded(_)
                 | Fact::Destroyed(_)
@@ -202,7 +204,9 @@ impl Daemon {
             Life::Leaving { farewell, deadline } => {
                 let now = self.state.turn.now;
                 let told = self.state.is_told_of_events() && now < farewell;
-                if !told && self.state.running_consumers().is_empty() || now >= deadline {
+                // Whatever consumer daemons hold of the tracer keeps its modules in use.
+                let held = !self.state.running_consumers().is_empty() || !self.state.end_tracer();
+                if !told && !held || now >= deadline {
                     self.leave_at_once();
                 } else {
                     self.state.turn.timers.set(Timer::End, if told { farewell } else { deadline });

@@ -10,6 +10,7 @@ pub mod client;
 pub mod consumer;
 pub mod daemon;
 pub mod helper;
+pub mod kernel;
 pub mod model;
 pub mod operation;
 pub mod reactor;

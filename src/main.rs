@@ -24,6 +24,7 @@ use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
+use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::reactor::Reactor;
 use lttng_sessiond::sys::clock::{self, TraceClock};
 use lttng_sessiond::sys::{random, shared_memory, signal};
@@ -113,18 +114,18 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let helper = helper::start()?;
     say_what_is_missing(options);
 
-    // Their folders are there even for those that are not configured, as programs expect.
-    if options.uid == 0 {
-        drop(instance.bind_consumer(&options.kconsumerd)?);
-    }
     let limits = limits(options);
-    let consumers =
-        [(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
+    let mut consumers =
+        vec![(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
+    if options.uid == 0 {
+        consumers.insert(0, (ConsumerKind::Kernel, &options.kconsumerd));
+    }
     let mut programs = Vec::new();
     let mut listeners = Vec::new();
     for (kind, consumer) in consumers {
+        // Their folders are there even for those that are not configured, as programs expect.
         let socket = instance.bind_consumer(consumer)?;
-        if let Some(program) = consumer_program(consumer, options) {
+        if let Some(program) = consumer_program(kind, consumer, options) {
             programs.push((kind, program));
             listeners.push((Listener::ConsumerError(kind), socket));
         }
@@ -136,7 +137,11 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let daemon = Daemon::new(settings(options, programs, limits, clock)?, Instant::now(), clock::wall());
+    let mut daemon = Daemon::new(settings(options, programs, limits, clock)?, Instant::now(), clock::wall());
+    if options.uid == 0 && !options.no_kernel {
+        // So that it is there when the first command needs it.
+        daemon.state().look_for_tracer();
+    }
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
     reactor.adopt_companion(Errand::Helper, helper)?;
     for (listener, socket) in listeners {
@@ -164,9 +169,6 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
 /// are worth a warning.
 fn say_what_is_missing(options: &Options) {
     options.without_effect.iter().for_each(|line| log::warn!("{line}"));
-    if options.uid == 0 && !options.no_kernel {
-        log::info!("The kernel tracer can't be used yet");
-    }
 }
 
 /// The clock of the traces: what cannot be described is refused before anything is recorded with it.
@@ -179,7 +181,12 @@ fn trace_clock(options: &Options) -> Result<TraceClock, boot::clock::Unusable> {
     }
 }
 
-fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<ConsumerProgram> {
+fn consumer_program(
+    kind: ConsumerKind,
+    consumer: &options::Consumer,
+    options: &Options,
+) -> Option<ConsumerProgram> {
+    let kernel = kind == ConsumerKind::Kernel;
     let verbosity = match (options.verbose_consumer, options.quiet) {
         (true, _) => "--verbose",
         (false, true) => "--quiet",
@@ -187,13 +194,14 @@ fn consumer_program(consumer: &options::Consumer, options: &Options) -> Option<C
     };
     Some(ConsumerProgram {
         path: consumer.path.clone()?,
+        mode: if kernel { "-k" } else { "-u" },
         libdir: consumer.libdir.clone(),
         library_path: std::env::var_os("LD_LIBRARY_PATH"),
         verbosity,
         command_socket: consumer.cmd_sock.clone(),
         error_socket: consumer.err_sock.clone(),
         group: options.group.clone(),
-        clock_plugin: options.clock_plugin.clone(),
+        clock_plugin: options.clock_plugin.clone().filter(|_| !kernel),
     })
 }
 
@@ -214,6 +222,7 @@ fn settings(
         application_timeout: options.app_socket_timeout,
         network_timeout: options.network_timeout,
         limits,
+        kernel_error_counters: options.event_notifier_slots_kernel.into(),
         error_counters: options.event_notifier_slots_user.into(),
         possible_cpus: boot::cpus::possible(),
         sources: Sources {
@@ -221,6 +230,7 @@ fn settings(
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
         },
+        kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),
         consumers,
     })
 }

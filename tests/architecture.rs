@@ -21,19 +21,20 @@ type Room = (&'static str, &'static str);
 
 /// The house, floor by floor from the top. Imports go down; on one floor, only as far as it is written here.
 const HOUSE: &[&[Room]] = &[
-    &[("main", "boot reactor daemon state consumer helper accounts turn users sys")],
+    &[("main", "boot reactor daemon state kernel consumer helper accounts turn users sys")],
     &[("boot", "users sys")],
     &[("reactor", "turn sys")],
     &[("daemon", "client trigger operation state accounts turn sys")],
     &[(
         "client",
-        "trigger operation state ust consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
+        "trigger operation state ust kernel consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
     &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
-    &[("operation", "state ust consumer relayd helper model turn sys lttng_protocol")],
-    &[("state", "ust consumer relayd helper accounts model turn text sys lttng_protocol")],
+    &[("operation", "state ust kernel consumer relayd helper model turn text sys lttng_protocol")],
+    &[("state", "ust kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
         ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
+        ("kernel", "helper model turn text sys lttng_protocol"),
         ("consumer", "turn sys lttng_protocol"),
         ("relayd", "model turn lttng_protocol"),
         ("helper", "turn users sys lttng_protocol"),
@@ -88,6 +89,7 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
     ("sys/", "the system calls themselves, wrapped"),
     ("helper/mod.rs", "the helper process's own loop: nobody but its worker processes depends on it"),
     ("helper/worker.rs", "a worker of the helper process: it is there to be blocked"),
+    ("kernel/loader.rs", "in the tracer's helper process: it is there to wait"),
     ("boot/", "before the loop turns: sockets to listen on, and whether another daemon listens already"),
 ];
 

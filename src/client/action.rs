@@ -7,7 +7,8 @@ use lttng_protocol::trigger::{ErrorQuery, Trigger};
 
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    Attributes, BufferingScheme, Context, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind, Target,
+    Attributes, BufferingScheme, Context, Filter, KernelContext, LogLevels, NetworkOutput, ProbePlace,
+    ProcessAttribute, ProgramPlace, SessionKind, Target,
 };
 use crate::text::Text;
 
@@ -26,6 +27,8 @@ pub struct AddContext {
     pub channel: String,
     /// The context, if it is one that user space has.
     pub context: Option<Context>,
+    /// The context, if it is one that the kernel has.
+    pub of_kernel: Option<KernelContext>,
 }
 
 /// A channel to be made or enabled.
@@ -38,8 +41,35 @@ pub struct EnableChannel {
     pub overwrite: Option<bool>,
     /// Its data is to be spliced.
     pub spliced: bool,
+    /// Period of the live timer, microseconds. Means nothing; the session's is what counts.
+    pub live_timer: u32,
     /// All else; `overwrite` has no meaning in it.
     pub attributes: Attributes,
+}
+
+/// What kind of instrumentation a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// Everything the domain has.
+    All,
+    /// Tracepoints.
+    Tracepoint,
+    /// System calls.
+    Syscall,
+    /// An instruction of the kernel.
+    Probe(ProbePlace),
+    /// Entry and return of a function of the kernel.
+    Function(ProbePlace),
+    /// Entry of a function of the kernel, in a way that no tracer offers any more.
+    FunctionEntry,
+    /// A place in a program, which the kernel traces. Its binary comes as a descriptor.
+    UserspaceProbe {
+        place: ProgramPlace,
+        /// It is said how the place is to be found.
+        findable: bool,
+    },
+    /// Nothing.
+    Noop,
 }
 
 /// An event rule to be made or enabled.
@@ -51,8 +81,8 @@ pub struct EnableEvent {
     pub scheme: Option<BufferingScheme>,
     /// Name or star pattern.
     pub name: Text,
-    /// What kind of rule it is, if channels of user space can have one of the kind.
-    pub kind: Option<RuleKind>,
+    /// What kind of rule it is.
+    pub kind: EventKind,
     /// Log level condition.
     pub levels: Option<LogLevels>,
     /// The filter, not validated.
@@ -68,8 +98,8 @@ pub struct DisableEvent {
     pub channel: String,
     /// Name or star pattern; empty means all.
     pub name: Text,
-    /// Rules of any kind are meant.
-    pub any_kind: bool,
+    /// What kind of rules are meant; where a probe sits takes no part.
+    pub kind: EventKind,
 }
 
 /// A session to be created.
@@ -158,26 +188,15 @@ impl From<client::SnapshotOutput> for SnapshotTarget {
     }
 }
 
-/// A process attribute that user space has a tracker for.
+/// The tracker of a process attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attribute {
-    /// Virtual process id.
-    Pid,
-    /// Virtual user id.
-    Uid,
-    /// Virtual group id.
-    Gid,
-}
-
-/// A tracker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrackerOf(pub Option<Attribute>);
+pub struct TrackerOf(pub Option<ProcessAttribute>);
 
 /// A policy for a tracker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SetPolicy {
     /// Which tracker.
-    pub attribute: Option<Attribute>,
+    pub attribute: Option<ProcessAttribute>,
     pub policy: Option<Policy>,
 }
 
@@ -185,7 +204,7 @@ pub struct SetPolicy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerValue {
     /// Which tracker.
-    pub attribute: Option<Attribute>,
+    pub attribute: Option<ProcessAttribute>,
     pub value: Value,
 }
 

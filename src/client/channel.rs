@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Enabling and disabling user space channels.
+//! Enabling and disabling channels. Those of the kernel: `kernel/channel.rs`.
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c` and `channel.c`.
 
@@ -7,9 +7,10 @@ use lttng_protocol::client::ErrorCode;
 
 use super::action::{ChannelName, EnableChannel};
 use super::desk::{Desk, Serving};
+use super::kernel;
 use crate::model::wanted::channel_name;
 use crate::model::{Attributes, BufferingScheme, Channel, Domain, UstDomain};
-use crate::turn::ids::SessionId;
+use crate::turn::ids::{ChannelId, SessionId};
 
 /// Begins the names of channels that belong to agent domains.
 const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "lttng_python_channel"];
@@ -24,6 +25,9 @@ const NUMBERED_ENDING: &str = "_0_0.idx";
 
 /// Creates a channel, or enables one that exists.
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::channel::enable(desk, id, wanted);
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
     enable_or_make(desk, id, wanted)?;
     desk.changed(id)
@@ -36,6 +40,7 @@ fn enable_or_make(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> 
     let for_snapshots = session.is_snapshot();
     let live = session.live_timer() > 0;
     let started = session.was_started();
+    let next = session.wanted.next_channel();
     let ust = session.wanted.ust.get_or_insert_with(UstDomain::default);
     match ust.find_mut(&wanted.name) {
         Some(channel) if channel.enabled => return Err(ErrorCode::UstChanExist),
@@ -59,13 +64,16 @@ fn enable_or_make(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> 
     }
     fix_scheme(ust, wanted.scheme.ok_or(ErrorCode::BufferNotSupported)?)?;
     if wanted.name != METADATA {
-        add(ust, &wanted.name, attributes);
+        add(ust, next, &wanted.name, attributes);
     }
     Ok(())
 }
 
 /// Disables a channel, which may be disabled already.
 pub fn disable(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelName) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::channel::disable(desk, id, &name);
+    }
     find(desk, id, &name)?.enabled = false;
     desk.changed(id)
 }
@@ -82,6 +90,7 @@ pub fn need(
     let session = desk.session_mut(id)?;
     let for_snapshots = session.is_snapshot();
     let started = session.was_started();
+    let next = session.wanted.next_channel();
     let ust = session.wanted.ust.get_or_insert_with(UstDomain::default);
     if ust.find(name).is_some() {
         return Ok(());
@@ -93,7 +102,7 @@ pub fn need(
     ust.named_channel |= !name.is_empty();
     let scheme = scheme.map_or(Ok(ust.scheme), |scheme| scheme.ok_or(ErrorCode::BufferNotSupported))?;
     fix_scheme(ust, scheme)?;
-    add(ust, name, Attributes::default_for(scheme, for_snapshots, page));
+    add(ust, next, name, Attributes::default_for(scheme, for_snapshots, page));
     Ok(())
 }
 
@@ -113,7 +122,7 @@ pub fn drop_last(desk: &mut Desk<'_>, id: SessionId) {
 }
 
 /// The name becomes part of file names. One for which no consumer daemon can make files is never recorded.
-fn check_name(name: &str, numbered: bool) -> Result<(), ErrorCode> {
+pub(super) fn check_name(name: &str, numbered: bool) -> Result<(), ErrorCode> {
     let ending = if numbered { NUMBERED_ENDING } else { ENDING };
     let fits = name.len().saturating_add(ending.len()) <= FILE_NAME;
     if name.starts_with('.') || name.contains('/') || !fits {
@@ -122,8 +131,7 @@ fn check_name(name: &str, numbered: bool) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-fn add(ust: &mut UstDomain, name: &str, attributes: Attributes) {
-    let id = ust.next_channel();
+fn add(ust: &mut UstDomain, id: ChannelId, name: &str, attributes: Attributes) {
     let name = channel_name(name).to_owned();
     let (contexts, rules) = (Vec::new(), Vec::new());
     ust.channels.push(Channel { id, name, enabled: true, attributes, contexts, rules });

@@ -10,7 +10,7 @@ use lttng_protocol::client::ErrorCode;
 
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
-use super::dialect::{Dialect, V2_13};
+use super::dialect::{Dialect, Follows, V2_13};
 use super::serve::serve;
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
@@ -223,7 +223,15 @@ impl Clients {
             reply = dialect.encode(tag, Err(ErrorCode::Nomem));
         }
         state.turn.outputs.send(conn, reply.begin);
-        let supply = Box::new(Owed { rest: reply.rest.map(|rest| rest.supply), _charges: charges });
+        let rest = match reply.follows {
+            Follows::Nothing => None,
+            Follows::Bytes(rest) => Some(rest.supply),
+            Follows::Descriptors(descriptors) => {
+                state.turn.outputs.send_descriptors(conn, descriptors);
+                None
+            }
+        };
+        let supply = Box::new(Owed { rest, _charges: charges });
         state.turn.outputs.push(Output::Supply { to: conn, supply });
         state.turn.outputs.push(Output::CloseWhenSent(conn));
     }

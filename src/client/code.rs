@@ -5,6 +5,7 @@
 
 use lttng_protocol::client::ErrorCode;
 
+use crate::kernel::refusal::{self, Asked};
 use crate::model::BadOutput;
 use crate::operation::answer::Failure;
 use crate::relayd::conversation::Refusal;
@@ -26,9 +27,14 @@ impl From<Failure> for ErrorCode {
             Failure::ChannelUnknown => ErrorCode::ChanNotFound,
             Failure::NoOutput => ErrorCode::EnableConsumerFail,
             Failure::Relay(refusal) => refusal.into(),
+            Failure::ErrorsUnknown => ErrorCode::EventNotifierErrorAccounting,
+            Failure::Kernel(refusal) => of_tracer(refusal),
+            Failure::NoSuchPlace => ErrorCode::ProbeLocationInval,
             Failure::NeverStarted => ErrorCode::StartSessionOnce,
             Failure::CanNotRotate => ErrorCode::RotationNotAvailable,
             Failure::RelayCanNotRotate => ErrorCode::RotationNotAvailableRelay,
+            Failure::TracerTooOld => ErrorCode::RotationWrongVersion,
+            Failure::TracerCanNotRotate => ErrorCode::RotationNotAvailableKernel,
             Failure::RotationPending => ErrorCode::RotationPending,
             Failure::RotatedSinceStop => ErrorCode::RotationMultipleAfterStop,
             Failure::ClearedSinceStop => ErrorCode::RotationAfterStopClear,
@@ -54,5 +60,38 @@ impl From<BadOutput> for ErrorCode {
             BadOutput::Invalid => ErrorCode::Invalid,
             BadOutput::Taken => ErrorCode::UrlExist,
         }
+    }
+}
+
+/// What is said of a request that the kernel's tracer refused (lttng-tools 2.13: `src/bin/lttng-sessiond/kernel.c`,
+/// `cmd.c`).
+fn of_tracer(refusal::Refusal { asked, errno }: refusal::Refusal) -> ErrorCode {
+    match (asked, errno) {
+        (Asked::Session, _) => ErrorCode::KernSessFail,
+        (Asked::Channel, _) => ErrorCode::KernChanFail,
+        (Asked::EnableChannel, _) => ErrorCode::KernChanEnableFail,
+        (Asked::DisableChannel, _) => ErrorCode::KernChanDisableFail,
+        (Asked::Event | Asked::EnableNew, libc::EEXIST) => ErrorCode::KernEventExist,
+        (Asked::Event, libc::ENOSYS) => ErrorCode::KernEventEnosys,
+        (Asked::Filter, libc::ENOMEM) => ErrorCode::FilterNomem,
+        (Asked::Filter, _) => ErrorCode::FilterInval,
+        (Asked::Event | Asked::Callsite | Asked::Capture | Asked::EnableNew | Asked::EnableEvent, _) => {
+            ErrorCode::KernEnableFail
+        }
+        (Asked::DisableEvent, _) => ErrorCode::KernDisableFail,
+        (Asked::Context, libc::ENOSYS) => ErrorCode::KernContextUnavailable,
+        (Asked::Context, _) => ErrorCode::KernContextFail,
+        (Asked::Track, libc::EINVAL) => ErrorCode::Invalid,
+        (Asked::Track, libc::ENOMEM) => ErrorCode::Nomem,
+        (Asked::Track, libc::EEXIST) => ErrorCode::ProcessAttrExists,
+        (Asked::Track, libc::ENOENT) => ErrorCode::ProcessAttrMissing,
+        (Asked::Track | Asked::MetadataAgain | Asked::Change, _) => ErrorCode::Unk,
+        (Asked::Metadata, _) => ErrorCode::KernMetaFail,
+        (Asked::Stream, _) => ErrorCode::KernStreamFail,
+        (Asked::Handover | Asked::Start, _) => ErrorCode::KernStartFail,
+        (Asked::Stop, _) => ErrorCode::KernStopFail,
+        (Asked::StateDump, libc::ENOMEM) => ErrorCode::RegenStatedumpNomem,
+        (Asked::StateDump, _) => ErrorCode::RegenStatedumpFail,
+        (Asked::Listing, _) => ErrorCode::KernListFail,
     }
 }

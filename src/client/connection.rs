@@ -4,6 +4,8 @@
 //! The request is taken whole before anything is answered, also when it is refused: a stock client that is cut off
 //! while it sends dies of SIGPIPE. What is too long is counted and dropped as it comes.
 
+use std::rc::Rc;
+
 use lttng_protocol::client::{Header, MAX_FDS};
 
 use super::dialect::{Dialect, Tag};
@@ -11,6 +13,7 @@ use crate::accounts::{Accounts, Charge, Exhausted, Resource};
 use crate::sys::socket::Credentials;
 use crate::turn::inbox::Inbox;
 use crate::turn::machine::{Attached, Expected};
+use crate::turn::output::SharedFd;
 
 /// Most bytes of a variable part that are read, if only to be thrown away.
 const MAX_DRAINED: u64 = 4 << 20;
@@ -26,8 +29,10 @@ pub struct Request {
     pub header: Box<Header>,
     /// Its variable part.
     pub payload: Vec<u8>,
-    /// Its descriptors.
-    pub descriptors: Attached,
+    /// Its descriptors, which it may have to leave behind.
+    pub descriptors: Vec<SharedFd>,
+    /// There was no room for some of them.
+    pub lost_descriptors: bool,
 }
 
 /// Why a connection is of no use any more.
@@ -257,9 +262,11 @@ impl ClientConnection {
         self.input = Inbox::default();
         self.stage = Stage::Served(Tag::of(&header));
         self.charges.bytes.set(payload.len() as u64)?;
-        let descriptors = std::mem::take(&mut self.descriptors);
+        let Attached { descriptors, lost: lost_descriptors } = std::mem::take(&mut self.descriptors);
+        let descriptors = descriptors.into_iter().map(Rc::new).collect();
         let (dialect, credentials) = (self.dialect, self.credentials);
-        Ok(Advance::Complete(Box::new(Request { dialect, credentials, header, payload, descriptors })))
+        let request = Request { dialect, credentials, header, payload, descriptors, lost_descriptors };
+        Ok(Advance::Complete(Box::new(request)))
     }
 }
 

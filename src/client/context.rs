@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Adding contexts to user space channels.
+//! Adding contexts to channels. Those of the kernel: `kernel/context.rs`.
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/context.c`.
 
@@ -8,6 +8,7 @@ use lttng_protocol::client::ErrorCode;
 use super::action::AddContext;
 use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
+use super::kernel;
 use crate::model::{Channel, Context, Domain};
 use crate::turn::ids::SessionId;
 
@@ -17,6 +18,9 @@ const APP_CONTEXT_LEN: usize = 255;
 
 /// Adds a context to a channel, or to all of them if none is named; to the default one if there is none.
 pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::context::add(desk, id, wanted);
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     let session = desk.session(id)?;
     if session.was_started() {
@@ -35,7 +39,7 @@ pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Serving {
 }
 
 fn add_to_channels(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Result<(), ErrorCode> {
-    let AddContext { channel, context } = wanted;
+    let AddContext { channel, context, .. } = wanted;
     if !channel.is_empty() {
         let channel = find(desk, id, &channel)?;
         return add_to(channel, check(context)?);

@@ -12,6 +12,7 @@ use crate::state::State;
 use crate::sys::socket::Credentials;
 use crate::trigger::Triggers;
 use crate::turn::ids::{Requester, SessionId};
+use crate::turn::output::SharedFd;
 
 /// What a command came to.
 #[derive(Debug)]
@@ -89,6 +90,8 @@ pub struct Desk<'a> {
     pub credentials: Credentials,
     /// The domain that the request names.
     pub domain: Option<Domain>,
+    /// The descriptors that came with the request.
+    pub descriptors: &'a [SharedFd],
 }
 
 impl Desk<'_> {

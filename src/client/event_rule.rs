@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Enabling and disabling event rules of user space channels.
+//! Enabling and disabling event rules. Those of the kernel: `kernel/event_rule.rs`.
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/cmd.c`, `event.c` and `trace-ust.c`.
 
@@ -7,9 +7,10 @@ use log::Level;
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter;
 
-use super::action::{DisableEvent, EnableEvent};
+use super::action::{DisableEvent, EnableEvent, EventKind};
 use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
+use super::kernel;
 use crate::model::{Channel, Domain, EventRule, Filter, RuleKind};
 use crate::text::Text;
 use crate::text::normalise_pattern;
@@ -21,6 +22,9 @@ const RESERVED: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
 
 /// Adds an event rule, or enables one that exists. Creates the channel if need be.
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::event_rule::enable(desk, id, wanted);
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     check_channel_name(desk, id, &wanted.channel)?;
     let fault = filter_fault(wanted.filter.as_ref());
@@ -29,8 +33,7 @@ pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Servin
     let result =
         find(desk, id, &wanted.channel).and_then(|channel| add_or_enable(channel, wanted, fault.is_some()));
     if let (Err(ErrorCode::FilterInval), Some(fault)) = (&result, fault) {
-        let user = Some(desk.credentials.uid);
-        desk.state.turn.say(Level::Warn, Topic::Filter, user, format_args!("{fault}"));
+        say_refused_filter(desk, &fault);
     }
     if result.is_err() && !existed {
         drop_last(desk, id);
@@ -41,12 +44,15 @@ pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Servin
 
 /// Disables every rule of this name, or all rules if there is no name.
 pub fn disable(desk: &mut Desk<'_>, id: SessionId, wanted: DisableEvent) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::event_rule::disable(desk, id, wanted);
+    }
     if is_reserved(&wanted.name) {
         return Err(ErrorCode::InvalidEventName.into());
     }
     check_channel_name(desk, id, &wanted.channel)?;
     let channel = find(desk, id, &wanted.channel)?;
-    if !wanted.any_kind {
+    if wanted.kind != EventKind::All {
         return Err(ErrorCode::Unk.into());
     }
     let name = normalise_pattern(&wanted.name);
@@ -73,10 +79,27 @@ fn is_reserved(name: &Text) -> bool {
 }
 
 /// Why a filter is refused: one that the tracer would refuse, or worse, is never stored.
-fn filter_fault(filter: Option<&Filter>) -> Option<String> {
+pub(super) fn filter_fault(filter: Option<&Filter>) -> Option<String> {
     let filter = filter?;
     let error = filter::validate(&filter.bytecode, filter.reloc_offset).err()?;
     Some(format!("Refused the bytecode of filter `{}`: {error}", filter.expression))
+}
+
+/// Says that a filter is refused, and why.
+pub(super) fn say_refused_filter(desk: &mut Desk<'_>, fault: &str) {
+    let user = Some(desk.credentials.uid);
+    desk.state.turn.say(Level::Warn, Topic::Filter, user, format_args!("{fault}"));
+}
+
+/// What kind of rule of user space it is, if channels there can have one of the kind.
+fn rule_kind(kind: &EventKind) -> Option<RuleKind> {
+    match kind {
+        EventKind::Tracepoint => Some(RuleKind::Tracepoint),
+        EventKind::Probe(_) => Some(RuleKind::Probe),
+        EventKind::Function(_) => Some(RuleKind::Function),
+        EventKind::FunctionEntry => Some(RuleKind::FunctionEntry),
+        EventKind::All | EventKind::Noop | EventKind::Syscall | EventKind::UserspaceProbe { .. } => None,
+    }
 }
 
 fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -> Result<(), ErrorCode> {
@@ -88,11 +111,12 @@ fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -
         return Err(ErrorCode::FilterInval);
     }
     let exclusions: Vec<Text> = wanted.exclusions.iter().map(normalise_pattern).collect();
+    let kind = rule_kind(&wanted.kind);
     let rule = EventRule {
         id: channel.next_rule(),
         name,
         // What it was called takes no part in finding one that exists.
-        kind: wanted.kind.unwrap_or(RuleKind::Tracepoint),
+        kind: kind.unwrap_or(RuleKind::Tracepoint),
         levels: wanted.levels.ok_or(ErrorCode::Invalid)?,
         filter: wanted.filter,
         exclusions,
@@ -106,7 +130,7 @@ fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -
         return Ok(());
     }
     let twice = |(at, name): (usize, &Text)| rule.exclusions.iter().take(at).any(|other| other == name);
-    if rule.exclusions.iter().enumerate().any(twice) || wanted.kind.is_none() {
+    if rule.exclusions.iter().enumerate().any(twice) || kind.is_none() {
         return Err(ErrorCode::Invalid);
     }
     channel.rules.push(rule);

@@ -5,10 +5,12 @@ use lttng_protocol::client::ErrorCode;
 
 use super::action::{ChannelName, Nothing};
 use super::desk::{Desk, Serving, answer, hold, task};
+use super::kernel;
 use crate::model::{Domain, Session};
 use crate::operation::answer::{Answer, ListedSession};
 use crate::operation::list_applications::ListApplications;
 use crate::operation::list_channels::ListChannels;
+use crate::operation::list_kernel::ListKernel;
 use crate::turn::ids::SessionId;
 use crate::ust::listing::ListingKind;
 
@@ -33,33 +35,47 @@ pub fn sessions(desk: &mut Desk<'_>, _: Nothing) -> Serving {
 
 /// Lists the domains in which a session has something.
 pub fn domains(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
-    let ust = desk.session(id)?.wanted.ust.as_ref();
-    answer(Answer::Domains(ust.map(|ust| (Domain::UserSpace, ust.scheme)).into_iter().collect()))
+    let wanted = &desk.session(id)?.wanted;
+    let kernel = wanted.kernel.as_ref().map(|_| (Domain::Kernel, None));
+    let ust = wanted.ust.as_ref().map(|ust| (Domain::UserSpace, Some(ust.scheme)));
+    answer(Answer::Domains(kernel.into_iter().chain(ust).collect()))
 }
 
-/// Lists the channels of a domain. There are none but in user space.
+/// Lists the channels of a domain. There are none but in user space and in the kernel.
 pub fn channels(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
-    if desk.domain == Some(Domain::UserSpace) {
-        hold(id, ListChannels::new(id))
-    } else {
-        answer(Answer::Channels(Vec::new()))
+    match desk.domain {
+        Some(Domain::UserSpace) => hold(id, ListChannels::new(id)),
+        Some(Domain::Kernel) => hold(id, ListChannels::of_kernel(id)),
+        Some(Domain::Jul | Domain::Log4j | Domain::Python) | None => answer(Answer::Channels(Vec::new())),
     }
 }
 
-/// Lists the rules of a channel in order of creation. The channel must be named.
+/// Lists the rules of a channel, in order of creation in user space, where the channel must be named.
 pub fn event_rules(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelName) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return kernel::listing::event_rules(desk, id, &name);
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     let channel = desk.session(id)?.channels().iter().find(|known| known.name == name);
     answer(Answer::EventRules(channel.ok_or(ErrorCode::UstChanNotFound)?.rules.clone()))
 }
 
-/// Lists the tracepoints of all applications.
+/// Lists the system calls of the kernel.
+pub fn syscalls(desk: &mut Desk<'_>, _: Nothing) -> Serving {
+    desk.only_in(Domain::Kernel, ErrorCode::Und)?;
+    task(ListKernel::syscalls())
+}
+
+/// Lists the tracepoints of all applications, or of the kernel.
 pub fn tracepoints(desk: &mut Desk<'_>, _: Nothing) -> Serving {
+    if desk.domain == Some(Domain::Kernel) {
+        return task(ListKernel::tracepoints());
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     task(ListApplications::new(ListingKind::Tracepoints))
 }
 
-/// Lists the fields of the tracepoints of all applications.
+/// Lists the fields of the tracepoints of all applications. Those of the kernel's are not known.
 pub fn tracepoint_fields(desk: &mut Desk<'_>, _: Nothing) -> Serving {
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     task(ListApplications::new(ListingKind::Fields))

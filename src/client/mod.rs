@@ -5,7 +5,8 @@
 //! it understands, is known to its [`dialect`] only: a request is decoded to an [`Action`](table::Action), and an
 //! [`Answer`](crate::operation::answer::Answer) is encoded. The [`table`] has one row for each command: what it needs,
 //! and the function that serves it; [`serve`] makes the checks that all commands share. Functions that serve commands
-//! are in the modules named after what they are about, and get a [`desk`]. What needs peers goes on as a task.
+//! are in the modules named after what they are about, and get a [`desk`]; what they do in the [`kernel`]'s domain is in a
+//! folder of its own. What needs peers goes on as a task.
 //!
 //! Health queries ([`health`]) are no requests, but come from clients, too. When there are too many connections of both,
 //! some have to make [`room`].
@@ -24,6 +25,7 @@ pub mod desk;
 pub mod dialect;
 pub mod event_rule;
 pub mod health;
+pub mod kernel;
 pub mod listing;
 mod notifier;
 pub mod reaction;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! What applications are told of a trigger's event rule: its filter and its captures are compiled.
+//! What applications and the kernel's tracer are told of a trigger's event rule: its filter and its captures are compiled.
 //!
 //! Codes: lttng-tools 2.13, `src/common/conditions/event-rule-matches.c`, `src/bin/lttng-sessiond/cmd.c`.
 
@@ -8,13 +8,18 @@ use log::Level;
 use lttng_protocol::Text;
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter::{self, Bytecode, agent, capture};
+use lttng_protocol::kernel as wire;
 use lttng_protocol::trigger::{Condition, EventRule, LogLevelRule};
 use lttng_protocol::ust::event_notifier::EventNotifier;
 
 use super::desk::Desk;
+use crate::kernel::notifiers as kernel;
 use crate::turn::ids::TriggerId;
 use crate::turn::messages::Topic;
 use crate::ust::notifiers::Notifier;
+
+/// Number of a probe's program before the helper has put its own there.
+const NO_PROGRAM: i32 = -1;
 
 /// What an event rule and its captures compile to.
 #[derive(Debug, Default)]
@@ -56,6 +61,24 @@ fn compile_filter(rule: &EventRule) -> Result<Option<Bytecode>, filter::CompileE
 }
 
 impl Compiled {
+    /// What the kernel's tracer is told of this rule; nothing if it is none of its, or if a name is too long for it.
+    pub fn kernel_notifier(
+        self,
+        condition: &Condition,
+        id: TriggerId,
+        place: u32,
+    ) -> Option<kernel::Notifier> {
+        let Condition::EventRuleMatches { rule, .. } = condition else { return None };
+        let description = wire::EventNotifier::for_rule(rule, NO_PROGRAM, id.0, place.into())?;
+        let words = |bytecode: Bytecode| wire::Bytecode {
+            reloc_offset: bytecode.reloc_offset,
+            seqnum: 0,
+            data: bytecode.data,
+        };
+        let captures = self.captures.into_iter().map(words).collect();
+        Some(kernel::Notifier { description, filter: self.filter.map(words), captures, program: None })
+    }
+
     /// What applications are told of this rule; nothing if it is none of theirs, or if its name is too long for them.
     pub fn notifier(self, condition: &Condition, id: TriggerId, place: u32) -> Option<Notifier> {
         let Condition::EventRuleMatches { rule, .. } = condition else { return None };

@@ -156,7 +156,7 @@ fn serve(
 ) -> Serving {
     // Its group is of no importance: what is done to a session is done with the session's.
     let credentials = Credentials { pid: 0, uid: owner, gid: owner };
-    let mut desk = Desk { state, triggers, requester, credentials, domain: None };
+    let mut desk = Desk { state, triggers, requester, credentials, domain: None, descriptors: &[] };
     let (command, wanted) = match action {
         Action::StartSession { .. } => (Command::StartTrace, table::Action::StartTrace(Nothing)),
         Action::StopSession { .. } => (Command::StopTrace, table::Action::StopTrace(Nothing)),

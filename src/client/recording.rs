@@ -7,11 +7,12 @@ use lttng_protocol::client::ErrorCode;
 
 use super::action::Nothing;
 use super::desk::{DONE, Desk, Serving, answer, hold};
-use crate::model::BufferingScheme;
+use crate::model::{BufferingScheme, Schedules};
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::clear::Clear;
 use crate::operation::data_pending::DataPending;
 use crate::operation::destroy::Destroy;
+use crate::operation::regenerate::Regenerate;
 use crate::operation::start::Start;
 use crate::operation::stop::Stop;
 use crate::turn::ids::SessionId;
@@ -19,17 +20,26 @@ use crate::turn::ids::SessionId;
 /// Starts recording.
 pub fn start(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
     let session = desk.session(id)?;
-    if session.is_active() {
+    let (kernel, applications) = (session.wanted.kernel.is_some(), session.wanted.ust.is_some());
+    let scheduled = session.wanted.schedules != Schedules::default();
+    if kernel && scheduled && !session.was_started() && !desk.state.tracer_abilities().rotation {
+        Err(Failure::TracerTooOld.into())
+    } else if session.is_active() {
         Err(ErrorCode::TraceAlreadyStarted.into())
     } else if session.recording.leaving().is_some() && session.recording.chunk().is_none() {
         Err(Failure::RotationPending.into())
-    } else if session.channels().is_empty() {
+    } else if !session.wanted.has_channels() {
         Err(ErrorCode::NoChannel.into())
     } else {
         if !session.was_started() {
             // Those that there were when it was created may have died, and the relay daemon's connections with them.
             let had_relay = session.recording.relay.is_some();
-            desk.want_consumers()?;
+            if kernel {
+                desk.want_kernel_consumer()?;
+            }
+            if applications {
+                desk.want_consumers()?;
+            }
             if had_relay {
                 desk.want_relay(id)?;
             }
@@ -82,6 +92,9 @@ pub fn regenerate_metadata(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Se
         return Err(ErrorCode::PerPidSession.into());
     }
     desk.state.regenerate_metadata(id);
+    if desk.session(id)?.wanted.kernel.is_some() {
+        return hold(id, Regenerate::metadata(id));
+    }
     DONE
 }
 
@@ -89,6 +102,9 @@ pub fn regenerate_metadata(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Se
 pub fn regenerate_statedump(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
     must_record(desk, id, ErrorCode::SessionNotStarted)?;
     desk.state.regenerate_statedump(id);
+    if desk.session(id)?.wanted.kernel.is_some() {
+        return hold(id, Regenerate::statedump(id));
+    }
     desk.changed(id)
 }
 

@@ -30,6 +30,9 @@ pub fn list_schedules(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving
 /// Sets or removes a schedule.
 pub fn set_schedule(desk: &mut Desk<'_>, id: SessionId, wanted: SetSchedule) -> Serving {
     let SetSchedule { kind, set, value } = wanted;
+    if desk.session(id)?.wanted.kernel.is_some() && !desk.state.tracer_abilities().rotation {
+        return Err(Failure::TracerTooOld.into());
+    }
     let session = desk.session_mut(id)?;
     if !can_rotate(session) {
         return Err(Failure::CanNotRotate.into());

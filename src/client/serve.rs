@@ -8,9 +8,11 @@ use lttng_protocol::client::{Command, ErrorCode};
 use super::connection::Request;
 use super::desk::{Desk, Serving, Unserved};
 use super::table::row;
-use crate::model::{Domain, UstDomain};
+use crate::consumer::verb::Tracer;
+use crate::kernel::refusal::Unavailable;
+use crate::model::{Domain, KernelDomain, UstDomain};
 use crate::relayd::relay::Reached;
-use crate::state::{Readiness, State};
+use crate::state::{Readiness, State, Tracing};
 use crate::sys::socket::Credentials;
 use crate::trigger::Triggers;
 use crate::turn::ids::{ConnId, ConsumerKind, Requester, SessionId};
@@ -18,7 +20,7 @@ use crate::turn::messages::Topic;
 
 /// Serves a request that came on this connection, or says why not.
 pub fn serve(state: &mut State, triggers: &mut Triggers, conn: ConnId, request: &Request) -> Serving {
-    if request.descriptors.lost {
+    if request.lost_descriptors {
         let Credentials { pid, uid, .. } = request.credentials;
         let text = format_args!("There was no room for the descriptors of a request of process {pid}");
         state.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
@@ -32,6 +34,7 @@ pub fn serve(state: &mut State, triggers: &mut Triggers, conn: ConnId, request: 
         requester: Requester::Client(conn),
         credentials: request.credentials,
         domain,
+        descriptors: &request.descriptors,
     };
     let command = dialect.command(request.header.command).ok_or(ErrorCode::Und)?;
     let session = desk.admit(command, &request.header.session_name)?;
@@ -42,17 +45,18 @@ impl Desk<'_> {
     /// The session that a request is about, once everything is there that the command needs.
     pub(super) fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
         let row = row(command);
-        let kernel = row.domain && self.domain == Some(Domain::Kernel);
-        let no_kernel = self.no_kernel();
+        // A trigger on what the kernel does needs its tracer; for what applications do, nothing has to be there.
+        let acts = row.domain || command == Command::RegisterTrigger;
+        let kernel = acts && self.domain == Some(Domain::Kernel);
         if kernel && self.state.settings.no_kernel {
-            return Err(no_kernel.into());
+            return Err(self.no_kernel().into());
         }
         let session = if row.session { Some(self.find(name)?) } else { None };
         if matches!(command, Command::DisableChannel | Command::DisableEvent) {
             self.check_part(session)?;
         }
         if kernel {
-            return Err(no_kernel.into());
+            self.want_tracer()?;
         }
         if let Some(id) = session.filter(|id| self.state.is_held(*id)) {
             log::trace!("Session {} is busy: command {command:?} waits", id.0);
@@ -85,22 +89,26 @@ impl Desk<'_> {
     fn check_part(&self, session: Option<SessionId>) -> Result<(), Unserved> {
         let domain = self.domain.ok_or(ErrorCode::UnknownDomain)?;
         let session = session.and_then(|id| self.state.sessions.get(id));
-        let has_part = session.is_some_and(|session| session.wanted.ust.is_some());
-        if domain != Domain::Kernel && has_part { Ok(()) } else { Err(ErrorCode::NoChannel.into()) }
+        let has_part = session.is_some_and(|session| match domain {
+            Domain::Kernel => session.wanted.kernel.is_some(),
+            Domain::UserSpace | Domain::Jul | Domain::Log4j | Domain::Python => session.wanted.ust.is_some(),
+        });
+        if has_part { Ok(()) } else { Err(ErrorCode::NoChannel.into()) }
     }
 
     /// The domain's part of the session, and its consumer daemons.
     fn prepare_domain(&mut self, session: Option<SessionId>) -> Result<(), Unserved> {
         match self.domain {
             Some(Domain::UserSpace) => {}
+            Some(Domain::Kernel) => return self.prepare_kernel(session),
             Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
                 return Err(ErrorCode::AgentTracingDisabled.into());
             }
-            Some(Domain::Kernel) | None => return Ok(()),
+            None => return Ok(()),
         }
         // Without a session nothing is recorded, and no consumer daemon is needed.
         let Some(id) = session else { return Ok(()) };
-        if self.state.lost_consumer(id) {
+        if self.state.lost_consumer_of(id, Tracer::UserSpace) {
             return Err(ErrorCode::NoUstconsumerd.into());
         }
         if let Some(session) = self.state.sessions.get_mut(id) {
@@ -109,13 +117,48 @@ impl Desk<'_> {
         self.want_consumers()
     }
 
-    /// Consumer daemons, which are started if they are not in service.
+    /// The kernel's part of the session, and its consumer daemon.
+    fn prepare_kernel(&mut self, session: Option<SessionId>) -> Result<(), Unserved> {
+        let Some(session) = session.and_then(|id| self.state.sessions.get_mut(id)) else { return Ok(()) };
+        let id = session.id;
+        session.wanted.kernel.get_or_insert_with(KernelDomain::default);
+        if self.state.lost_consumer_of(id, Tracer::Kernel) {
+            return Err(ErrorCode::NoKernconsumerd.into());
+        }
+        self.want_kernel_consumer()
+    }
+
+    /// The kernel's tracer, whose modules are loaded if they are not.
+    fn want_tracer(&mut self) -> Result<(), Unserved> {
+        if self.state.settings.uid != 0 {
+            return Err(ErrorCode::NeedRootSessiond.into());
+        }
+        match self.state.want_tracer(self.requester) {
+            Tracing::Ready => Ok(()),
+            Tracing::Pending => Err(Unserved::Wait),
+            Tracing::Failed(Unavailable::Absent) => Err(ErrorCode::KernNa.into()),
+            Tracing::Failed(Unavailable::Version) => Err(ErrorCode::KernVersion.into()),
+        }
+    }
+
+    /// The kernel's consumer daemon, which is started if it is not in service.
+    pub fn want_kernel_consumer(&mut self) -> Result<(), Unserved> {
+        match self.state.want_kernel_consumer(self.requester) {
+            Readiness::Ready => Ok(()),
+            Readiness::Pending => Err(Unserved::Wait),
+            Readiness::Failed(_) => Err(ErrorCode::KernConsumerFail.into()),
+            Readiness::Lost => Err(ErrorCode::NoKernconsumerd.into()),
+        }
+    }
+
+    /// The consumer daemons of user space, which are started if they are not in service.
     pub fn want_consumers(&mut self) -> Result<(), Unserved> {
         match self.state.want_consumers(self.requester) {
             Readiness::Ready => Ok(()),
             Readiness::Pending => Err(Unserved::Wait),
             Readiness::Failed(ConsumerKind::Ust64) => Err(ErrorCode::UstConsumer64Fail.into()),
             Readiness::Failed(ConsumerKind::Ust32) => Err(ErrorCode::UstConsumer32Fail.into()),
+            Readiness::Failed(ConsumerKind::Kernel) => Err(ErrorCode::KernConsumerFail.into()),
             Readiness::Lost => Err(ErrorCode::NoUstconsumerd.into()),
         }
     }
@@ -129,3 +172,6 @@ impl Desk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,7 @@ fn wanted(
         shm_path: None,
         schedules: Schedules::default(),
         ust: None,
+        kernel: None,
     }
 }
 

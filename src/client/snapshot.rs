@@ -24,6 +24,9 @@ const MAX_NAME: usize = 254;
 pub fn add_output(desk: &mut Desk<'_>, id: SessionId, wanted: SnapshotTarget) -> Serving {
     know_hosts(desk, id, &wanted)?;
     check(desk.session(id)?)?;
+    if desk.session(id)?.has_spliced_channel() {
+        return Err(ErrorCode::SnapshotUnsupported.into());
+    }
     if !desk.session(id)?.wanted.snapshot_outputs.is_empty() {
         return Err(ErrorCode::SnapshotOutputExist.into());
     }

@@ -115,6 +115,7 @@ commands! {
     ListDomains:                  session, _,       Nothing        => listing::domains;
     ListEvents:                   session, domain,  ChannelName    => listing::event_rules;
     ListSessions:                 _,       _,       Nothing        => listing::sessions;
+    ListSyscalls:                 _,       domain,  Nothing        => listing::syscalls;
     ListTracepointFields:         _,       domain,  Nothing        => listing::tracepoint_fields;
     ListTracepoints:              _,       domain,  Nothing        => listing::tracepoints;
     ListTriggers:                 _,       _,       Nothing        => trigger::list;
@@ -143,7 +144,6 @@ commands! {
     // Not there yet, or not any more. Clients are told so.
     DisableConsumer:              session, domain,  Nothing        => not_here_about_a_session;
     EnableConsumer:               session, domain,  Nothing        => not_here_about_a_session;
-    ListSyscalls:                 _,       domain,  Nothing        => not_here;
     RegisterConsumer:             session, domain,  Nothing        => not_here_about_a_session;
     SaveSession:                  _,       _,       Nothing        => not_here;
 }

@@ -6,10 +6,11 @@
 
 use lttng_protocol::client::ErrorCode;
 
-use super::action::{Attribute, SetPolicy, TrackerOf, TrackerValue};
+use super::action::{SetPolicy, TrackerOf, TrackerValue};
 use super::desk::{Desk, Serving, answer};
-use crate::model::tracker::{Included, Policy, Tracker, Value};
-use crate::model::{Domain, UstDomain};
+use super::kernel;
+use crate::model::tracker::{Included, Policy, Tracker, Trackers, Value};
+use crate::model::{Domain, KernelDomain, ProcessAttribute, UstDomain};
 use crate::operation::answer::Answer;
 use crate::turn::ids::SessionId;
 use crate::users;
@@ -22,13 +23,15 @@ pub fn policy(desk: &mut Desk<'_>, id: SessionId, TrackerOf(attribute): TrackerO
 /// Sets a tracker's policy.
 pub fn set_policy(desk: &mut Desk<'_>, id: SessionId, wanted: SetPolicy) -> Serving {
     let policy = wanted.policy.ok_or(ErrorCode::Invalid)?;
-    tracker(desk, id, wanted.attribute)?.set_policy(policy);
-    desk.changed(id)
+    change(desk, id, wanted.attribute, |tracker| {
+        tracker.set_policy(policy);
+        Ok(())
+    })
 }
 
 /// Reads a tracker's values.
 pub fn values(desk: &mut Desk<'_>, id: SessionId, TrackerOf(attribute): TrackerOf) -> Serving {
-    let tracker = inclusion_tracker(desk, id, attribute)?;
+    let tracker = with_set(tracker(desk, id, attribute)?)?;
     answer(Answer::TrackerValues(tracker.included().iter().map(|included| included.value.clone()).collect()))
 }
 
@@ -36,71 +39,97 @@ pub fn values(desk: &mut Desk<'_>, id: SessionId, TrackerOf(attribute): TrackerO
 pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: TrackerValue) -> Serving {
     let TrackerValue { attribute, value } = wanted;
     let number = tracked_id(desk, id, attribute, &value)?;
-    if !inclusion_tracker(desk, id, attribute)?.add(Included { value, id: number }) {
-        return Err(ErrorCode::ProcessAttrExists.into());
-    }
-    desk.changed(id)
+    change(desk, id, attribute, |tracker| {
+        let added = with_set(tracker)?.add(Included { value, id: number });
+        if added { Ok(()) } else { Err(ErrorCode::ProcessAttrExists) }
+    })
 }
 
 /// Removes a value from a tracker.
 pub fn remove(desk: &mut Desk<'_>, id: SessionId, wanted: TrackerValue) -> Serving {
     tracked_id(desk, id, wanted.attribute, &wanted.value)?;
-    if !inclusion_tracker(desk, id, wanted.attribute)?.remove(&wanted.value) {
-        return Err(ErrorCode::ProcessAttrMissing.into());
-    }
-    desk.changed(id)
+    change(desk, id, wanted.attribute, |tracker| {
+        let removed = with_set(tracker)?.remove(&wanted.value);
+        if removed { Ok(()) } else { Err(ErrorCode::ProcessAttrMissing) }
+    })
 }
 
-/// The number that a value stands for.
+/// Changes a tracker, and brings that to those who follow it.
+fn change(
+    desk: &mut Desk<'_>,
+    id: SessionId,
+    attribute: Option<ProcessAttribute>,
+    edit: impl FnOnce(&mut Tracker) -> Result<(), ErrorCode>,
+) -> Serving {
+    let before = desk.session(id)?.wanted.kernel.clone();
+    edit(tracker(desk, id, attribute)?)?;
+    if desk.domain == Some(Domain::Kernel) { kernel::bring(id, before, None) } else { desk.changed(id) }
+}
+
+/// The number that a value stands for. The kernel's tracer has signed ones, of which the negative ones mean something else.
 fn tracked_id(
     desk: &mut Desk<'_>,
     id: SessionId,
-    attribute: Option<Attribute>,
+    attribute: Option<ProcessAttribute>,
     value: &Value,
 ) -> Result<u32, ErrorCode> {
-    if attribute.is_none() {
-        return Err(ErrorCode::UnsupportedDomain);
-    }
-    tracker(desk, id, attribute)?;
-    match (attribute, value) {
-        (Some(Attribute::Pid), Value::Pid(pid)) => u32::try_from(*pid).map_err(|_| ErrorCode::Invalid),
-        (Some(Attribute::Uid), Value::Uid(number)) | (Some(Attribute::Gid), Value::Gid(number)) => {
+    use ProcessAttribute::{Gid, Pid, Uid, Vgid, Vpid, Vuid};
+    let kernel = desk.domain == Some(Domain::Kernel);
+    let Some(attribute) = attribute.filter(|&attribute| kernel || tracked_in_user_space(attribute)) else {
+        return Err(if kernel { ErrorCode::InvalidProtocol } else { ErrorCode::UnsupportedDomain });
+    };
+    tracker(desk, id, Some(attribute))?;
+    let number = match (attribute, value) {
+        (Pid | Vpid, Value::Pid(pid)) => u32::try_from(*pid).map_err(|_| ErrorCode::Invalid),
+        (Uid | Vuid, Value::Uid(number)) | (Gid | Vgid, Value::Gid(number)) => {
             u32::try_from(*number).map_err(|_| ErrorCode::Invalid)
         }
-        (Some(Attribute::Uid), Value::UserName(name)) => {
-            users::system_user_id(name).ok_or(ErrorCode::UserNotFound)
-        }
-        (Some(Attribute::Gid), Value::GroupName(name)) => {
-            users::system_group_id(name).ok_or(ErrorCode::GroupNotFound)
-        }
+        (Uid | Vuid, Value::UserName(name)) => users::system_user_id(name).ok_or(ErrorCode::UserNotFound),
+        (Gid | Vgid, Value::GroupName(name)) => users::system_group_id(name).ok_or(ErrorCode::GroupNotFound),
         _ => Err(ErrorCode::Invalid),
-    }
+    }?;
+    if kernel && i32::try_from(number).is_err() { Err(ErrorCode::Invalid) } else { Ok(number) }
 }
 
-/// The tracker, which must have an inclusion set.
-fn inclusion_tracker<'a>(
-    desk: &'a mut Desk<'_>,
-    id: SessionId,
-    attribute: Option<Attribute>,
-) -> Result<&'a mut Tracker, ErrorCode> {
-    let tracker = tracker(desk, id, attribute)?;
+/// A tracker, which must have an inclusion set.
+fn with_set(tracker: &mut Tracker) -> Result<&mut Tracker, ErrorCode> {
     match tracker.policy() {
         Policy::IncludeSet => Ok(tracker),
         Policy::IncludeAll | Policy::ExcludeAll => Err(ErrorCode::ProcessAttrTrackerInvalidTrackingPolicy),
     }
 }
 
+/// Whether there is a tracker for an attribute in user space.
+fn tracked_in_user_space(attribute: ProcessAttribute) -> bool {
+    matches!(attribute, ProcessAttribute::Vpid | ProcessAttribute::Vuid | ProcessAttribute::Vgid)
+}
+
+/// The tracker of an attribute in user space, which has those of the namespaces that processes are in.
+fn of_user_space(trackers: &mut Trackers, attribute: ProcessAttribute) -> Option<&mut Tracker> {
+    match attribute {
+        ProcessAttribute::Vpid => Some(&mut trackers.pid),
+        ProcessAttribute::Vuid => Some(&mut trackers.uid),
+        ProcessAttribute::Vgid => Some(&mut trackers.gid),
+        ProcessAttribute::Pid | ProcessAttribute::Uid | ProcessAttribute::Gid => None,
+    }
+}
+
 fn tracker<'a>(
     desk: &'a mut Desk<'_>,
     id: SessionId,
-    attribute: Option<Attribute>,
+    attribute: Option<ProcessAttribute>,
 ) -> Result<&'a mut Tracker, ErrorCode> {
-    desk.only_in(Domain::UserSpace, ErrorCode::UnsupportedDomain)?;
-    let trackers = &mut desk.session_mut(id)?.wanted.ust.get_or_insert_with(UstDomain::default).trackers;
-    match attribute {
-        Some(Attribute::Pid) => Ok(&mut trackers.pid),
-        Some(Attribute::Uid) => Ok(&mut trackers.uid),
-        Some(Attribute::Gid) => Ok(&mut trackers.gid),
-        None => Err(ErrorCode::Invalid),
+    let domain = desk.domain;
+    let wanted = &mut desk.session_mut(id)?.wanted;
+    match domain {
+        Some(Domain::UserSpace) => {
+            let trackers = &mut wanted.ust.get_or_insert_with(UstDomain::default).trackers;
+            attribute.and_then(|attribute| of_user_space(trackers, attribute)).ok_or(ErrorCode::Invalid)
+        }
+        Some(Domain::Kernel) => {
+            let trackers = &mut wanted.kernel.get_or_insert_with(KernelDomain::default).trackers;
+            attribute.map(|attribute| trackers.of_mut(attribute)).ok_or(ErrorCode::Invalid)
+        }
+        Some(Domain::Jul | Domain::Log4j | Domain::Python) | None => Err(ErrorCode::UnsupportedDomain),
     }
 }

@@ -9,9 +9,10 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use lttng_protocol::consumer::{
-    ChannelHead, ChannelStatus, CloseReply, END_OF_STREAMS, Status, StreamHead, UstRequest, decode_count,
+    ChannelHead, ChannelStatus, CloseReply, END_OF_STREAMS, Status, StreamHead, decode_count,
 };
 
+use super::request::{Request, Shape};
 use crate::turn::inbox::Inbox;
 use crate::turn::output::SharedFd;
 
@@ -129,14 +130,14 @@ pub struct Answer {
 
 impl Answer {
     /// The answer that `request` will get.
-    pub fn expected(request: &UstRequest, tail: Tail) -> Self {
-        let phase = match request {
-            UstRequest::AskChannelCreation(_) => Phase::ChannelStatus,
-            UstRequest::GetChannel { .. } => Phase::GetStatus,
-            UstRequest::DataPending { .. } => Phase::DataPending,
-            UstRequest::DiscardedEvents { .. } | UstRequest::LostPackets { .. } => Phase::Count,
-            UstRequest::CloseTraceChunk { .. } => Phase::CloseHead,
-            _ => Phase::FirstStatus,
+    pub fn expected(request: &Request, tail: Tail) -> Self {
+        let phase = match request.shape() {
+            Shape::Channel => Phase::ChannelStatus,
+            Shape::Buffers => Phase::GetStatus,
+            Shape::Pending => Phase::DataPending,
+            Shape::Count => Phase::Count,
+            Shape::Path => Phase::CloseHead,
+            Shape::Status => Phase::FirstStatus,
         };
         Answer { phase, tail, object: Vec::new(), wake_up: None, streams: Vec::new(), short: false }
     }
@@ -314,6 +315,7 @@ fn is_end_of_streams(input: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lttng_protocol::consumer::UstRequest;
 
     fn descriptors(count: usize) -> VecDeque<OwnedFd> {
         let null = || std::fs::File::open("/dev/null").unwrap().into();
@@ -322,7 +324,7 @@ mod tests {
 
     /// Feeds an answer in pieces of one size until it is complete.
     fn answered(request: &UstRequest, answer: &[u8], piece: usize) -> Result<Outcome, Malformed> {
-        let mut expected = Answer::expected(request, Tail::None);
+        let mut expected = Answer::expected(&request.clone().into(), Tail::None);
         let (mut input, mut descriptors) = (Inbox::default(), descriptors(3));
         let mut pieces = answer.chunks(piece);
         loop {

@@ -12,18 +12,20 @@ pub mod job;
 pub mod metadata;
 pub mod program;
 pub mod purpose;
+pub mod request;
 pub mod verb;
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use lttng_protocol::consumer::{MonitorSample, READY, Status, UstRequest};
+use lttng_protocol::consumer::{MonitorSample, READY, Status};
 
 use job::{Answer, Step};
 pub use job::{ChannelBuffers, Malformed, Outcome, Tail};
 use metadata::MetadataTalk;
 use program::ConsumerProgram;
+use request::Request;
 
 use crate::sys::clock::after;
 use crate::turn::errand::Errand;
@@ -95,7 +97,7 @@ enum Sender<T> {
 
 #[derive(Debug)]
 struct Job<T> {
-    request: UstRequest,
+    request: Request,
     tail: Tail,
     sender: Sender<T>,
 }
@@ -278,12 +280,12 @@ impl<T> Consumer<T> {
         self.state = State::Greeting { deadline: after(now, START_TIMEOUT) };
         self.monitor = Some(monitor);
         self.queue.push_back(Job {
-            request: UstRequest::Init { uuid: daemon },
+            request: Request::init(self.id.kind, daemon),
             tail: Tail::None,
             sender: Sender::Greeting { last: false },
         });
         self.queue.push_back(Job {
-            request: UstRequest::SetChannelMonitorPipe,
+            request: Request::monitor_pipe(self.id.kind),
             tail: Tail::Descriptor(samples),
             sender: Sender::Greeting { last: true },
         });
@@ -295,7 +297,7 @@ impl<T> Consumer<T> {
     ///
     /// # Errors
     /// Gives the tag back when there is no consumer daemon to ask.
-    pub fn ask(&mut self, request: UstRequest, tail: Tail, tag: T, outputs: &mut Outputs) -> Result<(), T> {
+    pub fn ask(&mut self, request: Request, tail: Tail, tag: T, outputs: &mut Outputs) -> Result<(), T> {
         if self.state != State::Ready {
             return Err(tag);
         }

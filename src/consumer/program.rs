@@ -13,6 +13,8 @@ const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 #[derive(Debug, Clone, Default)]
 pub struct ConsumerProgram {
     pub path: PathBuf,
+    /// Whose data it moves: `-u` for applications', `-k` for the kernel's.
+    pub mode: &'static str,
     /// Folder to go in front of its library path.
     pub libdir: Option<PathBuf>,
     /// The library path that this process has.
@@ -34,7 +36,7 @@ impl ConsumerProgram {
     pub fn program(&self) -> Program {
         let args = [
             OsString::from(self.verbosity),
-            OsString::from("-u"),
+            OsString::from(self.mode),
             OsString::from("--consumerd-cmd-sock"),
             OsString::from(&self.command_socket),
             OsString::from("--consumerd-err-sock"),
@@ -65,6 +67,7 @@ mod tests {
     fn configured() -> ConsumerProgram {
         ConsumerProgram {
             path: "/lib/consumerd".into(),
+            mode: "-u",
             command_socket: "/run/command".into(),
             error_socket: "/run/error".into(),
             group: "tracing".to_owned(),

@@ -2,7 +2,18 @@
 //! What the requests to consumer daemons are for, so that whoever asked can be found when the answer comes.
 
 use crate::turn::Ticket;
-use crate::turn::ids::{BuffersKey, ChannelId, RelayEnd};
+use crate::turn::ids::{BuffersKey, ChannelId, RelayEnd, SessionId};
+
+/// What of the kernel a consumer daemon was given; channels by their numbers there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The description of a channel.
+    Channel(u64),
+    /// The stream in this place of a channel.
+    Stream(u64, usize),
+    /// That a channel has no more streams for now.
+    End(u64),
+}
 
 /// What a request to a consumer daemon was for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +32,8 @@ pub enum Purpose {
     Push(BuffersKey),
     /// A connection to a relay daemon.
     Relay(RelayEnd),
+    /// A part of what the kernel's tracer has of a session.
+    KernelHandover(SessionId, Part),
     /// Something whose outcome changes nothing.
     Nothing,
 }

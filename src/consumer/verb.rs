@@ -5,9 +5,10 @@
 //! A new kind of consumer daemon, or a tracer that does some of it itself, is another column of this table; tasks do not
 //! notice. Nothing here sends anything.
 
+use super::request::{Request, to};
 use crate::turn::ids::{ConsumerId, ConsumerKind, RelayId, SessionId};
 use lttng_protocol::consumer::{
-    CloseTraceChunk, CreateTraceChunk, SnapshotChannel, TraceChunkExists, UstRequest,
+    CloseTraceChunk, CreateTraceChunk, KernelRequest, SnapshotChannel, TraceChunkExists, UstRequest,
 };
 
 /// What a channel holds.
@@ -81,6 +82,8 @@ pub enum SessionVerb {
 pub enum Tracer {
     /// LTTng-UST.
     UserSpace,
+    /// LTTng-modules.
+    Kernel,
 }
 
 impl Tracer {
@@ -88,6 +91,7 @@ impl Tracer {
     pub fn of(consumer: ConsumerKind) -> Self {
         match consumer {
             ConsumerKind::Ust64 | ConsumerKind::Ust32 => Tracer::UserSpace,
+            ConsumerKind::Kernel => Tracer::Kernel,
         }
     }
 
@@ -95,16 +99,43 @@ impl Tracer {
     pub fn folder(self) -> &'static str {
         match self {
             Tracer::UserSpace => "ust",
+            Tracer::Kernel => "kernel",
         }
     }
 }
 
 impl Verb {
-    /// The request that asks this of a channel.
-    pub fn request(self, channel: ChannelRef) -> UstRequest {
+    /// The request that asks this of a channel; `None` if that is not the consumer daemon's business.
+    pub fn request(self, channel: ChannelRef) -> Option<Request> {
         match Tracer::of(channel.consumer.kind) {
-            Tracer::UserSpace => self.of_user_space(channel),
+            Tracer::UserSpace => Some(self.of_user_space(channel).into()),
+            Tracer::Kernel => self.of_kernel(channel).map(Request::from),
         }
+    }
+
+    /// Packets are closed by the tracer itself, when a session stops. A channel ends with its session in the tracer, but one
+    /// of a session without output, of which nothing is taken meanwhile.
+    fn of_kernel(self, ChannelRef { key, content, .. }: ChannelRef) -> Option<KernelRequest> {
+        let metadata = content == Content::Metadata;
+        Some(match self {
+            Verb::Flush | Verb::ClearQuiescent => return None,
+            Verb::Close if metadata => return None,
+            Verb::Close => KernelRequest::DestroyChannel { key },
+            Verb::Clear => KernelRequest::ClearChannel { key },
+            Verb::Rotate { relay } => {
+                KernelRequest::RotateChannel { metadata, relayd_id: relay.map(|relay| relay.0), key }
+            }
+            Verb::OpenPackets => KernelRequest::OpenChannelPackets { key },
+            Verb::CountDiscarded(session) => KernelRequest::DiscardedEvents { session_id: session.0, key },
+            Verb::CountOverwritten(session) => KernelRequest::LostPackets { session_id: session.0, key },
+            Verb::Snapshot { folder, relay, packets } => KernelRequest::SnapshotChannel(SnapshotChannel {
+                pathname: folder,
+                metadata,
+                relayd_id: relay.map(|relay| relay.0),
+                key,
+                packets_per_stream: packets,
+            }),
+        })
     }
 
     fn of_user_space(self, ChannelRef { key, content, .. }: ChannelRef) -> UstRequest {
@@ -145,14 +176,12 @@ impl SessionVerb {
     }
 
     /// The request that asks this of a consumer daemon.
-    pub fn request(self, consumer: ConsumerKind) -> UstRequest {
-        match Tracer::of(consumer) {
-            Tracer::UserSpace => match self {
-                SessionVerb::DataPending(session) => UstRequest::DataPending { session_id: session.0 },
-                SessionVerb::CreateChunk(chunk) => UstRequest::CreateTraceChunk(chunk),
-                SessionVerb::CloseChunk(chunk) => UstRequest::CloseTraceChunk(chunk),
-                SessionVerb::ChunkExists(chunk) => UstRequest::TraceChunkExists(chunk),
-            },
+    pub fn request(self, consumer: ConsumerKind) -> Request {
+        match self {
+            SessionVerb::DataPending(session) => to!(consumer, DataPending { session_id: session.0 }),
+            SessionVerb::CreateChunk(chunk) => to!(consumer, CreateTraceChunk(chunk)),
+            SessionVerb::CloseChunk(chunk) => to!(consumer, CloseTraceChunk(chunk)),
+            SessionVerb::ChunkExists(chunk) => to!(consumer, TraceChunkExists(chunk)),
         }
     }
 }

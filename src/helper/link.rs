@@ -3,17 +3,17 @@
 //!
 //! It is the same for every helper, whatever it is asked for ([`Protocol`]). A request is answered exactly once, also
 //! when it can't be sent and when the helper dies: then the next one is asked, but not a third one, since it may be the
-//! request that helpers die of. What a helper answers wrongly or too late concerns that request alone. Nothing here
-//! waits, starts a helper, or knows what the requests are about.
+//! request that helpers die of. What a helper answers wrongly or too late concerns that request alone. Descriptors go with
+//! a request, and again when it is repeated. Nothing here waits, starts a helper, or knows what the requests are about.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::os::fd::OwnedFd;
 
-use super::request::{MAX_MESSAGE, Malformed, Request, Response};
+use super::request::{MAX_DESCRIPTORS, MAX_MESSAGE, Malformed, Request, Response};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Attached;
-use crate::turn::output::{Output, Outputs};
+use crate::turn::output::{Output, Outputs, SharedFd};
 
 /// What a helper is asked, and what it answers.
 pub trait Protocol {
@@ -23,12 +23,20 @@ pub trait Protocol {
     type Success: Debug;
     /// Bytes of the longest message that it takes.
     const MAX_MESSAGE: usize;
+    /// Descriptors that it takes with one.
+    const MAX_DESCRIPTORS: usize;
 
     /// The message that asks for a job.
     fn encode(id: u64, job: Self::Job) -> Vec<u8>;
 
     /// Whether a job may be done twice, when it is not known whether it was done.
     fn may_be_repeated(job: &Self::Job) -> bool;
+
+    /// Whether the descriptors of a job are given away with it: none are kept here once it is sent, and none go with it
+    /// when it is repeated.
+    fn gives_away(_: &Self::Job) -> bool {
+        false
+    }
 
     /// The number that begins a message, if there is one.
     fn decode_id(message: &[u8]) -> Option<u64>;
@@ -61,6 +69,9 @@ pub struct Link<P, T> {
 struct UnderWay<T> {
     tag: T,
     message: Vec<u8>,
+    descriptors: Vec<SharedFd>,
+    /// The descriptors are not kept.
+    gives_away: bool,
     /// It may be asked of another helper, if this one dies.
     again: bool,
 }
@@ -92,17 +103,24 @@ impl<P: Protocol, T> Link<P, T> {
         !self.held.is_empty()
     }
 
-    /// Asks, or has it wait for a helper. The answer comes later, in any case; what can't be sent is answered by
-    /// [`Link::take_unsent`].
-    pub fn ask(&mut self, job: P::Job, tag: T, outputs: &mut Outputs) {
+    /// Whether no answer is owed.
+    pub fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Asks, or has it wait for a helper; descriptors go along. The answer comes later, in any case; what can't be sent is
+    /// answered by [`Link::take_unsent`].
+    pub fn ask(&mut self, job: P::Job, descriptors: Vec<SharedFd>, tag: T, outputs: &mut Outputs) {
         self.next = self.next.saturating_add(1);
         let id = self.next;
-        let again = P::may_be_repeated(&job);
+        let (again, gives_away) = (P::may_be_repeated(&job), P::gives_away(&job));
         let message = P::encode(id, job);
-        let fits = message.len() <= P::MAX_MESSAGE;
-        self.under_way.insert(id, UnderWay { tag, message, again });
-        if !fits {
+        let (length, attached) = (message.len(), descriptors.len());
+        self.under_way.insert(id, UnderWay { tag, message, descriptors, gives_away, again });
+        if length > P::MAX_MESSAGE {
             self.unsent.push((id, libc::ENAMETOOLONG));
+        } else if attached > P::MAX_DESCRIPTORS {
+            self.unsent.push((id, libc::E2BIG));
         } else if self.conn.is_some() {
             self.send(id, outputs);
         } else {
@@ -110,10 +128,15 @@ impl<P: Protocol, T> Link<P, T> {
         }
     }
 
-    fn send(&self, id: u64, outputs: &mut Outputs) {
-        if let (Some(to), Some(request)) = (self.conn, self.under_way.get(&id)) {
+    fn send(&mut self, id: u64, outputs: &mut Outputs) {
+        if let (Some(to), Some(request)) = (self.conn, self.under_way.get_mut(&id)) {
+            let descriptors = if request.gives_away {
+                std::mem::take(&mut request.descriptors)
+            } else {
+                request.descriptors.clone()
+            };
             // One message each: the connection keeps them apart.
-            outputs.push(Output::Send { to, bytes: request.message.clone(), descriptors: Vec::new() });
+            outputs.push(Output::Send { to, bytes: request.message.clone(), descriptors });
         }
     }
 
@@ -174,12 +197,15 @@ pub struct Found {
     pub folder: Option<OwnedFd>,
     /// The address that was looked up.
     pub address: Option<String>,
+    /// The places of a probe in a program, in bytes from the file's beginning.
+    pub offsets: Vec<u64>,
 }
 
 impl Protocol for Paths {
     type Job = Request;
     type Success = Found;
     const MAX_MESSAGE: usize = MAX_MESSAGE;
+    const MAX_DESCRIPTORS: usize = MAX_DESCRIPTORS;
 
     fn encode(id: u64, job: Request) -> Vec<u8> {
         Request { id, ..job }.encode()
@@ -194,8 +220,8 @@ impl Protocol for Paths {
     }
 
     fn decode(message: &[u8], descriptors: Vec<OwnedFd>) -> Result<Reply<Found>, Malformed> {
-        let Response { id, error, address } = Response::decode(message)?;
-        let found = Found { folder: descriptors.into_iter().next(), address };
+        let Response { id, error, address, offsets } = Response::decode(message)?;
+        let found = Found { folder: descriptors.into_iter().next(), address, offsets };
         Ok((id, error.map_or(Ok(found), Err)))
     }
 }
@@ -213,14 +239,20 @@ mod tests {
         type Job = u8;
         type Success = u8;
         const MAX_MESSAGE: usize = 9;
+        const MAX_DESCRIPTORS: usize = 2;
 
         fn encode(id: u64, job: u8) -> Vec<u8> {
-            [&id.to_ne_bytes()[..], &vec![job; usize::from(job)]].concat()
+            [&id.to_ne_bytes()[..], &vec![job; usize::from(job > 0) + usize::from(job > 99)]].concat()
         }
 
         /// The number 0 may be asked for once only.
         fn may_be_repeated(job: &u8) -> bool {
             *job != 0
+        }
+
+        /// What comes with the number 7 is given away.
+        fn gives_away(job: &u8) -> bool {
+            *job == 7
         }
 
         fn decode_id(message: &[u8]) -> Option<u64> {
@@ -238,7 +270,7 @@ mod tests {
 
     fn asked(link: &mut Link<Numbers, char>, job: u8, tag: char) -> usize {
         let mut outputs = Outputs::default();
-        link.ask(job, tag, &mut outputs);
+        link.ask(job, Vec::new(), tag, &mut outputs);
         outputs.take().len()
     }
 
@@ -289,6 +321,35 @@ mod tests {
         assert_eq!(link.received(&answer(4, &[3]), Attached::default()), Some(('d', Ok(3))));
         link.lost();
         assert_eq!((link.take_unsent(), link.needs_helper()), (Vec::new(), false));
+    }
+
+    #[test]
+    fn descriptors_go_with_a_request_and_its_repetition_unless_they_are_given_away() {
+        let file = || SharedFd::new(std::fs::File::open("/dev/null").unwrap().into());
+        let sent = |outputs: &mut Outputs| -> Vec<usize> {
+            let count = |output: Output| match output {
+                Output::Send { descriptors, .. } => descriptors.len(),
+                other => panic!("{other:?}"),
+            };
+            outputs.take().into_iter().map(count).collect()
+        };
+        let (kept, given, mut outputs) = (file(), file(), Outputs::default());
+        let watched = [SharedFd::downgrade(&kept), SharedFd::downgrade(&given)];
+        let open = || watched.each_ref().map(|descriptor| descriptor.strong_count() > 0);
+        let mut link = Link::<Numbers, char>::default();
+        link.ask(1, vec![kept], 'a', &mut outputs);
+        link.ask(7, vec![given], 'b', &mut outputs);
+        link.ask(1, vec![file(), file(), file()], 'c', &mut outputs);
+        // Nothing is closed before there is a helper that takes it.
+        assert_eq!((sent(&mut outputs), open()), (vec![], [true, true]));
+        assert_eq!(link.take_unsent(), [('c', libc::E2BIG)]);
+        link.connect(ConnId(5), &mut outputs);
+        assert_eq!((sent(&mut outputs), open()), (vec![1, 1], [true, false]));
+        link.lost();
+        link.connect(ConnId(6), &mut outputs);
+        assert_eq!(sent(&mut outputs), [1, 0]);
+        assert_eq!(link.received(&answer(1, &[9]), Attached::default()), Some(('a', Ok(9))));
+        assert_eq!(open(), [false, false]);
     }
 
     #[test]

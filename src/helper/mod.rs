@@ -11,32 +11,35 @@
 //! socket, one message for each request and response; it must never wait here.
 
 mod chunk;
+pub mod companion;
 pub mod link;
 mod metadata;
 pub mod names;
+mod probe;
 pub mod request;
 mod shared_memory;
 mod worker;
 
 use std::collections::HashMap;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{MsgFlags, recv};
 use nix::sys::stat::{Mode, umask};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, chdir, getpid};
 
-pub use request::{FileStart, MAX_MESSAGE, Malformed, PathJob, Request, Response};
+use request::MAX_DESCRIPTORS;
+pub use request::{FileStart, MAX_MESSAGE, Malformed, PathJob, ProbeLookup, Request, Response};
 pub use worker::AccountFiles;
 
 pub use crate::sys::fork::Companion;
 use crate::sys::fork::{Fork, companion, exit_now, fork};
 use crate::sys::signal;
+use crate::sys::socket::{self, Received};
 
 /// Operations of one user at the same time; more are answered with EAGAIN. A dead file system costs one
 /// process for each operation that hangs.
@@ -120,25 +123,32 @@ impl Zygote<'_> {
 
     fn receive(&mut self) -> io::Result<bool> {
         let mut buffer = [0; MAX_MESSAGE];
-        // With MSG_TRUNC the length is that of the message, also when the buffer is too short for it.
-        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
-        let length = match recv(self.socket.as_raw_fd(), &mut buffer, flags) {
-            Err(Errno::EINTR | Errno::EAGAIN) => return Ok(true),
-            Err(Errno::ECONNRESET) | Ok(0) => return Ok(false),
+        let mut descriptors = Vec::new();
+        let received =
+            socket::receive_message(self.socket.as_fd(), &mut buffer, MAX_DESCRIPTORS, &mut descriptors);
+        let received = match received {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
+            Ok(Received { bytes: 0, .. }) => return Ok(false),
             other => other?,
         };
-        let Some(message) = buffer.get(..length) else {
+        let Some(message) = buffer.get(..received.bytes) else {
             let id = Request::decode_id(&buffer).map_err(io::Error::other)?;
             self.refuse(id, libc::ENAMETOOLONG)?;
             return Ok(true);
         };
         // Only the daemon writes here: what does not decode is a fault in this program.
         let request = Request::decode(message).map_err(io::Error::other)?;
-        self.launch(&request)?;
+        if received.truncated {
+            self.refuse(request.id, libc::EMFILE)?;
+        } else {
+            self.launch(&request, descriptors)?;
+        }
         Ok(true)
     }
 
-    fn launch(&mut self, request: &Request) -> io::Result<()> {
+    /// Forks a child that does it. What came with it is the child's, and closed here.
+    fn launch(&mut self, request: &Request, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let of_user = self.running.values().filter(|running| running.uid == request.uid).count();
         if of_user >= MAX_PER_USER || self.running.len() >= MAX_OPERATIONS {
             return self.refuse(request.id, libc::EAGAIN);
@@ -150,7 +160,7 @@ impl Zygote<'_> {
                 Ok(())
             }
             Ok(Fork::Child) => {
-                let done = worker::run(self.socket.as_fd(), request, self.accounts, helper);
+                let done = worker::run(self.socket.as_fd(), request, descriptors, self.accounts, helper);
                 exit_now(u8::from(done.is_err()))
             }
             Err(error) => self.refuse(request.id, error.raw_os_error().unwrap_or(libc::EAGAIN)),

@@ -14,6 +14,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// No message is larger, in either direction.
 pub const MAX_MESSAGE: usize = 16 * 1024;
 
+/// Nor does one carry more descriptors.
+pub const MAX_DESCRIPTORS: usize = 1;
+
 /// One operation in the name of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -102,6 +105,19 @@ pub enum PathJob {
         path: PathBuf,
         mode: u32,
     },
+    /// Finds a place in the program whose file comes with the request. The response carries the offsets of all that there
+    /// are of it. EINVAL if it is not a regular file, ENOEXEC if it is not a sound ELF file, ENOENT if there is no such
+    /// place or none that can be traced, EBUSY if it is guarded by a semaphore, E2BIG if there are too many.
+    FindProbe { place: ProbeLookup },
+}
+
+/// A place in a program that can be traced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProbeLookup {
+    /// The beginning of a function.
+    Function(String),
+    /// A statically defined one.
+    Tracepoint { provider: String, probe: String },
 }
 
 /// How [`PathJob::AppendFile`] begins.
@@ -127,7 +143,10 @@ impl PathJob {
             | PathJob::MoveChunk { path, .. }
             | PathJob::RemoveChunk { path, .. }
             | PathJob::MakeAndOpenDirectory { path, .. } => path,
-            PathJob::LookUp { name, .. } => Path::new(name),
+            PathJob::LookUp { name, .. }
+            | PathJob::FindProbe {
+                place: ProbeLookup::Function(name) | ProbeLookup::Tracepoint { probe: name, .. },
+            } => Path::new(name),
         }
     }
 
@@ -152,6 +171,8 @@ pub struct Response {
     pub error: Option<i32>,
     /// The address that was looked up.
     pub address: Option<String>,
+    /// The places that were found.
+    pub offsets: Vec<u64>,
 }
 
 /// A message that is not one complete record.
@@ -251,7 +272,7 @@ mod tests {
             assert_eq!(Request::decode(&message[..end]), Err(Malformed));
         }
         assert_eq!(Request::decode(&[message, vec![0]].concat()), Err(Malformed));
-        let response = Response { id: 3, error: Some(libc::EPERM), address: None };
+        let response = Response { id: 3, error: Some(libc::EPERM), address: None, offsets: Vec::new() };
         let message = response.encode();
         assert_eq!(Response::decode(&message), Ok(response));
         assert_eq!(Response::decode(&message[1..]), Err(Malformed));

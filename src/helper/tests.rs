@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
-use std::io::IoSlice;
+use std::io::{IoSlice, Seek, SeekFrom};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -40,11 +41,15 @@ impl Setting {
         self.helper.as_ref().unwrap()
     }
 
-    fn send(&self, id: u64, (uid, gid): (u32, u32), job: PathJob) {
+    fn send(&self, id: u64, who: (u32, u32), job: PathJob) {
+        self.send_with(id, who, job, &[]);
+    }
+
+    fn send_with(&self, id: u64, (uid, gid): (u32, u32), job: PathJob, attached: &[BorrowedFd<'_>]) {
         let message = Request { id, uid, gid, job }.encode();
         let socket = &self.helper().socket;
         loop {
-            match socket::send(socket.as_fd(), &[IoSlice::new(&message)], &[]) {
+            match socket::send(socket.as_fd(), &[IoSlice::new(&message)], attached) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait(socket, PollFlags::POLLOUT),
                 sent => return assert_eq!(sent.unwrap(), message.len()),
             }
@@ -331,6 +336,54 @@ fn children_that_are_killed_or_too_many() {
         assert!(tries < 1000, "children are left");
         sleep(Duration::from_millis(5));
     }
+}
+
+#[test]
+fn probes_are_found_in_a_program_that_somebody_has_opened() {
+    let setting = Setting::new("probe");
+    // Root finds them as a user who could not open the file.
+    let who = if getuid().is_root() { (ALICE, ALICES) } else { myself() };
+    let find = |place: ProbeLookup, attached: &[BorrowedFd<'_>]| {
+        setting.send_with(9, who, PathJob::FindProbe { place }, attached);
+        let (Response { error, offsets, .. }, opened) = setting.receive();
+        assert!(opened.is_none());
+        error.map_or(Ok(offsets), Err)
+    };
+    let function = |name: &str| ProbeLookup::Function(name.to_owned());
+    let text = |text: &str| text.to_owned();
+    let tracepoint =
+        |provider, probe| ProbeLookup::Tracepoint { provider: text(provider), probe: text(probe) };
+    let program = setting.folder.join("program");
+    // This one keeps its names when it is stripped, as programs that load others must.
+    fs::copy("/bin/bash", &program).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o600)).unwrap();
+    let program = File::open(program).unwrap();
+    (&program).seek(SeekFrom::Start(77)).unwrap();
+    let attached = [program.as_fd()];
+    let found = find(function("main"), &attached).unwrap();
+    assert!(matches!(found[..], [offset] if offset > 0), "{found:?}");
+    assert_eq!(find(function("no such function"), &attached), Err(libc::ENOENT));
+    assert_eq!(find(tracepoint("no", "such"), &attached), Err(libc::ENOENT));
+    assert_eq!((&program).stream_position().unwrap(), 77);
+    let passwd = File::open(setting.folder.join("passwd")).unwrap();
+    assert_eq!(find(function("main"), &[passwd.as_fd()]), Err(libc::ENOEXEC));
+    let (reading, _writing) = nix::unistd::pipe().unwrap();
+    assert_eq!(find(function("main"), &[reading.as_fd()]), Err(libc::EINVAL));
+    let folder = File::open(&setting.folder).unwrap();
+    assert_eq!(find(function("main"), &[folder.as_fd()]), Err(libc::EINVAL));
+    let unreadable = File::options().write(true).open(setting.folder.join("passwd")).unwrap();
+    assert_eq!(find(function("main"), &[unreadable.as_fd()]), Err(libc::EBADF));
+    assert_eq!(find(function("main"), &[]), Err(libc::EBADF));
+    // More than there should be, and what comes with other work.
+    assert_eq!(find(function("main"), &[attached[0], attached[0]]), Err(libc::EMFILE));
+    let path = setting.folder.clone();
+    setting.send_with(1, who, PathJob::OpenDirectory { path }, &attached);
+    assert_eq!(setting.receive().0.error, None);
+    // The helper keeps none of them until it takes the next request: it has its socket, and what tells it of its children.
+    assert_eq!(setting.make(myself(), &setting.folder, 0o770), None);
+    let open = fs::read_dir(format!("/proc/{}/fd", setting.helper().pid)).unwrap();
+    let numbers = open.map(|entry| entry.unwrap().file_name().into_string().unwrap().parse::<u32>().unwrap());
+    assert_eq!(numbers.filter(|number| *number > 2).count(), 2);
 }
 
 #[test]

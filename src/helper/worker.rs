@@ -20,7 +20,7 @@ use nix::unistd::{
 
 use super::request::{FileStart, PathJob, Request, Response};
 use super::shared_memory;
-use super::{chunk, metadata};
+use super::{chunk, metadata, probe};
 use crate::sys::socket;
 use crate::users;
 
@@ -40,14 +40,20 @@ impl AccountFiles {
     }
 }
 
-/// Does the request and sends its response. The caller exits next.
+/// Does the request, on what came with it, and sends its response. The caller exits next.
 ///
 /// # Errors
 /// The response could not be sent.
-pub fn run(to: BorrowedFd<'_>, request: &Request, accounts: &AccountFiles, helper: Pid) -> io::Result<()> {
+pub fn run(
+    to: BorrowedFd<'_>,
+    request: &Request,
+    descriptors: Vec<OwnedFd>,
+    accounts: &AccountFiles,
+    helper: Pid,
+) -> io::Result<()> {
     let identity = take_identity(request.uid, request.gid, accounts);
     end_with(helper)?;
-    let done = identity.and_then(|()| perform(&request.job));
+    let done = identity.and_then(|()| perform(&request.job, descriptors));
     match done {
         Ok(found) => respond(to, request.id, Ok(&found)),
         Err(error) => respond(to, request.id, Err(error.raw_os_error().unwrap_or(libc::EIO))),
@@ -66,12 +72,14 @@ fn end_with(helper: Pid) -> io::Result<()> {
 /// # Errors
 /// The daemon is gone.
 pub fn respond(to: BorrowedFd<'_>, id: u64, result: Result<&Found, i32>) -> io::Result<()> {
-    let (opened, address) = match result {
-        Ok(Found::Folder(opened)) => (Some(opened), None),
-        Ok(Found::Address(address)) => (None, Some(address.clone())),
-        Ok(Found::Nothing) | Err(_) => (None, None),
-    };
-    let message = Response { id, error: result.err(), address }.encode();
+    let (mut opened, mut address, mut offsets) = (None, None, Vec::new());
+    match result {
+        Ok(Found::Folder(folder)) => opened = Some(folder),
+        Ok(Found::Address(found)) => address = Some(found.clone()),
+        Ok(Found::Places(found)) => offsets.clone_from(found),
+        Ok(Found::Nothing) | Err(_) => {}
+    }
+    let message = Response { id, error: result.err(), address, offsets }.encode();
     let descriptors: Vec<BorrowedFd<'_>> = opened.into_iter().map(AsFd::as_fd).collect();
     loop {
         match socket::send(to, &[IoSlice::new(&message)], &descriptors) {
@@ -123,10 +131,16 @@ pub enum Found {
     Folder(OwnedFd),
     /// An address.
     Address(String),
+    /// Offsets in a file.
+    Places(Vec<u64>),
 }
 
-fn perform(job: &PathJob) -> io::Result<Found> {
+fn perform(job: &PathJob, descriptors: Vec<OwnedFd>) -> io::Result<Found> {
     match job {
+        PathJob::FindProbe { place } => {
+            let program = descriptors.into_iter().next().ok_or_else(|| errno(libc::EBADF))?;
+            probe::find(program, place).map(Found::Places)
+        }
         PathJob::LookUp { name, ipv6 } => look_up(name, *ipv6).map(Found::Address),
         PathJob::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| Found::Nothing),
         PathJob::OpenDirectory { path } => open_directory(path).map(Found::Folder),

@@ -17,7 +17,7 @@ pub enum BufferingScheme {
     PerProcess,
 }
 
-/// Buffer settings of a user space channel. Output is always by mmap.
+/// Buffer settings of a channel. Those of user space are always mapped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attributes {
     /// Overwrite the oldest sub-buffer when full (flight recorder), rather than discard new events.
@@ -59,6 +59,12 @@ impl Attributes {
             tracefile_count: 0,
             blocking_timeout: 0,
         }
+    }
+
+    /// The same for a kernel channel.
+    pub fn default_of_kernel(overwrite: bool, page: u64) -> Self {
+        let like = Attributes::default_for(BufferingScheme::PerUser, overwrite, page);
+        Attributes { subbuf_size: page.max(1_048_576), read_timer: 200_000, ..like }
     }
 }
 

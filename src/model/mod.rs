@@ -5,6 +5,7 @@
 
 pub mod channel;
 pub mod context;
+pub mod kernel;
 pub mod output;
 pub mod recording;
 pub mod rule;
@@ -15,6 +16,10 @@ pub mod wanted;
 
 pub use channel::{Attributes, BufferingScheme, Channel};
 pub use context::Context;
+pub use kernel::{
+    KernelChannel, KernelContext, KernelDomain, KernelRule, KernelRuleKind, ProbePlace, ProcessAttribute,
+    ProgramPlace, Transfer,
+};
 pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Target};
 pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState, Sampled};
 pub use rule::{EventRule, Filter, LogLevels, RuleKind};

@@ -2,6 +2,7 @@
 //! A session: what its user asked for, and what goes on.
 
 use super::channel::{BufferingScheme, Channel};
+use super::kernel::{KernelChannel, Transfer};
 use super::output::Output;
 use super::recording::Recording;
 use super::wanted::{SessionKind, Wanted};
@@ -44,20 +45,32 @@ impl Session {
         self.recording.is_ending()
     }
 
-    /// The channel with this number.
+    /// The user space channel with this number.
     pub fn channel(&self, id: ChannelId) -> Option<&Channel> {
         self.channels().iter().find(|channel| channel.id == id)
     }
 
+    /// The kernel channel with this number.
+    pub fn kernel_channel(&self, id: ChannelId) -> Option<&KernelChannel> {
+        self.wanted.kernel.as_ref()?.channel(id)
+    }
+
     /// Bytes that one buffer of a channel has.
     pub fn capacity(&self, id: ChannelId) -> Option<u64> {
-        let attributes = &self.channel(id)?.attributes;
+        let kernel = || self.kernel_channel(id).map(|channel| &channel.attributes);
+        let attributes = self.channel(id).map(|channel| &channel.attributes).or_else(kernel)?;
         Some(attributes.subbuf_size.saturating_mul(attributes.num_subbuf))
     }
 
     /// The session's user space channels.
     pub fn channels(&self) -> &[Channel] {
         self.wanted.ust.as_ref().map_or(&[], |ust| &ust.channels)
+    }
+
+    /// Whether data of some channel is moved into files, not copied: of that there are no snapshots.
+    pub fn has_spliced_channel(&self) -> bool {
+        let kernel = self.wanted.kernel.iter().flat_map(|kernel| &kernel.channels);
+        kernel.into_iter().any(|channel| channel.transfer == Transfer::Splice)
     }
 
     /// Whether it follows a process with these ids. Without a user space part it follows nothing there anyway.

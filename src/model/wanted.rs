@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::channel::{BufferingScheme, Channel};
+use super::kernel::KernelDomain;
 use super::output::Output;
 use super::snapshot::SnapshotOutput;
 use super::tracker::Trackers;
@@ -73,6 +74,23 @@ pub struct Wanted {
     pub schedules: Schedules,
     /// User space part, once a command named that domain.
     pub ust: Option<UstDomain>,
+    /// Kernel part, once a command named that domain.
+    pub kernel: Option<KernelDomain>,
+}
+
+impl Wanted {
+    /// The id for the next channel, of whichever domain.
+    pub fn next_channel(&self) -> ChannelId {
+        let ust = self.ust.iter().flat_map(|ust| &ust.channels).map(|channel| channel.id);
+        let kernel = self.kernel.iter().flat_map(|kernel| &kernel.channels).map(|channel| channel.id);
+        ChannelId(ust.chain(kernel).max().map_or(0, |last| last.0.saturating_add(1)))
+    }
+
+    /// Whether it has a channel.
+    pub fn has_channels(&self) -> bool {
+        self.ust.as_ref().is_some_and(|ust| !ust.channels.is_empty())
+            || self.kernel.as_ref().is_some_and(|kernel| !kernel.channels.is_empty())
+    }
 }
 
 /// The user space part of a session.
@@ -101,11 +119,6 @@ impl UstDomain {
     pub fn find_mut(&mut self, name: &str) -> Option<&mut Channel> {
         let name = channel_name(name);
         self.channels.iter_mut().find(|channel| channel.name == name)
-    }
-
-    /// The id for the next channel.
-    pub fn next_channel(&self) -> ChannelId {
-        ChannelId(self.channels.len() as u64)
     }
 }
 
@@ -169,6 +182,7 @@ mod tests {
             shm_path: Some("/shm".into()),
             schedules: Schedules { periodic: Some(9), size: None },
             ust: Some(ust),
+            kernel: Some(KernelDomain::default()),
         }
     }
 

@@ -8,12 +8,15 @@ use std::rc::Rc;
 use lttng_protocol::client::ArchiveLocation;
 use lttng_protocol::trigger::{ErrorResult, Trigger};
 
+use crate::kernel;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    BufferingScheme, Channel, Domain, EventRule, NetworkOutput, RotationState, Schedules, SessionKind,
-    SnapshotOutput,
+    BufferingScheme, Channel, Domain, EventRule, KernelChannel, KernelRule, NetworkOutput, RotationState,
+    Schedules, SessionKind, SnapshotOutput,
 };
 use crate::relayd::conversation::Refusal;
+use crate::text::Text;
+use crate::turn::output::SharedFd;
 use crate::ust::listing::Entries;
 
 /// What a command that worked has to tell.
@@ -25,7 +28,7 @@ pub enum Answer {
     DataPending(bool),
     /// The tracepoints of applications, or their fields, by process id.
     Entries(Vec<(i32, Rc<Entries>)>),
-    /// Channels, with what each has lost.
+    /// Channels in the order in which they are listed, with what each has lost.
     Channels(Vec<ListedChannel>),
     /// A rotation has begun; the number of the trace chunk that was left.
     RotationBegun(u64),
@@ -43,20 +46,27 @@ pub enum Answer {
     },
     /// Sessions, newest first.
     Sessions(Vec<ListedSession>),
-    /// The domains in which a session has something.
-    Domains(Vec<(Domain, BufferingScheme)>),
+    /// The domains in which a session has something, and who shares buffers there; in the kernel, nobody has any.
+    Domains(Vec<(Domain, Option<BufferingScheme>)>),
     /// The rules of a channel.
     EventRules(Vec<EventRule>),
+    /// The rules of a kernel channel in the order in which they are listed, each with the program in which its probe sits.
+    KernelRules(Vec<(KernelRule, Option<SharedFd>)>),
+    /// The tracepoints of the kernel, by their names.
+    KernelTracepoints(Vec<Text>),
+    /// The system calls of the kernel: names, and whether they are there for 32-bit programs (bit 0) and for 64-bit ones
+    /// (bit 1).
+    Syscalls(Vec<(Text, u32)>),
     /// When a session rotates by itself.
     Schedules(Schedules),
     /// The number of an output for snapshots that was added.
     SnapshotOutput(u32),
     /// The outputs for snapshots.
     SnapshotOutputs(Vec<SnapshotOutput>),
-    /// A trigger as it was registered.
-    Trigger(Box<Trigger>),
-    /// Triggers, oldest first.
-    Triggers(Vec<Trigger>),
+    /// A trigger as it was registered, and the program that its probe is in.
+    Trigger(Box<Trigger>, Option<SharedFd>),
+    /// Triggers, oldest first, each with the program that its probe is in.
+    Triggers(Vec<(Trigger, Option<SharedFd>)>),
     /// What went wrong with a part of a trigger.
     Errors(Vec<ErrorResult>),
     /// The policy of a tracker.
@@ -106,9 +116,16 @@ pub struct ListedSession {
 /// A channel as it is listed.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ListedChannel {
-    pub channel: Channel,
+    pub channel: AnyChannel,
     /// Events that it lost, or packets if it overwrites.
     pub losses: u64,
+}
+
+/// A channel of one domain or another.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AnyChannel {
+    UserSpace(Channel),
+    Kernel(KernelChannel),
 }
 
 /// Where an archived trace chunk is.
@@ -178,12 +195,22 @@ pub enum Failure {
     NoOutput,
     /// A relay daemon can't be used.
     Relay(Refusal),
+    /// How often a tracer could not tell of an event is not known.
+    ErrorsUnknown,
+    /// The kernel's tracer would not do something.
+    Kernel(kernel::refusal::Refusal),
+    /// A place in a program, where a probe was to sit, is not there, or can't have one.
+    NoSuchPlace,
     /// The session was never started.
     NeverStarted,
     /// Sessions like this one do not rotate.
     CanNotRotate,
     /// The relay daemon knows no trace chunks.
     RelayCanNotRotate,
+    /// The kernel's tracer is too old for rotations.
+    TracerTooOld,
+    /// The kernel's tracer does not number packets, so that nothing of it can be rotated.
+    TracerCanNotRotate,
     /// Another rotation goes on.
     RotationPending,
     /// The session was rotated since it was stopped: there is nothing more to archive.

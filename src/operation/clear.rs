@@ -14,6 +14,7 @@ use super::steps::recording::{open_packets, resume};
 use super::steps::rotation::Rotation;
 use super::task::Task;
 use crate::consumer::verb::{Content, Verb};
+use crate::kernel::refusal::Asked;
 use crate::model::Session;
 use crate::turn::ids::SessionId;
 
@@ -60,6 +61,7 @@ impl Task for Clear {
                 }
                 Phase::Pause(followers) => {
                     ready!(cx.settled(followers, self.session));
+                    self.note_refusals(cx, Asked::Stop);
                     cx.each_channel(self.session, Content::Data, &Verb::Flush);
                     Phase::Flush
                 }
@@ -69,7 +71,7 @@ impl Task for Clear {
                 }
                 Phase::Buffers => {
                     let answers = ready!(cx.answers());
-                    self.failure = what_failed(cx.session(self.session)?, &answers);
+                    self.failure = self.failure.or(what_failed(cx.session(self.session)?, &answers));
                     self.leave_files(cx)?
                 }
                 Phase::Files(rotation) => {
@@ -78,6 +80,7 @@ impl Task for Clear {
                 }
                 Phase::Resume(followers) => {
                     ready!(cx.settled(followers, self.session));
+                    self.note_refusals(cx, Asked::Start);
                     open_packets(cx, self.session);
                     Phase::Removal
                 }
@@ -113,6 +116,13 @@ impl Clear {
         }
         cx.record(self.session)?.stop();
         Ok(Some(Phase::Pause(cx.touch_followers())))
+    }
+
+    /// The kernel's tracer would not stop, or go on.
+    fn note_refusals(&mut self, cx: &mut Cx<'_>, asked: Asked) {
+        let mut refusals = cx.kernel_refusals(self.session, asked).into_iter();
+        let refusal = refusals.find(|refusal| refusal.asked == asked);
+        self.failure = self.failure.or(refusal.map(Failure::Kernel));
     }
 
     fn clear_buffers(&self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {

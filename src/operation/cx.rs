@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
 
 use lttng_protocol::consumer::{CreateTraceChunk, Status};
@@ -17,13 +17,16 @@ use super::patience::Patience;
 use super::task::Task;
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
+use crate::consumer::request::Request;
 use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Tracer, Verb};
 use crate::helper::PathJob;
+use crate::kernel::refusal::{self, Refusal};
+use crate::kernel::tracer::Asked;
 use crate::model::{BufferingScheme, Recorder, Session};
 use crate::state::{PathPurpose, State};
 use crate::turn::ids::{AppId, BuffersKey, ConsumerId, Identity, SessionId, TaskId};
 use crate::turn::output::SharedFd;
-use crate::turn::{Answered, Ticket};
+use crate::turn::{Answered, JobDone, Ticket};
 use crate::ust::obstacle::Obstacle;
 
 /// How long a task may take. Consumer daemons have no deadline of their own.
@@ -48,6 +51,10 @@ pub struct Answers {
     pub counts: Vec<(usize, u64)>,
     /// Open folders, each with the item that it was asked for.
     pub folders: Vec<(usize, OwnedFd)>,
+    /// The places of a probe in a program.
+    pub offsets: Vec<u64>,
+    /// What came of a job of the kernel tracer's helper.
+    pub job: Option<Result<JobDone, i32>>,
     /// Where a closed trace chunk is for those who read it.
     pub closed_path: String,
 }
@@ -88,6 +95,8 @@ impl Answers {
             Answered::Count(count) => self.counts.push((item, count)),
             Answered::Path(Ok(folder)) => self.folders.extend(folder.map(|folder| (item, folder))),
             Answered::Path(Err(errno)) => note(errno),
+            Answered::Places(places) => self.offsets = places,
+            Answered::Job(result) => self.job = Some(result),
             Answered::Lost => self.lost = true,
         }
     }
@@ -257,8 +266,9 @@ impl<'a> Cx<'a> {
 
     /// Asks something of one channel; `item` comes back with a count.
     pub fn ask(&mut self, channel: ChannelRef, verb: Verb, item: usize) {
+        let Some(request) = verb.request(channel) else { return };
         let purpose = Purpose::Task(self.ticket(item));
-        if !self.state.ask_channel(channel, verb, purpose) {
+        if !self.state.ask_consumer(channel.consumer, request, Tail::None, purpose) {
             self.nobody_there();
         }
     }
@@ -284,6 +294,19 @@ impl<'a> Cx<'a> {
         if !self.state.ask_consumer(consumer, verb.request(consumer.kind), tail, purpose) {
             self.nobody_there();
         }
+    }
+
+    /// Asks one consumer daemon for something that only its kind does.
+    pub fn ask_consumer_for(&mut self, consumer: ConsumerId, request: impl Into<Request>, tail: Tail) {
+        let purpose = Purpose::Task(self.ticket(0));
+        if !self.state.ask_consumer(consumer, request, tail, purpose) {
+            self.nobody_there();
+        }
+    }
+
+    /// Has something done with one channel. What comes of it changes nothing here.
+    pub fn tell_channel(&mut self, channel: ChannelRef, verb: Verb) {
+        let _ = self.state.ask_channel(channel, verb, Purpose::Nothing);
     }
 
     /// Asks each consumer daemon that the session records with, as far as they live.
@@ -336,6 +359,12 @@ impl<'a> Cx<'a> {
         self.state.ask_helper(owner, job, purpose);
     }
 
+    /// Asks the helper about an open file.
+    pub fn ask_helper_about(&mut self, owner: Identity, job: PathJob, file: SharedFd) {
+        let purpose = PathPurpose::Task(self.ticket(0));
+        self.state.ask_helper_with(owner, job, vec![file], purpose);
+    }
+
     // Answers.
 
     /// What all requests since the last call came to, once all are answered, or once the task has had its time.
@@ -357,6 +386,7 @@ impl<'a> Cx<'a> {
     /// Has all who follow sessions looked at, and names them: those that [`Cx::settled`] is to wait for.
     pub fn touch_followers(&mut self) -> Followers {
         self.state.touch_all_applications();
+        self.state.touch_kernel_of_all();
         // The first that is asked is waited for first: what the others take meanwhile is not counted as its time.
         let apps: Vec<AppId> = self.state.applications.all.keys().rev().copied().collect();
         let turn = TURN.saturating_mul(u32::try_from(apps.len()).unwrap_or(u32::MAX));
@@ -368,7 +398,31 @@ impl<'a> Cx<'a> {
     /// Whether `followers` have got hold of a session, as far as they are able to, or have had their time, or the task
     /// has had its own. What one of them has taken of its time before, in this task, it does not get again.
     pub fn settled(&mut self, followers: &mut Followers, session: SessionId) -> Poll<()> {
-        self.all(followers, |state, app| state.is_settled(app, session))
+        ready!(self.all(followers, |state, app| state.is_settled(app, session)));
+        self.kernel_settled(session)
+    }
+
+    /// Whether the kernel's tracer has what a session wants of it, or has refused it, or the task has had its time.
+    pub fn kernel_settled(&self, session: SessionId) -> Poll<()> {
+        if self.state.is_kernel_settled(session) || self.expired { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Takes what the kernel's tracer has refused of a session. That it has not answered in time is a refusal of `all`.
+    pub fn kernel_refusals(&mut self, session: SessionId, all: refusal::Asked) -> Vec<Refusal> {
+        let silent = !self.state.is_kernel_settled(session);
+        let late = silent.then_some(Refusal { asked: all, errno: libc::ETIMEDOUT });
+        self.state.take_kernel_refusals(session).into_iter().chain(late).collect()
+    }
+
+    /// Has the tracer's helper do something.
+    pub fn ask_tracer(&mut self, asked: Asked) {
+        let ticket = self.ticket(0);
+        self.state.ask_tracer_for(asked, ticket);
+    }
+
+    /// Has the tracer's helper do something whose outcome changes nothing.
+    pub fn tell_tracer(&mut self, asked: Asked) {
+        self.state.tell_tracer(asked);
     }
 
     /// The same for the event notifiers that triggers want.

@@ -43,7 +43,9 @@ enum Phase {
     Rotate(Rotation),
     /// The chunk comes to its end.
     Leave,
-    /// The applications let go.
+    /// The kernel's consumer daemon forgets channels of which it takes nothing by itself.
+    Kernel,
+    /// The applications and the kernel let go.
     Applications(Followers),
     /// The metadata of these channels ends.
     Close(Vec<ChannelRef>),
@@ -58,7 +60,13 @@ impl Task for Destroy {
                 Phase::Begin if cx.session(self.session)?.is_active() => Phase::Stop(Stop::new(self.session)),
                 Phase::Begin => Phase::Stopped,
                 Phase::Stop(stop) => {
-                    ready!(stop.go(cx))?;
+                    // What the tracer would not stop ends with the session.
+                    if let Err(why) = ready!(stop.go(cx)) {
+                        match why {
+                            Failure::Kernel(_) => self.trouble = Some(why),
+                            why => return Poll::Ready(Err(why)),
+                        }
+                    }
                     Phase::Stopped
                 }
                 Phase::Stopped => {
@@ -80,6 +88,11 @@ impl Task for Destroy {
                 Phase::Leave => {
                     ready!(leaving::settled(cx, self.session));
                     self.release(cx)
+                }
+                Phase::Kernel => {
+                    ready!(cx.answers());
+                    cx.state.release_kernel(self.session);
+                    Phase::Applications(cx.touch_followers())
                 }
                 Phase::Applications(followers) => {
                     ready!(cx.settled(followers, self.session));
@@ -139,7 +152,12 @@ impl Destroy {
         cx.forget_answers();
         // The consumer daemons keep their connections until the last stream is gone.
         cx.state.drop_relays_of(self.session);
-        Phase::Applications(cx.touch_followers())
+        if cx.session(self.session).is_ok_and(|session| !session.has_output()) {
+            for (_, channel) in cx.state.kernel_data(self.session) {
+                cx.ask(channel, Verb::Close, 0);
+            }
+        }
+        Phase::Kernel
     }
 
     fn close_metadata(&self, cx: &mut Cx<'_>) -> Phase {

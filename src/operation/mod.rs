@@ -6,17 +6,24 @@
 //! fills a channel, and which client asked, is not known here. While a task has a session to itself, commands about
 //! that session wait. Each task has a deadline, so that each client gets exactly one reply, also when peers die.
 
+pub mod although;
 pub mod answer;
 pub mod archive;
+pub mod change_kernel;
 pub mod clear;
+pub mod count_untold;
 pub mod cx;
 pub mod data_pending;
 pub mod destroy;
+pub mod enable_probe;
 pub mod install;
+pub mod install_kernel;
 pub mod list_applications;
 pub mod list_channels;
+pub mod list_kernel;
 mod patience;
 pub mod record_snapshot;
+pub mod regenerate;
 pub mod retire;
 pub mod rotate;
 pub mod start;

@@ -13,6 +13,7 @@ use lttng_protocol::consumer::{CloseTraceChunk, CreateTraceChunk, Status};
 use super::answer::{Answer, Failure};
 use super::cx::{Answers, Cx};
 use super::steps::folders::{Folders, TracerFolders};
+use super::steps::kernel_metadata::KernelMetadata;
 use super::task::Task;
 use crate::consumer::Tail;
 use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Verb};
@@ -20,7 +21,7 @@ use crate::model::{Output, Room, Session, packets_per_stream};
 use crate::relayd::conversation::Refusal;
 use crate::relayd::relay::Reached;
 use crate::state::channels_in;
-use crate::turn::ids::{BuffersKey, ConsumerId, Owner, RelayId, SessionId};
+use crate::turn::ids::{BuffersKey, ChannelId, ConsumerId, Owner, RelayId, SessionId};
 use crate::ust::buffers::Buffers;
 
 /// Recording a snapshot.
@@ -36,6 +37,8 @@ pub struct RecordSnapshot {
     chunk: u64,
     /// The relay daemon, if the output is there.
     relay: Option<RelayId>,
+    /// The kernel's metadata, if the session records the kernel.
+    kernel: Option<KernelMetadata>,
     /// Consumer daemons that were told of the trace chunk.
     told: Vec<ConsumerId>,
     /// Channels that are still to be written, data before the metadata of the same buffers.
@@ -56,6 +59,8 @@ enum Phase {
     Relay(RelayId),
     /// The consumer daemons are told of the trace chunk.
     Chunk,
+    /// The kernel's metadata is made.
+    KernelMetadata,
     /// A channel is written; this says whether it may have vanished.
     Channel {
         may_be_gone: bool,
@@ -77,6 +82,9 @@ struct Piece {
 impl Task for RecordSnapshot {
     fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
         let result = ready!(self.go(cx));
+        if let Some(kernel) = &mut self.kernel {
+            kernel.give_up(cx);
+        }
         if let Some(relay) = self.relay {
             // The consumer daemons have sent everything by now.
             cx.state.drop_relay(relay);
@@ -100,6 +108,7 @@ impl RecordSnapshot {
             buffers: Vec::new(),
             chunk: 0,
             relay: None,
+            kernel: None,
             told: Vec::new(),
             channels: VecDeque::new(),
             phase: Phase::Begin,
@@ -131,10 +140,22 @@ impl RecordSnapshot {
                     Reached::Yes => self.tell_chunk(cx, None)?,
                 },
                 Phase::Chunk => {
-                    if ready!(cx.answers()).all_well() {
-                        self.begin_writing(cx)?
-                    } else {
+                    if !ready!(cx.answers()).all_well() {
                         self.close(cx, Some(Failure::ChunkRefused))
+                    } else if cx.state.kernel_data(self.session).is_empty() {
+                        self.begin_writing(cx, None)?
+                    } else {
+                        self.kernel = Some(KernelMetadata::new(self.session, self.chunk));
+                        Phase::KernelMetadata
+                    }
+                }
+                Phase::KernelMetadata => {
+                    let Some(kernel) = &mut self.kernel else {
+                        return Poll::Ready(Err(Failure::SnapshotFailed));
+                    };
+                    match ready!(kernel.step(cx)) {
+                        Ok(metadata) => self.begin_writing(cx, Some(metadata))?,
+                        Err(why) => self.close(cx, Some(why)),
                     }
                 }
                 Phase::Channel { may_be_gone } => match what_failed(&ready!(cx.answers()), may_be_gone) {
@@ -199,9 +220,13 @@ impl RecordSnapshot {
     }
 
     /// Finds out what has to be written, and begins with the first channel.
-    fn begin_writing(&mut self, cx: &mut Cx<'_>) -> Result<Phase, Failure> {
+    /// `kernel` is the kernel's metadata.
+    fn begin_writing(&mut self, cx: &mut Cx<'_>, kernel: Option<ChannelRef>) -> Result<Phase, Failure> {
         let session = cx.session(self.session)?;
-        let rooms: Vec<Room> = self.readable(cx).flat_map(|(_, buffers)| rooms(session, buffers)).collect();
+        let of_kernel = cx.state.kernel_data(self.session).into_iter();
+        let of_kernel = of_kernel.filter_map(|(id, _)| kernel_room(cx, session, id));
+        let of_applications = self.readable(cx).flat_map(|(_, buffers)| rooms(session, buffers));
+        let rooms: Vec<Room> = of_kernel.chain(of_applications).collect();
         let Some(packets) = packets_per_stream(self.max_size, &rooms) else {
             return Ok(self.close(cx, Some(Failure::SnapshotTooSmall)));
         };
@@ -209,9 +234,17 @@ impl RecordSnapshot {
         if existing.any(|buffers| buffers.is_undescribable() && buffers.data_keys().next().is_some()) {
             self.failure = Some(Failure::SnapshotFailed);
         }
+        let folder = cx.state.kernel_folder(session, self.relay, &self.name);
+        let data = cx.state.kernel_data(self.session).into_iter().map(|(_, channel)| (channel, packets));
+        let of_kernel = data.chain(kernel.map(|metadata| (metadata, 0))).map(|(channel, packets)| Piece {
+            channel,
+            folder: folder.clone(),
+            packets,
+            may_be_gone: false,
+        });
         let readable = self.readable(cx);
-        self.channels =
-            readable.flat_map(|(key, buffers)| self.pieces(cx, session, key, buffers, packets)).collect();
+        let pieces = readable.flat_map(|(key, buffers)| self.pieces(cx, session, key, buffers, packets));
+        self.channels = of_kernel.chain(pieces).collect();
         Ok(self.write_next(cx))
     }
 
@@ -286,6 +319,13 @@ fn what_failed(answers: &Answers, may_be_gone: bool) -> Option<Failure> {
         Some(Status::CHANNEL_NOT_FOUND) => Some(Failure::ChannelUnknown),
         Some(_) => Some(Failure::SnapshotFailed),
     }
+}
+
+/// What a channel of the kernel takes.
+fn kernel_room(cx: &Cx<'_>, session: &Session, id: ChannelId) -> Option<Room> {
+    let attributes = &session.kernel_channel(id)?.attributes;
+    let streams = cx.state.kernel_streams(session.id, id) as u64;
+    Some(Room { packets: attributes.num_subbuf, bytes: attributes.subbuf_size.saturating_mul(streams) })
 }
 
 /// What the data channels of one set of buffers take.

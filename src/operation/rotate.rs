@@ -58,12 +58,18 @@ impl Rotate {
     pub fn check(state: &State, id: SessionId) -> Result<(), Failure> {
         let session = state.sessions.get(id).ok_or(Failure::SessionGone)?;
         let recording = &session.recording;
-        if !session.was_started() {
+        // What is wanted of the tracer is wanted of no other one, be it there or not.
+        let kernel = session.wanted.kernel.as_ref().map(|_| state.tracer_abilities());
+        if kernel.is_some_and(|tracer| !tracer.rotation) {
+            Err(Failure::TracerTooOld)
+        } else if !session.was_started() {
             Err(Failure::NeverStarted)
         } else if !can_rotate(session) {
             Err(Failure::CanNotRotate)
         } else if state.relay_of(id).is_some_and(|(_, relay)| !relay.has_chunks()) {
             Err(Failure::RelayCanNotRotate)
+        } else if kernel.is_some_and(|tracer| !tracer.packet_numbers) {
+            Err(Failure::TracerCanNotRotate)
         } else if recording.leaving().is_some() {
             Err(Failure::RotationPending)
         } else if !session.is_active() && recording.rotated_since_stop() {

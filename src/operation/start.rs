@@ -9,6 +9,7 @@ use super::cx::{Cx, Followers};
 use super::steps::recording::{open_packets, resume};
 use super::steps::rotation::Rotation;
 use super::task::Task;
+use crate::kernel::refusal::Asked;
 use crate::relayd::relay::Reached;
 use crate::turn::ids::SessionId;
 
@@ -82,12 +83,16 @@ impl Start {
                     }
                     cx.state.retry_buffers(self.session);
                     cx.state.forget_refusals(self.session);
+                    cx.state.take_kernel_refusals(self.session);
                     Phase::Applications(resume(cx, self.session)?)
                 }
                 Phase::Applications(followers) => {
                     ready!(cx.settled(followers, self.session));
                     if cx.state.lost_consumer(self.session) {
                         return Poll::Ready(Err(Failure::ConsumerLost));
+                    }
+                    if let Some(refusal) = cx.kernel_refusals(self.session, Asked::Start).into_iter().next() {
+                        return Poll::Ready(Err(Failure::Kernel(refusal)));
                     }
                     if let Some((_, failure)) = cx.failed_buffers(self.session).pop_first() {
                         return Poll::Ready(Err(failure));
@@ -105,7 +110,7 @@ impl Start {
     /// know nothing of it.
     fn choose_consumers(&self, cx: &mut Cx<'_>) -> Result<(), Failure> {
         if !cx.session(self.session)?.was_started() {
-            let consumers = cx.state.ready_consumers();
+            let consumers = cx.state.consumers_for(self.session);
             cx.record(self.session)?.record_with(consumers);
         }
         Ok(())
@@ -117,5 +122,7 @@ impl Start {
             session.start_failed();
         }
         cx.state.touch_all_applications();
+        cx.state.take_kernel_refusals(self.session);
+        cx.state.touch_kernel(self.session);
     }
 }

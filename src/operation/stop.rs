@@ -17,6 +17,7 @@ use super::steps::losses;
 use super::task::Task;
 use crate::consumer::verb::{Content, SessionVerb, Verb};
 use crate::helper::PathJob;
+use crate::kernel::refusal::{Asked, Refusal};
 use crate::model::AtRest;
 use crate::turn::ids::{BuffersKey, SessionId};
 use crate::ust::buffers::Buffers;
@@ -36,6 +37,8 @@ pub struct Stop {
     session: SessionId,
     phase: Phase,
     at_rest: AtRest,
+    /// The kernel's tracer would not stop.
+    refused: Option<Refusal>,
 }
 
 #[derive(Debug)]
@@ -80,7 +83,7 @@ impl Task for Stop {
 impl Stop {
     /// Stops this session, which must be active.
     pub fn new(session: SessionId) -> Self {
-        Stop { session, phase: Phase::Begin, at_rest: AtRest::default() }
+        Stop { session, phase: Phase::Begin, at_rest: AtRest::default(), refused: None }
     }
 
     /// Ready once the session is stopped. What goes wrong with its buffers is not the client's business
@@ -90,10 +93,13 @@ impl Stop {
             self.phase = match &mut self.phase {
                 Phase::Begin => {
                     cx.record(self.session)?.stop();
+                    cx.state.take_kernel_refusals(self.session);
                     Phase::Applications(cx.touch_followers())
                 }
                 Phase::Applications(followers) => {
                     ready!(cx.settled(followers, self.session));
+                    let refused = cx.kernel_refusals(self.session, Asked::Stop);
+                    self.refused = refused.into_iter().find(|refusal| refusal.asked == Asked::Stop);
                     cx.each_channel(self.session, Content::Data, &Verb::Flush);
                     Phase::Flush
                 }
@@ -132,7 +138,7 @@ impl Stop {
                     self.at_rest.described = ready!(deliver_metadata(cx, self.session, sight));
                     let at_rest = std::mem::take(&mut self.at_rest);
                     cx.record(self.session)?.found(at_rest);
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(self.refused.map_or(Ok(()), |refusal| Err(Failure::Kernel(refusal))));
                 }
             }
         }

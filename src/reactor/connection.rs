@@ -93,11 +93,6 @@ impl Connection {
         self.kind
     }
 
-    /// Whether it is a stream of bytes.
-    pub fn is_stream(&self) -> bool {
-        self.kind == Kind::Stream
-    }
-
     /// Whether so much waits to be sent that nothing should be read.
     pub fn is_held_back(&self) -> bool {
         self.hold_back && self.queued > MAX_UNSENT

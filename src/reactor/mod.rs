@@ -38,13 +38,14 @@ use self::reserve::Reserve;
 use self::rest::Rest;
 use crate::sys::clock;
 use crate::sys::fork::Companion;
+use crate::sys::socket::MAX_MESSAGE;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
 use crate::turn::messages::{Messages, Topic};
 use crate::turn::output::SharedFd;
 
-/// Bytes read at once.
+/// Bytes read at once. A message is read whole.
 const BUFFER: usize = 64 << 10;
 /// Events taken from the kernel at once.
 const EVENTS: usize = 256;
@@ -84,6 +85,8 @@ impl Source {
             Source::Connection(connection) if connection.lacks_room => {
                 Interest::READABLE | Interest::WRITABLE
             }
+            // What the kernel tells of events has priority when there is too much of it, and then nothing else.
+            Source::Foreign(_) => Interest::READABLE | Interest::PRIORITY,
             // Nothing of that kind ever comes on a pipe.
             Source::Connection(connection) if connection.pace.rests => Interest::PRIORITY,
             _ => Interest::READABLE,
@@ -148,7 +151,8 @@ impl<M: Machine> Reactor<M> {
             rest: Rest::new()?,
             messages: Messages::default(),
             next: 0,
-            buffer: vec![0; BUFFER],
+            // What is not used takes no memory: it is zero.
+            buffer: vec![0; MAX_MESSAGE.max(BUFFER)],
             unfinished: false,
             over: false,
         };

@@ -7,6 +7,7 @@ use std::io::{self, ErrorKind};
 use nix::sys::signal::Signal;
 
 use super::{BUFFER, Kind, Reactor, Source, children};
+use crate::sys::socket::MAX_MESSAGE;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::{Attached, Machine};
 
@@ -40,13 +41,17 @@ impl<M: Machine> Reactor<M> {
                 connection.unread = true;
                 return;
             }
-            let (is_stream, is_pipe) = (connection.is_stream(), connection.kind() == Kind::Pipe);
+            let (is_stream, is_pipe) = (connection.kind() == Kind::Stream, connection.kind() == Kind::Pipe);
             let expected = self.machine.expected(conn);
             if expected.bytes == 0 && self.unpolled.contains(&conn) {
                 // If it stays, the kernel announces what is there.
                 return;
             }
-            let limit = if is_stream && expected.bytes > 0 { expected.bytes.min(BUFFER) } else { BUFFER };
+            let limit = match connection.kind() {
+                Kind::Stream if expected.bytes > 0 => expected.bytes.min(BUFFER),
+                Kind::Stream | Kind::Pipe => BUFFER,
+                Kind::Messages => MAX_MESSAGE,
+            };
             let buffer = self.buffer.get_mut(..limit).unwrap_or_default();
             let mut descriptors = Vec::new();
             let lent = expected.irreplaceable && expected.descriptors > 0;

@@ -260,7 +260,7 @@ impl State {
         }
         self.retry_by_itself();
         // One keeps the consumer daemon busy: the others are looked at again when it is not any more.
-        for kind in ConsumerKind::ALL {
+        for kind in ConsumerKind::USER_SPACE {
             let due = |&(key, due): &(BuffersKey, Instant)| {
                 ConsumerKind::for_bits(key.bits) == kind && due <= self.turn.now && self.may_push(key)
             };

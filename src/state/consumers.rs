@@ -14,6 +14,8 @@ use lttng_protocol::consumer::{Status, UstRequest};
 use super::{Role, State};
 use crate::consumer::metadata::{Asked, MetadataTalk, Piece};
 use crate::consumer::purpose::Purpose;
+use crate::consumer::request::Request;
+use crate::consumer::verb::Tracer;
 use crate::consumer::{Broken, Consumer, Event, Outcome, State as ConsumerState, Tail};
 use crate::sys::socket::Credentials;
 use crate::turn::Answered;
@@ -93,16 +95,27 @@ impl Consumers {
 }
 
 impl State {
-    /// Whether every configured consumer daemon is in service, for a command that is asked on this connection. Starts
-    /// those that are not; what comes of that is told when it asks again.
+    /// Whether every configured consumer daemon of applications is in service, for a command that is asked by `asker`.
+    /// Starts those that are not; what comes of that is told when it asks again.
     pub fn want_consumers(&mut self, asker: Requester) -> Readiness {
+        let configured = |kind: &ConsumerKind| self.consumers.all.contains_key(kind);
+        let kinds: Vec<ConsumerKind> = ConsumerKind::USER_SPACE.into_iter().filter(configured).collect();
+        self.want(asker, &kinds)
+    }
+
+    /// The same for the one of the kernel.
+    pub fn want_kernel_consumer(&mut self, asker: Requester) -> Readiness {
+        self.want(asker, &[ConsumerKind::Kernel])
+    }
+
+    fn want(&mut self, asker: Requester, kinds: &[ConsumerKind]) -> Readiness {
         let told = self.consumers.askers.entry(asker).or_default();
         if let Some(told) = told.take() {
             self.consumers.askers.remove(&asker);
             return told;
         }
         let mut readiness = Readiness::Ready;
-        for kind in self.consumers.all.keys().copied().collect::<Vec<_>>() {
+        for &kind in kinds {
             match self.want_consumer(kind) {
                 Readiness::Ready => {}
                 Readiness::Pending => readiness = Readiness::Pending,
@@ -162,10 +175,27 @@ impl State {
         })
     }
 
+    /// The same for the consumer daemons of one tracer.
+    pub fn lost_consumer_of(&self, session: SessionId, tracer: Tracer) -> bool {
+        let consumers = self.sessions.get(session).map_or(&[][..], |session| session.recording.consumers());
+        let mut consumers = consumers.iter().filter(|consumer| Tracer::of(consumer.kind) == tracer);
+        consumers.any(|&consumer| !self.consumers.is_ready(consumer))
+    }
+
     /// The consumer daemons that a session records with, as far as they live.
     pub fn consumers_of(&self, session: SessionId) -> Vec<ConsumerId> {
         let consumers = self.sessions.get(session).map_or(&[][..], |session| session.recording.consumers());
         consumers.iter().copied().filter(|&consumer| self.consumers.is_ready(consumer)).collect()
+    }
+
+    /// The consumer daemons in service that a session needs, for its domains.
+    pub fn consumers_for(&self, session: SessionId) -> Vec<ConsumerId> {
+        let Some(session) = self.sessions.get(session) else { return Vec::new() };
+        let needed = |kind| match Tracer::of(kind) {
+            Tracer::UserSpace => session.wanted.ust.is_some(),
+            Tracer::Kernel => session.wanted.kernel.is_some(),
+        };
+        self.ready_consumers().into_iter().filter(|consumer| needed(consumer.kind)).collect()
     }
 
     /// The consumer daemons in service.
@@ -179,12 +209,12 @@ impl State {
     pub fn ask_consumer(
         &mut self,
         consumer: ConsumerId,
-        request: UstRequest,
+        request: impl Into<Request>,
         tail: Tail,
         purpose: Purpose,
     ) -> bool {
         let Some(consumer) = self.consumers.current(consumer) else { return false };
-        consumer.ask(request, tail, purpose, &mut self.turn.outputs).is_ok()
+        consumer.ask(request.into(), tail, purpose, &mut self.turn.outputs).is_ok()
     }
 
     /// Asks the consumer daemon of this kind that there is now, about what it has told us itself.
@@ -192,7 +222,7 @@ impl State {
     pub(super) fn ask_current(
         &mut self,
         kind: ConsumerKind,
-        request: UstRequest,
+        request: impl Into<Request>,
         tail: Tail,
         purpose: Purpose,
     ) -> bool {
@@ -405,6 +435,9 @@ impl State {
                 buffers.fail(Obstacle::ConsumerLost);
             }
         }
+        if kind == ConsumerKind::Kernel {
+            self.forget_handovers();
+        }
         self.touch_all_applications();
     }
 
@@ -439,6 +472,7 @@ impl State {
             Purpose::Nothing => {}
             Purpose::Relay(end) => self.relay_taken(end, succeeded),
             Purpose::Task(ticket) => self.turn.answered(ticket, answered(outcome)),
+            Purpose::KernelHandover(session, part) => self.handed_over(session, part, &outcome),
             Purpose::Channel(key, channel) => {
                 let made = channel_made(&outcome);
                 match (self.buffers.get_mut(&key), made) {

@@ -15,7 +15,8 @@ impl State {
     pub fn spawned(&mut self, errand: Errand, result: io::Result<i32>) {
         match errand {
             Errand::ConsumerProcess(consumer) => self.consumer_spawned(consumer, result),
-            Errand::Helper => self.helper_forked(result),
+            Errand::Helper => self.helper.forked(result),
+            Errand::Tracer => self.kernel.helper.forked(result),
             _ => {}
         }
     }
@@ -33,6 +34,9 @@ impl State {
             }
             Errand::Relay(end) => self.relay_connecting(end, result),
             Errand::Helper
+            | Errand::Tracer
+            | Errand::KernelEvents
+            | Errand::NewCpus(..)
             | Errand::ConsumerProcess(_)
             | Errand::ConsumerSamples(_)
             | Errand::Notifications(_) => self.close_unknown(result.ok()),
@@ -64,13 +68,20 @@ impl State {
     pub fn adopted(&mut self, errand: Errand, result: io::Result<ConnId>) {
         match (errand, result) {
             (Errand::Helper, result) => self.helper_connected(result),
+            (Errand::Tracer, result) => self.tracer_connected(result),
+            (Errand::KernelEvents, result) => self.kernel_events_polled(result),
+            (Errand::NewCpus(session, channel), result) => self.new_cpus_polled(session, channel, result),
             (_, result) => self.close_unknown(result.ok()),
         }
     }
 
-    /// Input: there is something to be read from a descriptor that is only polled. There is none yet.
+    /// Input: there is something to be read from a descriptor that is only polled.
     pub fn ready(&mut self, conn: ConnId) {
-        self.close_unknown(Some(conn));
+        match self.roles.get(&conn).copied() {
+            Some(Role::KernelEvents) => self.read_kernel_events(),
+            Some(Role::NewCpus(session, channel)) => self.look_for_streams(session, channel),
+            _ => self.close_unknown(Some(conn)),
+        }
     }
 
     /// Input: connections were handed out, or were lost before.

@@ -3,61 +3,20 @@
 //! followed by another as soon as something is asked.
 
 use std::io;
-use std::time::Duration;
 
 use log::Level;
 
 use lttng_protocol::client::Endpoint;
 
 use super::{Role, State};
-use crate::helper::link::{Found, Link, Paths};
+use crate::helper::link::Found;
 use crate::helper::names::Host;
-use crate::helper::{self, PathJob, Request};
-use crate::turn::attempts::Attempts;
-use crate::turn::errand::Errand;
-use crate::turn::facts::Fact;
+use crate::helper::{PathJob, Request};
 use crate::turn::ids::{BuffersKey, ConnId, Identity};
 use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
-use crate::turn::output::Output;
+use crate::turn::output::SharedFd;
 use crate::turn::{Answered, Ticket};
-
-/// How many helpers may die without having answered anything, and in which time, before no more are started for as
-/// long.
-const ATTEMPTS: (usize, Duration) = (5, Duration::from_secs(10));
-
-/// The helper process.
-#[derive(Debug)]
-pub struct Helper {
-    link: Link<Paths, PathPurpose>,
-    pid: Option<i32>,
-    stage: Stage,
-    attempts: Attempts,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// There is none: the next request has one started.
-    Gone,
-    /// It is being started.
-    Starting,
-    /// It is there; whether it has answered anything.
-    Working { proven: bool },
-    /// The daemon ends.
-    Over,
-}
-
-impl Default for Helper {
-    fn default() -> Self {
-        let (limit, period) = ATTEMPTS;
-        Helper {
-            link: Link::default(),
-            pid: None,
-            stage: Stage::Gone,
-            attempts: Attempts::new(limit, period),
-        }
-    }
-}
 
 /// What work on a path was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,100 +32,60 @@ pub enum PathPurpose {
 }
 
 impl State {
-    /// A helper was forked as this process. Its connection is there next.
-    pub(super) fn helper_forked(&mut self, result: io::Result<i32>) {
-        self.helper.pid = result.ok();
-    }
-
-    /// A helper is there, or could not be started.
+    /// The helper is there, or could not be started.
     pub(super) fn helper_connected(&mut self, result: io::Result<ConnId>) {
-        match result {
-            Ok(conn) if matches!(self.helper.stage, Stage::Gone | Stage::Starting) => {
-                self.roles.insert(conn, Role::Helper);
-                self.helper.stage = Stage::Working { proven: false };
-                self.helper.link.connect(conn, &mut self.turn.outputs);
-            }
-            Ok(conn) => self.turn.outputs.push(Output::Close(conn)),
-            Err(error) if self.helper.stage == Stage::Starting => {
-                let text = format_args!("Can't start a helper process: {error}");
-                self.turn.say(Level::Error, Topic::Helper, None, text);
-                self.helper.stage = Stage::Gone;
-                self.helper.attempts.failed(self.turn.now);
-                self.helper.link.give_up(error.raw_os_error().unwrap_or(libc::EIO));
-                self.turn.changed = true;
-            }
-            Err(_) => {}
-        }
+        let taken = self.helper.connected(result, &mut self.turn);
+        self.roles.extend(taken.map(|conn| (conn, Role::Helper)));
     }
 
     /// Asks for work on a path in the name of `owner`. The answer comes later, in any case.
     pub fn ask_helper(&mut self, owner: Identity, job: PathJob, purpose: PathPurpose) {
+        self.ask_helper_with(owner, job, Vec::new(), purpose);
+    }
+
+    /// Asks for work on what is open already.
+    pub fn ask_helper_with(
+        &mut self,
+        owner: Identity,
+        job: PathJob,
+        descriptors: Vec<SharedFd>,
+        purpose: PathPurpose,
+    ) {
         let Identity { uid, gid } = owner;
         // The link numbers its requests.
         let request = Request { id: 0, uid, gid, job };
-        self.helper.link.ask(request, purpose, &mut self.turn.outputs);
-        self.need_helper();
-        self.turn.changed = true;
-    }
-
-    /// Has a helper started if something waits for one.
-    fn need_helper(&mut self) {
-        if !self.helper.link.needs_helper() || self.helper.stage == Stage::Starting {
-            return;
-        }
-        if self.helper.stage == Stage::Gone && self.helper.attempts.may_try(self.turn.now) {
-            self.helper.stage = Stage::Starting;
-            self.turn.outputs.push(Output::Fork { errand: Errand::Helper, life: helper::life });
-        } else {
-            self.helper.link.give_up(libc::EIO);
-        }
+        self.helper.ask(request, descriptors, purpose, &mut self.turn);
     }
 
     /// Answers the requests that could not be sent.
     pub(super) fn answer_unsent(&mut self) {
-        for (purpose, errno) in self.helper.link.take_unsent() {
+        for (purpose, errno) in self.helper.take_unsent() {
             self.path_done(purpose, Err(errno));
         }
     }
 
     pub(super) fn helper_received(&mut self, bytes: &[u8], attached: Attached) {
-        if let Some((purpose, result)) = self.helper.link.received(bytes, attached) {
-            self.helper.stage = Stage::Working { proven: true };
+        if let Some((purpose, result)) = self.helper.received(bytes, attached) {
             self.path_done(purpose, result);
         }
     }
 
-    /// A child process has ended: was it the helper? Its connection may stay open for as long as a child of its own
-    /// hangs in the system.
+    /// A child process has ended: was it a helper? Its connection may stay open for as long as a child of its own hangs in
+    /// the system.
     pub(super) fn helper_ended(&mut self, pid: i32) {
-        if self.helper.pid == Some(pid) {
-            let conns = self.roles.iter().filter(|(_, role)| **role == Role::Helper);
-            for conn in conns.map(|(&conn, _)| conn).collect::<Vec<_>>() {
-                self.close(conn);
-            }
-            self.helper_lost();
+        let role = match Some(pid) {
+            ended if ended == self.helper.pid() => Role::Helper,
+            ended if ended == self.kernel.helper.pid() => Role::Tracer,
+            _ => return,
+        };
+        let conns = self.roles.iter().filter(|(_, known)| **known == role);
+        for conn in conns.map(|(&conn, _)| conn).collect::<Vec<_>>() {
+            self.close(conn);
         }
-    }
-
-    /// The helper is gone. What it owed is asked of the next one.
-    pub(super) fn helper_lost(&mut self) {
-        let Stage::Working { proven } = self.helper.stage else { return };
-        let text = format_args!("The helper process is gone: another one is started when it is needed");
-        self.turn.say(Level::Warn, Topic::Helper, None, text);
-        self.turn.facts.push(Fact::HelperLost);
-        self.helper.pid = None;
-        self.helper.stage = Stage::Gone;
-        if !proven {
-            self.helper.attempts.failed(self.turn.now);
+        match role {
+            Role::Tracer => self.kernel.helper.lost(&mut self.turn),
+            _ => self.helper.lost(&mut self.turn),
         }
-        self.helper.link.lost();
-        self.need_helper();
-        self.turn.changed = true;
-    }
-
-    /// No helper is needed any more.
-    pub(super) fn end_helper(&mut self) {
-        self.helper.stage = Stage::Over;
     }
 
     fn path_done(&mut self, purpose: PathPurpose, result: Result<Found, i32>) {
@@ -181,7 +100,11 @@ impl State {
                 self.names.looked_up(host, address);
             }
             PathPurpose::Task(ticket) => {
-                self.turn.answered(ticket, Answered::Path(result.map(|found| found.folder)));
+                let answered = match result {
+                    Ok(Found { offsets, .. }) if !offsets.is_empty() => Answered::Places(offsets),
+                    result => Answered::Path(result.map(|found| found.folder)),
+                };
+                self.turn.answered(ticket, answered);
             }
             PathPurpose::Copy(key) => {
                 let result = result.map(|_| ());

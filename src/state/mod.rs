@@ -13,6 +13,7 @@ mod consumers;
 mod errands;
 mod helper;
 mod introductions;
+mod kernel;
 mod notifiers;
 mod notify;
 mod relays;
@@ -29,15 +30,21 @@ use log::Level;
 use crate::accounts::{Accounts, Exhausted, Limits};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
+use crate::helper::companion::Helper;
+use crate::helper::link::Paths;
 use crate::helper::names::Names;
+use crate::kernel::modules::Modules;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
 use crate::sys::socket::Credentials;
 use crate::text::Text;
 use crate::turn::Turn;
+use crate::turn::errand::Errand;
 use crate::turn::ids::Counters;
-use crate::turn::ids::{AppId, BuffersKey, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId};
+use crate::turn::ids::{
+    AppId, BuffersKey, ChannelId, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId,
+};
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
@@ -51,6 +58,7 @@ pub use buffers::{FOLDER_MODE, shared_memory_folder};
 use consumers::Consumers;
 pub use consumers::Readiness;
 pub use helper::PathPurpose;
+pub use kernel::{Abilities, Tracing};
 pub use verbs::channels_in;
 
 /// What the daemon is told about itself and its host when it starts.
@@ -74,6 +82,10 @@ pub struct Settings {
     pub network_timeout: Option<Duration>,
     /// How much users may make the daemon hold.
     pub limits: Limits,
+    /// Triggers whose events the kernel's tracer can tell of: for each there is a counter of what was lost.
+    pub kernel_error_counters: u32,
+    /// What the kernel's tracer consists of.
+    pub kernel_modules: Modules,
     /// Triggers whose events applications can tell of: for each there is a counter of what was lost.
     pub error_counters: u32,
     /// How many CPUs there may be, by the numbers that they may have.
@@ -111,12 +123,14 @@ impl Settings {
             network_timeout: None,
             limits: Limits::for_applications(10, 10),
             error_counters: 8,
+            kernel_error_counters: 8,
             possible_cpus: 2,
             sources: Sources {
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
             },
+            kernel_modules: Modules::new(None, None),
             consumers: Vec::new(),
         }
     }
@@ -137,6 +151,12 @@ enum Role {
     ConsumerMonitor(ConsumerKind),
     Relay(RelayEnd),
     Helper,
+    /// The helper that makes requests to the kernel's tracer.
+    Tracer,
+    /// What the kernel's event notifiers tell. It is polled only.
+    KernelEvents,
+    /// A channel of the kernel, which has streams to be opened when a CPU comes up. It is polled only.
+    NewCpus(SessionId, ChannelId),
 }
 
 impl Role {
@@ -152,7 +172,10 @@ impl Role {
             | Role::Notify(_)
             | Role::Events
             | Role::Relay(_)
-            | Role::Helper => None,
+            | Role::Helper
+            | Role::Tracer
+            | Role::KernelEvents
+            | Role::NewCpus(..) => None,
         }
     }
 }
@@ -203,7 +226,9 @@ pub struct State {
     consumers: Consumers,
     /// Relay daemons of sessions and of snapshots under way.
     relays: BTreeMap<RelayId, Relay>,
-    helper: helper::Helper,
+    helper: Helper<Paths, PathPurpose>,
+    /// The kernel's tracer.
+    pub kernel: kernel::Kernel,
     /// Names of hosts, and their addresses.
     pub names: Names,
     /// Numbers for what comes.
@@ -221,6 +246,7 @@ impl State {
         State {
             accounts: Accounts::new(settings.limits),
             notifiers: notifiers::Notifiers::new(settings.error_counters, settings.possible_cpus),
+            kernel: kernel::Kernel::new(&settings),
             settings,
             turn: Turn::new(now, wall),
             sessions: Sessions::default(),
@@ -236,7 +262,7 @@ impl State {
             pushes: Pushes { next_private: now, wanted: BTreeSet::new() },
             consumers,
             relays: BTreeMap::new(),
-            helper: helper::Helper::default(),
+            helper: Helper::new(Errand::Helper, crate::helper::life, "The helper process"),
             names: Names::default(),
             counters: Counters::default(),
             roles: BTreeMap::new(),
@@ -250,7 +276,8 @@ impl State {
                 self.consumers.all.get(kind).map_or(0, Consumer::expected_descriptors)
             }
             // A folder that it opened.
-            Some(Role::Helper) => 1,
+            Some(Role::Helper) => crate::helper::request::MAX_DESCRIPTORS,
+            Some(Role::Tracer) => kernel::MAX_DESCRIPTORS,
             _ => return Expected::BYTES,
         };
         Expected { descriptors, irreplaceable: true, ..Expected::BYTES }
@@ -271,6 +298,8 @@ impl State {
             Some(Role::ConsumerMetadata(kind)) => self.consumer_metadata_received(kind, bytes),
             Some(Role::Relay(end)) => self.relay_received(conn, end, bytes),
             Some(Role::Helper) => self.helper_received(bytes, attached),
+            Some(Role::Tracer) => self.tracer_received(bytes, attached),
+            Some(Role::KernelEvents | Role::NewCpus(..)) => {}
         }
     }
 
@@ -305,7 +334,9 @@ impl State {
                 self.consumer_lost(kind, "it closed a connection")
             }
             Some(Role::Relay(end)) => self.relay_closed(end),
-            Some(Role::Helper) => self.helper_lost(),
+            Some(Role::Helper) => self.helper.lost(&mut self.turn),
+            Some(Role::Tracer) => self.kernel.helper.lost(&mut self.turn),
+            Some(Role::KernelEvents | Role::NewCpus(..)) => {}
         }
     }
 
@@ -328,7 +359,9 @@ impl State {
             self.synchronise(app);
         }
         self.serve_buffers();
+        self.serve_kernel();
         self.answer_unsent();
+        self.answer_unsent_jobs();
     }
 
     /// Whether nothing is left to be done before something happens. To be asked when everybody has acted.
@@ -374,9 +407,13 @@ impl State {
     /// Closes all peers' connections and forgets what they have. Pipes that applications write to stay until the
     /// applications have noticed: see [`State::is_told_of_events`].
     pub fn close_all(&mut self) {
-        self.end_helper();
+        self.helper.end();
         self.let_go_of_notifiers();
-        let peers = self.roles.iter().filter(|(_, role)| **role != Role::Events);
+        // The tracer's helper has the last word: see [`State::end_tracer`].
+        let stays = |role: &Role| {
+            matches!(role, Role::Events | Role::Tracer | Role::KernelEvents | Role::NewCpus(..))
+        };
+        let peers = self.roles.iter().filter(|(_, role)| !stays(role));
         let connections: Vec<ConnId> = peers.map(|(&conn, _)| conn).collect();
         for conn in connections {
             self.close(conn);
@@ -399,6 +436,7 @@ impl State {
     /// Forgets a session.
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
+        self.forget_in_kernel(session);
         self.sessions.remove(session, &mut self.turn.facts)
     }
 

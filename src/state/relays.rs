@@ -18,12 +18,13 @@ use std::time::Duration;
 
 use log::Level;
 
-use lttng_protocol::consumer::{RelaySocket, RelaySocketKind, UstRequest};
+use lttng_protocol::consumer::{RelaySocket, RelaySocketKind};
 use lttng_protocol::relayd::{self, Version};
 
 use super::{Role, State};
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
+use crate::consumer::request::Request;
 use crate::model::{Endpoint, NetworkOutput, Output as SessionOutput, Session};
 use crate::relayd::conversation::{Agreement, Conversation, Refusal, Step};
 use crate::relayd::relay::{Link, Phase, Reached, Relay, address};
@@ -44,8 +45,9 @@ impl State {
     pub fn want_relay(&mut self, asker: Requester, session: SessionId) -> Reached {
         let Some(of_session) = self.sessions.get(session) else { return Reached::Yes };
         let SessionOutput::Network { control, data } = &of_session.wanted.output else { return Reached::Yes };
-        // A session that was started stays where it records to, and without user space part it records nothing.
-        if of_session.wanted.ust.is_none() || (of_session.was_started() && self.relay_of(session).is_none()) {
+        // A session that was started stays where it records to, and without any part it records nothing.
+        let has_domain = of_session.wanted.ust.is_some() || of_session.wanted.kernel.is_some();
+        if !has_domain || (of_session.was_started() && self.relay_of(session).is_none()) {
             return Reached::Yes;
         }
         // As in the original, half an output is found out here, and not before it is half used.
@@ -86,6 +88,7 @@ impl State {
     /// Nobody asks on this connection any more.
     pub fn forget_asker(&mut self, asker: Requester) {
         self.consumers.forget_asker(asker);
+        self.forget_tracer_asker(asker);
         for relay in self.relays.values_mut().filter(|relay| relay.asker == Some(asker)) {
             relay.asker = None;
         }
@@ -150,8 +153,8 @@ impl State {
         }
     }
 
-    /// The folder of streams as the consumer daemon is to be told it: relative to the trace chunk, or the whole one
-    /// where the relay daemon knows no chunks. `chunk` is the name of a snapshot, else empty.
+    /// The folder of an application's streams as the consumer daemon is to be told it: relative to the trace chunk, or the
+    /// whole one where the relay daemon knows no chunks. `chunk` is the name of a snapshot, else empty.
     pub fn stream_folder(
         &self,
         session: &Session,
@@ -159,19 +162,31 @@ impl State {
         chunk: &str,
         path: &str,
     ) -> String {
-        let relay = relay.and_then(|id| self.relays.get(&id)).filter(|relay| !relay.has_chunks());
-        let Some(relay) = relay else { return path.to_owned() };
+        match self.legacy_folder(session, relay) {
+            Some(base) => relayd::legacy_stream_folder(&base, chunk, "ust", path),
+            None => path.to_owned(),
+        }
+    }
+
+    /// The same for the kernel's channels.
+    pub fn kernel_folder(&self, session: &Session, relay: Option<RelayId>, chunk: &str) -> String {
+        let base = self.legacy_folder(session, relay);
+        let separator = if chunk.is_empty() { "" } else { "/" };
+        base.map_or_else(String::new, |base| format!("{base}{chunk}{separator}kernel"))
+    }
+
+    /// The session's folder at a relay daemon that knows no chunks.
+    fn legacy_folder(&self, session: &Session, relay: Option<RelayId>) -> Option<String> {
+        let relay = relay.and_then(|id| self.relays.get(&id)).filter(|relay| !relay.has_chunks())?;
         let date = clock::name_date(session.wanted.created);
-        let subdir = &relay.control.subdir;
         let hostname = self.settings.hostname.to_string();
-        let base = relayd::legacy_base_folder(
+        Some(relayd::legacy_base_folder(
             &hostname,
-            subdir,
+            &relay.control.subdir,
             &session.wanted.name,
             session.wanted.generated_name,
             &date,
-        );
-        relayd::legacy_stream_folder(&base, chunk, "ust", path)
+        ))
     }
 
     fn add_relay(
@@ -192,7 +207,7 @@ impl State {
         let Some(relay) = self.relays.get(&id).filter(|relay| !relay.disabled) else { return };
         let address = address(&relay.control);
         let Some(introduction) = self.introduction(relay) else { return };
-        let ready = self.ready_consumers();
+        let ready = self.consumers_for(relay.session);
         let Some(relay) = self.relays.get_mut(&id) else { return };
         for ConsumerId { kind: consumer, .. } in ready {
             if relay.links.contains_key(&consumer) {
@@ -371,7 +386,7 @@ impl State {
         let session_id = self.relays.get(&end.relay).map(|relay| relay.session.0).unwrap_or_default();
         let relayd_id = end.relay.0;
         let socket = RelaySocket { relayd_id, kind, major, minor, session_id, relayd_session_id };
-        let request = UstRequest::AddRelaySocket(socket);
+        let request = Request::relay_socket(end.consumer, socket);
         let tail = Tail::Descriptor(Rc::new(descriptor));
         if !self.ask_current(end.consumer, request, tail, Purpose::Relay(end)) {
             self.fail_link(end, Refusal::Session);
@@ -438,7 +453,7 @@ impl State {
             Phase::Control { conn, .. } => [conn, None],
             Phase::Data { control, conn, .. } => [Some(control), conn],
             Phase::Giving { .. } | Phase::GivingData | Phase::Given => {
-                let request = UstRequest::DestroyRelayd { relayd_id: relay.0 };
+                let request = Request::forget_relay(consumer, relay.0);
                 // A consumer daemon that is gone has nothing to give up.
                 let _ = self.ask_current(consumer, request, Tail::None, Purpose::Nothing);
                 return;

@@ -62,21 +62,35 @@ impl State {
     /// Bytes in use in the fullest stream of a channel, in all buffers that have one and that were told of.
     pub fn used(&self, session: SessionId, channel: ChannelId) -> Vec<u64> {
         let of_session = self.buffers.iter().filter(|(key, _)| key.session == session);
-        of_session.filter_map(|(_, buffers)| buffers.used(channel)).collect()
+        let kernel = self.kernel_used(session, channel);
+        kernel.into_iter().chain(of_session.filter_map(|(_, buffers)| buffers.used(channel))).collect()
     }
 
     fn sampled(&mut self, kind: ConsumerKind, sample: &MonitorSample) {
+        let found = match kind {
+            ConsumerKind::Kernel => self.kernel_sampled(sample),
+            ConsumerKind::Ust64 | ConsumerKind::Ust32 => self.user_space_sampled(kind, sample),
+        };
+        let Some((id, channel, written, used_before)) = found else { return };
+        let capacity =
+            self.sessions.get(id).and_then(|session| session.capacity(channel)).unwrap_or_default();
+        if let Some(mut session) = self.record(id) {
+            session.sampled(channel, Sampled { written, used: sample.highest, used_before, capacity });
+        }
+    }
+
+    /// Whose sample it is, what was written since the last one, and what was in use then.
+    fn user_space_sampled(
+        &mut self,
+        kind: ConsumerKind,
+        sample: &MonitorSample,
+    ) -> Option<(SessionId, ChannelId, u64, Option<u64>)> {
         let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer.kind == kind);
         let found: Option<(BuffersKey, ChannelId)> =
             of_kind.filter_map(|(&key, buffers)| Some((key, buffers.channel_by_key(sample.key)?))).next();
-        let Some((key, channel)) = found else { return };
-        let Some(buffers) = self.buffers.get_mut(&key) else { return };
-        let used = sample.highest;
-        let (written, used_before) = buffers.sampled(channel, sample.total_consumed, used);
-        let capacity = self.sessions.get(key.session).and_then(|session| session.capacity(channel));
-        if let Some(mut session) = self.record(key.session) {
-            let capacity = capacity.unwrap_or_default();
-            session.sampled(channel, Sampled { written, used, used_before, capacity });
-        }
+        let (key, channel) = found?;
+        let (written, used_before) =
+            self.buffers.get_mut(&key)?.sampled(channel, sample.total_consumed, sample.highest);
+        Some((key.session, channel, written, used_before))
     }
 }

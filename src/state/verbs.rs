@@ -11,20 +11,24 @@ use crate::ust::buffers::Buffers;
 impl State {
     /// The channels of a session that consumer daemons have.
     pub fn channels_of(&self, session: SessionId, content: Content) -> Vec<ChannelRef> {
-        self.buffers_of(session).flat_map(|(_, buffers)| channels_in(buffers, content)).collect()
+        let of_applications = self.buffers_of(session).flat_map(|(_, buffers)| channels_in(buffers, content));
+        self.kernel_channels(session, content).into_iter().chain(of_applications).collect()
     }
 
     /// The tracers that a session has something of.
     pub fn tracers_of(&self, session: SessionId) -> Vec<Tracer> {
         let session = self.sessions.get(session);
-        let user_space = session.filter(|session| session.wanted.ust.is_some());
-        user_space.map(|_| Tracer::UserSpace).into_iter().collect()
+        let Some(wanted) = session.map(|session| &session.wanted) else { return Vec::new() };
+        let kernel = wanted.kernel.as_ref().map(|_| Tracer::Kernel);
+        let user_space = wanted.ust.as_ref().map(|_| Tracer::UserSpace);
+        kernel.into_iter().chain(user_space).collect()
     }
 
     /// Asks something of a channel. False if there is nobody to ask; otherwise the outcome comes later, in any case.
     #[must_use]
     pub fn ask_channel(&mut self, channel: ChannelRef, verb: Verb, purpose: Purpose) -> bool {
-        self.ask_consumer(channel.consumer, verb.request(channel), Tail::None, purpose)
+        let Some(request) = verb.request(channel) else { return false };
+        self.ask_consumer(channel.consumer, request, Tail::None, purpose)
     }
 }
 

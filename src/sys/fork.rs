@@ -11,6 +11,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{ForkResult, Pid};
 
+use super::socket;
+
 /// Which side of the fork this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fork {
@@ -50,6 +52,9 @@ pub struct Companion {
 /// What the system says about a socket pair and a fork.
 pub fn companion(life: impl FnOnce(OwnedFd) -> u8) -> io::Result<Companion> {
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    for socket in [&ours, &theirs] {
+        socket::make_room_for_messages(socket.as_fd())?;
+    }
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     match fork()? {
         Fork::Parent(pid) => Ok(Companion { socket: ours, pid }),

@@ -4,8 +4,10 @@
 //! Each module wraps a few system calls in safe functions and decides nothing.
 #![allow(unsafe_code)]
 
+pub mod available;
 pub mod clock;
 pub mod fork;
+pub mod ioctl;
 pub mod lock;
 pub mod memory;
 pub mod random;

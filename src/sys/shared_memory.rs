@@ -3,7 +3,8 @@
 //!
 //! It has no name, so that nothing is left behind, and its size is sealed: nobody can take away what others have mapped.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl, posix_fallocate};
@@ -21,6 +22,21 @@ pub fn create(length: u64) -> io::Result<OwnedFd> {
     let seals = SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
     fcntl(memory.as_fd(), FcntlArg::F_ADD_SEALS(seals))?;
     Ok(memory)
+}
+
+/// Makes memory that holds this text and that nobody can change. What is read from it begins at its beginning.
+///
+/// # Errors
+/// There is no descriptor or no memory for it.
+pub fn of_text(text: &[u8]) -> io::Result<OwnedFd> {
+    let memory = memfd_create(c"lttng-sessiond", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
+    let mut file = File::from(memory);
+    file.write_all(text)?;
+    file.rewind()?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL;
+    fcntl(file.as_fd(), FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(file.into())
 }
 
 /// The number in the 32 bits at `offset`.
@@ -53,8 +69,20 @@ fn at(offset: u64) -> io::Result<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
-    use std::fs::File;
+
+    #[test]
+    fn text_is_read_from_its_beginning_and_stays_as_it_is() {
+        let mut memory = File::from(of_text(b"some text").unwrap());
+        let mut text = String::new();
+        memory.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "some text");
+        assert!(memory.rewind().and_then(|()| memory.write_all(b"x")).is_err());
+        assert!(memory.set_len(1).is_err());
+        assert_eq!(File::from(of_text(b"").unwrap()).read(&mut [0]).unwrap(), 0);
+    }
 
     #[test]
     fn it_is_zero_and_keeps_its_size() {

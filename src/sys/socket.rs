@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Messages with descriptors over Unix sockets. Never blocks: the sockets given to it are non-blocking.
+//! Messages with descriptors over Unix sockets. Nothing here waits, unless the socket is one on which its owner wants to
+//! wait, as helper processes do.
 
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, sockopt::PeerCredentials};
+use nix::sys::socket::sockopt::{PeerCredentials, SndBuf, SndBufForce};
+use nix::sys::socket::{ControlMessage, MsgFlags, getsockopt, sendmsg, setsockopt};
 
 /// Most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub const MAX_DESCRIPTORS: usize = 253;
+
+/// Bytes of the longest message on a socket that keeps messages apart. A longer one arrives without its end.
+pub const MAX_MESSAGE: usize = 160 << 10;
+
+/// What the kernel keeps of a socket's room for itself.
+const OVERHEAD: usize = 4096;
 
 /// Who is at the other end of a Unix socket, as the kernel saw it when the peer connected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +35,20 @@ pub struct Credentials {
 pub fn peer_credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
     let raw = getsockopt(&socket, PeerCredentials)?;
     Ok(Credentials { pid: raw.pid(), uid: raw.uid(), gid: raw.gid() })
+}
+
+/// Has a socket take messages of [`MAX_MESSAGE`] bytes, if it does not yet: how much it takes without being told is for
+/// the host's administrator to say.
+///
+/// # Errors
+/// It can't be told.
+pub fn make_room_for_messages(socket: BorrowedFd<'_>) -> io::Result<()> {
+    if getsockopt(&socket, SndBuf)? < MAX_MESSAGE.saturating_add(OVERHEAD) {
+        // The kernel doubles it. Only root can go over the host's limit.
+        setsockopt(&socket, SndBufForce, &MAX_MESSAGE)
+            .or_else(|_| setsockopt(&socket, SndBuf, &MAX_MESSAGE))?;
+    }
+    Ok(())
 }
 
 /// What one message, or a piece of a stream, came to.
@@ -49,6 +71,31 @@ pub fn receive(
     room: usize,
     descriptors: &mut Vec<OwnedFd>,
 ) -> io::Result<Received> {
+    receive_with(0, socket, buffer, room, descriptors)
+}
+
+/// [`receive`] for a message, on a socket that keeps messages apart: the number of bytes is that of the whole message,
+/// also if the buffer is too short for it. Waits for one if the socket does.
+///
+/// # Errors
+/// What `recvmsg` gives.
+pub fn receive_message(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    room: usize,
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<Received> {
+    receive_with(libc::MSG_TRUNC, socket, buffer, room, descriptors)
+}
+
+fn receive_with(
+    flags: libc::c_int,
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    room: usize,
+    descriptors: &mut Vec<OwnedFd>,
+) -> io::Result<Received> {
+    let flags = flags | libc::MSG_CMSG_CLOEXEC;
     let mut control = vec![0_u8; if room > 0 { control_length(room) } else { 0 }];
     let mut slice = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: msghdr is plain data for which all-zero is a valid value.
@@ -60,7 +107,7 @@ pub fn receive(
         message.msg_controllen = control.len();
     }
     // SAFETY: the message refers to `buffer` and `control`, which are there until it returns, with their lengths.
-    let bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+    let bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
     let bytes = usize::try_from(bytes).map_err(|_| io::Error::last_os_error())?;
     // What could be delivered of a truncated list is here, and has to be closed by somebody.
     let arrived = take_descriptors(&message, descriptors);
@@ -124,4 +171,34 @@ pub fn send(
     let rights = [ControlMessage::ScmRights(&raw)];
     let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
     Ok(sendmsg::<()>(socket.as_raw_fd(), slices, control, MsgFlags::MSG_NOSIGNAL, None)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_takes_the_longest_message_whatever_the_host_says() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_NONBLOCK).unwrap();
+        let message = vec![7; MAX_MESSAGE];
+        let send = || send(ours.as_fd(), &[IoSlice::new(&message)], &[]);
+        setsockopt(&ours, SndBuf, &4096).unwrap();
+        assert_eq!(send().unwrap_err().raw_os_error(), Some(libc::EMSGSIZE));
+        make_room_for_messages(ours.as_fd()).unwrap();
+        assert_eq!(send().unwrap(), MAX_MESSAGE);
+        // What there was room for is not changed.
+        setsockopt(&ours, SndBuf, &(MAX_MESSAGE + 4096)).unwrap();
+        let room = getsockopt(&ours, SndBuf).unwrap();
+        make_room_for_messages(ours.as_fd()).unwrap();
+        assert_eq!(getsockopt(&ours, SndBuf).unwrap(), room);
+        // A message is as long as it was, also if only its beginning has room.
+        let (mut buffer, mut none) = ([0; 9], Vec::new());
+        let received = receive_message(theirs.as_fd(), &mut buffer, 0, &mut none).unwrap();
+        assert_eq!((received.bytes, buffer), (MAX_MESSAGE, [7; 9]));
+    }
 }

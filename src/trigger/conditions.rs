@@ -12,7 +12,7 @@ use crate::model::Session;
 use crate::operation::rotate::archive_location;
 use crate::state::State;
 use crate::turn::facts::{Fact, Sample};
-use crate::turn::ids::{Identity, SessionId, TriggerId};
+use crate::turn::ids::{ChannelId, Identity, SessionId, TriggerId};
 
 /// A condition that is met.
 #[derive(Debug)]
@@ -89,9 +89,12 @@ fn about_session(
 
 fn about_channel(sample: &Sample, state: &State, registry: &Registry) -> Vec<Met> {
     let Some(session) = state.sessions.get(sample.session) else { return Vec::new() };
-    let Some(channel) = session.channel(sample.channel) else { return Vec::new() };
-    let subject = Subject::Channel(session.wanted.name.clone(), channel.name.clone());
+    let Some((domain, name)) = name_of(session, sample.channel) else { return Vec::new() };
+    let subject = Subject::Channel(session.wanted.name.clone(), name.to_owned());
     of(session, registry, &subject, |condition| {
+        if domain_of(condition) != Some(domain) {
+            return None;
+        }
         let before = sample.used_before.is_some_and(|used| is_so(condition, used, sample.capacity));
         (!before && is_so(condition, sample.used, sample.capacity))
             .then(|| usage(condition, sample.used, sample.capacity))
@@ -112,13 +115,41 @@ fn of(
     registry.about(subject).filter_map(met).collect()
 }
 
+/// The domain and the name of a channel.
+fn name_of(session: &Session, id: ChannelId) -> Option<(Domain, &str)> {
+    let user_space = session.channel(id).map(|channel| (Domain::Ust, channel.name.as_str()));
+    user_space.or_else(|| Some((Domain::Kernel, session.kernel_channel(id)?.name.as_str())))
+}
+
+/// The channel of this name in this domain.
+fn channel_named(session: &Session, domain: Domain, name: &str) -> Option<ChannelId> {
+    match domain {
+        Domain::Ust => {
+            session.channels().iter().find(|channel| channel.name == name).map(|channel| channel.id)
+        }
+        Domain::Kernel => {
+            let mut channels = session.wanted.kernel.iter().flat_map(|kernel| &kernel.channels);
+            channels.find(|channel| channel.name == name).map(|channel| channel.id)
+        }
+        _ => None,
+    }
+}
+
+/// The domain of the channel that a condition is about.
+fn domain_of(condition: &Condition) -> Option<Domain> {
+    match condition {
+        Condition::BufferUsageHigh(usage) | Condition::BufferUsageLow(usage) => Some(usage.domain),
+        _ => None,
+    }
+}
+
 /// Whether a condition on a channel's buffers holds when so much of the fullest one is in use.
 fn is_so(condition: &Condition, used: u64, capacity: u64) -> bool {
     match condition {
-        Condition::BufferUsageHigh(usage) if usage.domain == Domain::Ust => {
+        Condition::BufferUsageHigh(usage) => {
             bytes(usage.threshold, capacity).is_some_and(|threshold| used >= threshold)
         }
-        Condition::BufferUsageLow(usage) if usage.domain == Domain::Ust => {
+        Condition::BufferUsageLow(usage) => {
             bytes(usage.threshold, capacity).is_some_and(|threshold| used <= threshold)
         }
         _ => false,
@@ -165,9 +196,9 @@ pub fn is_met_now(condition: &Condition, state: &State) -> Option<(Evaluation, I
         }
         Condition::BufferUsageHigh(usage) | Condition::BufferUsageLow(usage) => {
             let session = named(&usage.session)?;
-            let channel = session.channels().iter().find(|channel| channel.name == usage.channel)?;
-            let capacity = session.capacity(channel.id)?;
-            let used = state.used(session.id, channel.id);
+            let channel = channel_named(session, usage.domain, &usage.channel)?;
+            let capacity = session.capacity(channel)?;
+            let used = state.used(session.id, channel);
             let used = used.into_iter().find(|used| is_so(condition, *used, capacity))?;
             (session, self::usage(condition, used, capacity)?)
         }
@@ -199,7 +230,7 @@ mod tests {
     /// However many there are: only the one that is meant is looked at.
     #[test]
     fn a_fact_costs_what_it_is_about() {
-        let mut registry = Registry::new(1000);
+        let mut registry = Registry::new(1000, 4);
         for number in 0..500 {
             let session = format!("s{number}");
             registry.register(trigger(Condition::RotationOngoing { session }), false).unwrap();

@@ -17,7 +17,7 @@ use lttng_protocol::trigger::channel::{ClientMessage, Status};
 
 use self::conditions::Met;
 use self::queue::{Firing, Queue};
-use self::registry::{Registry, Subject};
+use self::registry::{Place, Registry, Subject};
 use self::subscribers::Subscribers;
 use crate::state::State;
 use crate::turn::facts::Fact;
@@ -35,9 +35,9 @@ pub struct Triggers {
 
 impl Triggers {
     /// None yet, with room for the error counters of so many.
-    pub fn new(slots: u32) -> Self {
+    pub fn new(slots: u32, kernel_slots: u32) -> Self {
         Triggers {
-            registry: Registry::new(slots),
+            registry: Registry::new(slots, kernel_slots),
             queue: Queue::default(),
             subscribers: Subscribers::default(),
         }
@@ -45,6 +45,11 @@ impl Triggers {
 
     /// Something happened: what it means to triggers is to be done.
     pub fn observe(&mut self, fact: &Fact, state: &mut State) {
+        match fact {
+            Fact::NotifierRefused(id) => self.remove(*id, state),
+            Fact::KernelPlaceFree(place) => self.registry.free_slot(Place::Kernel(*place)),
+            _ => {}
+        }
         for met in conditions::met_by(fact, state, &self.registry) {
             self.fire(met, state);
         }
@@ -78,14 +83,19 @@ impl Triggers {
         state.forget_asker(Requester::Trigger(id));
         state.forget_notifier(id);
         let Some(removed) = self.registry.remove(id) else { return };
-        let Some(slot) = removed.slot else { return };
+        let slot = match removed.slot {
+            None => return,
+            // It is free when the tracer has given it up.
+            Some(Place::Kernel(place)) => return state.forget_kernel_notifier(id, place),
+            Some(Place::Applications(slot)) => slot,
+        };
         if let Err(error) = state.clear_untold_events(slot) {
             // The next trigger in that place would begin with what this one has lost.
             let text = format_args!("A place for a trigger's errors is given up: {error}");
             state.turn.say(Level::Error, Topic::Internal, Some(removed.trigger.owner), text);
             return;
         }
-        self.registry.free_slot(slot);
+        self.registry.free_slot(Place::Applications(slot));
     }
 
     /// Input: bytes on a connection of the notification socket.

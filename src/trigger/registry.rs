@@ -16,6 +16,7 @@ use super::slots::Slots;
 use crate::accounts::Charge;
 use crate::text::Text;
 use crate::turn::ids::TriggerId;
+use crate::turn::output::SharedFd;
 
 /// What becomes of each action of a trigger.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,6 +25,15 @@ pub struct Tally {
     pub requests: u64,
     /// How often it ran and failed.
     pub failures: u64,
+}
+
+/// A place of an error counter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// One of those that applications have.
+    Applications(u32),
+    /// One of the kernel's.
+    Kernel(u32),
 }
 
 /// A registered trigger.
@@ -36,7 +46,9 @@ pub struct Registered {
     /// One for each of [`Action::each`].
     pub tallies: Vec<Tally>,
     /// Where tracers count the messages about it that were lost.
-    pub slot: Option<u32>,
+    pub slot: Option<Place>,
+    /// The program that its probe is in, which goes with it wherever it is told.
+    pub program: Option<SharedFd>,
     /// What its owner is charged for it.
     pub charge: Option<Charge>,
 }
@@ -106,6 +118,8 @@ pub struct Registry {
     names: BTreeSet<(u32, String)>,
     /// Of triggers whose events are told by applications.
     slots: Slots,
+    /// Of those whose events the kernel tells.
+    kernel_slots: Slots,
     next_token: u64,
     next_name: u64,
     /// How often a trigger was looked at.
@@ -114,13 +128,14 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// None yet, with room for the error counters of so many that applications tell events of.
-    pub fn new(slots: u32) -> Self {
+    /// None yet, with room for the error counters of so many that applications tell events of, and the kernel.
+    pub fn new(slots: u32, kernel_slots: u32) -> Self {
         Registry {
             all: BTreeMap::new(),
             about: BTreeMap::new(),
             names: BTreeSet::new(),
             slots: Slots::new(slots),
+            kernel_slots: Slots::new(kernel_slots),
             next_token: 1,
             next_name: 0,
             #[cfg(test)]
@@ -144,10 +159,15 @@ impl Registry {
         if self.find(&trigger).is_some() {
             return Err(Refusal::Exists);
         }
-        let slot = if tells_events(&trigger.condition) {
-            Some(self.slots.take().ok_or(Refusal::NoSlot)?)
-        } else {
-            None
+        let slot = match &trigger.condition {
+            Condition::EventRuleMatches { rule, .. } => {
+                let place = match rule.domain() {
+                    Domain::Kernel => self.kernel_slots.take().map(Place::Kernel),
+                    _ => self.slots.take().map(Place::Applications),
+                };
+                Some(place.ok_or(Refusal::NoSlot)?)
+            }
+            _ => None,
         };
         if let Some(name) = &trigger.name {
             self.names.insert((trigger.owner, name.clone()));
@@ -155,7 +175,7 @@ impl Registry {
         self.about.entry(Subject::of(&trigger.condition)).or_default().insert(id);
         let encoded = trigger.encode_payload().into();
         let tallies = vec![Tally::default(); trigger.action.each().len()];
-        self.all.insert(id, Registered { trigger, encoded, tallies, slot, charge: None });
+        self.all.insert(id, Registered { trigger, encoded, tallies, slot, program: None, charge: None });
         Ok(id)
     }
 
@@ -199,8 +219,11 @@ impl Registry {
     }
 
     /// The place of an error counter is free.
-    pub fn free_slot(&mut self, slot: u32) {
-        self.slots.give_back(slot);
+    pub fn free_slot(&mut self, place: Place) {
+        match place {
+            Place::Applications(slot) => self.slots.give_back(slot),
+            Place::Kernel(slot) => self.kernel_slots.give_back(slot),
+        }
     }
 
     /// A trigger.
@@ -222,9 +245,10 @@ impl Registry {
     }
 
     /// All triggers that are not hidden, oldest first: of this user, or of all.
-    pub fn list(&self, owner: Option<u32>) -> impl Iterator<Item = &Trigger> {
-        let all = self.all.values().map(|registered| &registered.trigger);
-        all.filter(move |trigger| !trigger.hidden && owner.is_none_or(|owner| owner == trigger.owner))
+    pub fn list(&self, owner: Option<u32>) -> impl Iterator<Item = &Registered> {
+        self.all.values().filter(move |Registered { trigger, .. }| {
+            !trigger.hidden && owner.is_none_or(|owner| owner == trigger.owner)
+        })
     }
 
     /// How many triggers there are.
@@ -236,11 +260,6 @@ impl Registry {
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
-}
-
-/// Whether applications tell when it is met: those of user space, and those of loggers, which are applications, too.
-pub fn tells_events(condition: &Condition) -> bool {
-    matches!(condition, Condition::EventRuleMatches { rule, .. } if rule.domain() != Domain::Kernel)
 }
 
 /// Whether an action tells those who have subscribed.
@@ -288,7 +307,7 @@ mod tests {
 
     #[test]
     fn names_are_made_up_once_for_everybody() {
-        let mut registry = Registry::new(9);
+        let mut registry = Registry::new(9, 4);
         let id = registry.register(trigger(0, None, "s"), false);
         assert_eq!(name(&registry, id), Some("trigger0"));
         // The same without a name is another one.
@@ -303,7 +322,7 @@ mod tests {
 
     #[test]
     fn names_are_the_owners() {
-        let mut registry = Registry::new(9);
+        let mut registry = Registry::new(9, 4);
         let id = registry.register(trigger(0, Some("a"), "s"), false).unwrap();
         assert_eq!(registry.register(trigger(0, Some("a"), "t"), false), Err(Refusal::Exists));
         assert_eq!(registry.register(trigger(0, Some("a"), "t"), true), Err(Refusal::Exists));
@@ -317,7 +336,7 @@ mod tests {
 
     #[test]
     fn anonymous_ones_have_no_name_and_are_told_apart_by_what_they_are() {
-        let mut registry = Registry::new(9);
+        let mut registry = Registry::new(9, 4);
         let id = registry.register(trigger(0, None, "s"), true);
         assert_eq!(name(&registry, id), None);
         assert_eq!(registry.register(trigger(0, None, "s"), true), Err(Refusal::Exists));
@@ -333,7 +352,7 @@ mod tests {
     /// However many there are: only those about the same are looked at.
     #[test]
     fn one_more_costs_what_it_is_about() {
-        let mut registry = Registry::new(1000);
+        let mut registry = Registry::new(1000, 4);
         for number in 0..500 {
             registry.register(trigger(0, None, &format!("s{number}")), false).unwrap();
             registry.register(matching(&format!("a:{number}")), false).unwrap();
@@ -354,7 +373,7 @@ mod tests {
 
     #[test]
     fn refused_ones_use_up_a_token_and_nothing_else() {
-        let mut registry = Registry::new(1);
+        let mut registry = Registry::new(1, 4);
         assert_eq!(registry.register(matching("a:*"), false), Ok(TriggerId(1)));
         assert_eq!(registry.register(matching("b:*"), false), Err(Refusal::NoSlot));
         assert_eq!(registry.len(), 1);

@@ -265,7 +265,7 @@ impl Subscribers {
         if conns.is_empty() {
             return;
         }
-        let message = notification_message(&registered.encoded, 0, evaluation);
+        let message = notification_message(&registered.encoded, registered.trigger.fd_count(), evaluation);
         for conn in conns {
             self.tell_if_allowed(conn, registered, &message, object, state);
         }
@@ -280,7 +280,7 @@ impl Subscribers {
         object: Option<Identity>,
         state: &mut State,
     ) {
-        let message = notification_message(&registered.encoded, 0, evaluation);
+        let message = notification_message(&registered.encoded, registered.trigger.fd_count(), evaluation);
         self.tell_if_allowed(conn, registered, &message, object, state);
     }
 
@@ -300,6 +300,9 @@ impl Subscribers {
         // What it misses is told before what comes after it.
         if room && subscriber.hold(message.len()).is_ok() {
             self.send(state, conn, message);
+            if let Some(program) = &registered.program {
+                state.turn.outputs.send_descriptors(conn, vec![program.clone()]);
+            }
         } else {
             self.miss(state, conn);
         }

@@ -3,7 +3,7 @@
 //!
 //! They mean something to whoever gave them and nothing to the reactor, which must never look into them.
 
-use super::ids::{AppId, ConsumerId, ConsumerKind, RelayEnd};
+use super::ids::{AppId, ChannelId, ConsumerId, ConsumerKind, RelayEnd, SessionId};
 
 /// A listening socket of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,6 +25,12 @@ pub enum Listener {
 pub enum Errand {
     /// The connection to the helper process.
     Helper,
+    /// The connection to the helper process that makes requests to the kernel's tracer.
+    Tracer,
+    /// What the kernel's event notifiers tell.
+    KernelEvents,
+    /// A channel of the kernel that tells of new CPUs.
+    NewCpus(SessionId, ChannelId),
     /// The process of a consumer daemon.
     ConsumerProcess(ConsumerId),
     /// The connection on which a consumer daemon is asked.

@@ -52,6 +52,10 @@ pub enum Fact {
     Sampled(Sample),
     /// An event matched the rule of this trigger. What was captured of it is as the tracer has written it.
     Matched(TriggerId, Vec<u8>),
+    /// The kernel's tracer would not have what this trigger wants of it.
+    NotifierRefused(TriggerId),
+    /// An error counter of the kernel's tracer begins anew: its place is free.
+    KernelPlaceFree(u32),
     /// Nothing is left of a session.
     Destroyed(SessionId),
     /// An application registered.

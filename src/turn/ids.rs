@@ -59,11 +59,13 @@ pub enum ConsumerKind {
     Ust64,
     /// For applications with 32-bit longs.
     Ust32,
+    /// For the kernel.
+    Kernel,
 }
 
 impl ConsumerKind {
-    /// All of them.
-    pub const ALL: [ConsumerKind; 2] = [ConsumerKind::Ust64, ConsumerKind::Ust32];
+    /// Those for applications.
+    pub const USER_SPACE: [ConsumerKind; 2] = [ConsumerKind::Ust64, ConsumerKind::Ust32];
 
     /// The one that serves applications with longs of this many bits.
     pub fn for_bits(bits: u32) -> Self {
@@ -75,6 +77,7 @@ impl ConsumerKind {
         match self {
             ConsumerKind::Ust64 => "64-bit user space consumer daemon",
             ConsumerKind::Ust32 => "32-bit user space consumer daemon",
+            ConsumerKind::Kernel => "kernel consumer daemon",
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum Topic {
     Filter,
     /// A consumer daemon can't be had.
     Consumer,
+    /// The kernel's tracer can't be had, or refuses something.
+    Tracer,
     /// A relay daemon can't be had.
     Relay,
     /// A host is not known.

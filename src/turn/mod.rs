@@ -40,6 +40,15 @@ pub struct Ticket {
     pub item: usize,
 }
 
+/// A job that was not refused as a whole.
+#[derive(Debug, Default)]
+pub struct JobDone {
+    /// Of each step the bytes that came back, or an errno value.
+    pub steps: Vec<Result<Vec<u8>, i32>>,
+    /// The descriptors that were made, in order.
+    pub made: Vec<OwnedFd>,
+}
+
 /// What came of a request.
 #[derive(Debug)]
 pub enum Answered {
@@ -53,6 +62,10 @@ pub enum Answered {
     Count(u64),
     /// Work on a path is done, perhaps with an open descriptor, or failed with an errno value.
     Path(Result<Option<OwnedFd>, i32>),
+    /// The places of a probe in a program, in bytes from its file's beginning.
+    Places(Vec<u64>),
+    /// What came of a job of the kernel tracer's helper: of each step, or an errno value for the whole.
+    Job(Result<JobDone, i32>),
     /// Who was asked is gone.
     Lost,
 }

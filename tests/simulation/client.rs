@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Simulated clients, and the requests that they make.
 
+pub mod kernel;
+
 use lttng_protocol::client::{
     Body, BufferType, Bytecode, Channel, ChannelOutput, Command, Context, Domain, Event, Header,
     Instrumentation, NetworkOutput, Overwrite, Reply, ScheduleKind, SessionDescriptor, SessionKind,
@@ -15,6 +17,7 @@ use lttng_protocol::trigger::{
 use crate::wire::Segment;
 use crate::world::USER;
 use lttng_sessiond::turn::ids::ConnId;
+use lttng_sessiond::turn::output::SharedFd;
 
 /// `LTTNG_PROCESS_ATTR_VIRTUAL_USER_ID` and `LTTNG_TRACKING_POLICY_INCLUDE_SET`.
 const VIRTUAL_USER_ID: i32 = 3;
@@ -28,16 +31,22 @@ pub struct Client {
     pub ended: bool,
     /// It left without waiting for a reply.
     pub left: bool,
+    /// What it was handed.
+    pub descriptors: Vec<SharedFd>,
 }
 
 impl Client {
     pub fn new(conn: ConnId) -> Self {
-        Client { conn, received: Vec::new(), ended: false, left: false }
+        Client { conn, received: Vec::new(), ended: false, left: false, descriptors: Vec::new() }
     }
 
     pub fn received(&mut self, segment: Segment) {
-        assert!(segment.descriptors.is_empty());
-        self.received.extend(segment.bytes);
+        if segment.descriptors.is_empty() {
+            return self.received.extend(segment.bytes);
+        }
+        assert_eq!(segment.bytes, [0], "one byte with all descriptors");
+        assert!(self.descriptors.is_empty());
+        self.descriptors = segment.descriptors;
     }
 
     /// The one reply, once the daemon has closed the connection. `None` if it closed without one.
@@ -184,6 +193,16 @@ pub fn filtered(name: &str, filter: &str) -> Event {
     data.push(0);
     let bytecode = Bytecode { reloc_offset: 14, seqnum: 0, data };
     Event { filter: Some(filter.into()), bytecode: Some(bytecode), ..rule(name) }
+}
+
+/// A rule with hardly a longer filter: a field is compared, and what comes of it, again and again.
+pub fn filtered_at_length(name: &str) -> Event {
+    let comparison = [&[0x41][..], &7_i64.to_ne_bytes(), &[0x0e]].concat();
+    let mut data = [&[0x3b, 0xff, 0xff][..], &comparison.repeat(6_550), &[0x01]].concat();
+    let reloc_offset = u32::try_from(data.len()).unwrap();
+    data.extend([&[0, 0][..], b"number\0"].concat());
+    let bytecode = Bytecode { reloc_offset, seqnum: 0, data };
+    Event { filter: Some("number > 7 > 7".into()), bytecode: Some(bytecode), ..rule(name) }
 }
 
 pub fn excluding(name: &str, exclusion: &str) -> Event {

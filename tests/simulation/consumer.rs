@@ -2,6 +2,7 @@
 //! A simulated consumer daemon. It fails the test when it is asked what a real one would not survive or never
 //! answer, or what comes in an order that it does not allow.
 
+mod kernel;
 mod request;
 
 use std::collections::BTreeMap;
@@ -10,12 +11,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use lttng_protocol::consumer::{
-    AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, MetadataRequest, READY,
-    REQUEST_LEN, RelaySocketKind, SnapshotChannel, Status, StreamHead, UstRequest,
+    AskChannel, ChannelHead, ChannelKind, ChannelStatus, CloseReply, END_OF_STREAMS, KernelRequest,
+    MetadataRequest, READY, REQUEST_LEN, RelaySocketKind, SnapshotChannel, Status, StreamHead, UstRequest,
 };
 use lttng_protocol::{Reader, Writer};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+use kernel::KernelChannel;
 use request::refusal;
 
 use crate::wire::{Effects, Inbox, Segment, Talk};
@@ -49,8 +51,9 @@ impl Handover {
     }
 }
 
-/// A kind of requests.
+/// A kind of requests, to those of user space and to that of the kernel.
 pub type Kind = fn(&UstRequest) -> bool;
+pub type KernelKind = fn(&KernelRequest) -> bool;
 
 /// What goes wrong with a consumer daemon. Steps are the messages it receives, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,9 +155,24 @@ pub struct Chunk {
 #[derive(Debug)]
 enum Expect {
     Request,
-    Descriptor { chunk: Option<(u64, u64, String)> },
-    Relay { id: u64, kind: RelaySocketKind },
-    Text { key: u64, offset: u64, length: u64 },
+    /// The ring buffer of a stream of this channel.
+    Stream {
+        key: u64,
+        stream_key: u64,
+        cpu: i32,
+    },
+    Descriptor {
+        chunk: Option<(u64, u64, String)>,
+    },
+    Relay {
+        id: u64,
+        kind: RelaySocketKind,
+    },
+    Text {
+        key: u64,
+        offset: u64,
+        length: u64,
+    },
 }
 
 #[derive(Debug)]
@@ -179,6 +197,11 @@ pub struct Consumer {
     pub metadata: Option<ConnId>,
     pub samples: Option<ConnId>,
     pub channels: BTreeMap<u64, Channel>,
+    /// Those of the kernel, if it is for the kernel.
+    pub kernel: BTreeMap<u64, KernelChannel>,
+    pub kernel_requests: Vec<KernelRequest>,
+    /// The next request of this kind to one for the kernel is refused with this status.
+    pub refuse_kernel: Option<(KernelKind, i32)>,
     pub chunks: BTreeMap<(u64, u64), Chunk>,
     /// Relay daemons that it has connections to, and how many of the two.
     pub relays: BTreeMap<u64, usize>,
@@ -209,7 +232,7 @@ impl Consumer {
     pub fn new(kind: ConsumerKind) -> Self {
         Consumer {
             kind,
-            pid: 5000 + i32::from(kind == ConsumerKind::Ust32),
+            pid: 5000 + kind as i32,
             running: false,
             starts: 0,
             trouble: None,
@@ -218,6 +241,9 @@ impl Consumer {
             metadata: None,
             samples: None,
             channels: BTreeMap::new(),
+            kernel: BTreeMap::new(),
+            kernel_requests: Vec::new(),
+            refuse_kernel: None,
             chunks: BTreeMap::new(),
             relays: BTreeMap::new(),
             requests: Vec::new(),
@@ -284,6 +310,7 @@ impl Consumer {
         let conns = [self.error, self.command, self.metadata, self.samples];
         effects.closes.extend(conns.into_iter().flatten());
         self.channels.clear();
+        self.kernel.clear();
         self.chunks.clear();
         self.relays.clear();
     }
@@ -384,6 +411,10 @@ impl Consumer {
         match std::mem::replace(&mut self.expect, Expect::Request) {
             Expect::Request => {
                 let bytes = self.input.take(REQUEST_LEN)?;
+                if self.kind == ConsumerKind::Kernel {
+                    let request = KernelRequest::decode(&bytes).expect("a request that exists");
+                    return Some(Box::new(move |this, trouble| this.requested_of_kernel(request, trouble)));
+                }
                 let request = UstRequest::decode(&bytes).expect("a request that exists");
                 Some(Box::new(move |this, trouble| this.requested(request, trouble)))
             }
@@ -398,6 +429,23 @@ impl Consumer {
                         this.begin_chunk(chunk);
                     }
                     vec![(status.to_ne_bytes().to_vec(), Vec::new())]
+                }))
+            }
+            Expect::Stream { key, stream_key, cpu } => {
+                if matches!(self.trouble, Some(Trouble::Babble(_) | Trouble::Chatter(_)))
+                    && !self.input.has_descriptors()
+                    && self.input.len() > 0
+                {
+                    // It was misunderstood, and waits for what does not come.
+                    self.hung = true;
+                    return None;
+                }
+                let Some(descriptors) = self.input.take_descriptors(1) else {
+                    self.expect = Expect::Stream { key, stream_key, cpu };
+                    return None;
+                };
+                Some(Box::new(move |this, trouble| {
+                    this.take_stream(key, (stream_key, cpu), &descriptors[0], trouble)
                 }))
             }
             Expect::Relay { id, kind } => {
@@ -506,6 +554,7 @@ impl Consumer {
     pub fn check_empty(&self) {
         let kept: Vec<_> = self.channels.values().filter(|channel| !channel.is_abandoned()).collect();
         assert!(kept.is_empty(), "channels that were never given up: {kept:?}");
+        assert!(self.kernel.is_empty(), "channels of the kernel that were never given up: {:?}", self.kernel);
         let open: Vec<_> = self.chunks.iter().filter(|(_, chunk)| !chunk.closed).collect();
         assert!(open.is_empty(), "trace chunks that were never closed: {open:?}");
         assert!(self.relays.is_empty(), "connections to relay daemons are left: {:?}", self.relays);

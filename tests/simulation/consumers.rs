@@ -202,7 +202,7 @@ fn record_once(world: &mut World, app: usize) {
 
 #[test]
 fn twenty_deaths_in_a_row() {
-    for kinds in [&ConsumerKind::ALL[..], &[ConsumerKind::Ust64]] {
+    for kinds in [&ConsumerKind::USER_SPACE[..], &[ConsumerKind::Ust64]] {
         let mut world = World::with_consumers(kinds);
         let app = world.start_application();
         for turn in 0..20 {
@@ -372,7 +372,7 @@ fn an_application_that_comes_after_its_death_runs_at_once() {
 
 #[test]
 fn one_consumer_daemon_of_two_dies() {
-    let mut world = World::with_consumers(&ConsumerKind::ALL);
+    let mut world = World::with_consumers(&ConsumerKind::USER_SPACE);
     for bits in [32, 64] {
         world.launch_as(crate::world::USER, bits);
     }

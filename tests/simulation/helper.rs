@@ -37,11 +37,13 @@ pub struct Helper {
     pub requests: Vec<Request>,
     /// How often one was started.
     pub starts: i32,
+    /// Where every probe in a program is.
+    pub offsets: Vec<u64>,
 }
 
 impl Helper {
     pub fn new(conn: ConnId) -> Self {
-        Helper { conn, trouble: None, requests: Vec::new(), starts: 0 }
+        Helper { conn, trouble: None, requests: Vec::new(), starts: 0, offsets: Vec::new() }
     }
 
     /// The process of the one that was started last.
@@ -50,10 +52,12 @@ impl Helper {
     }
 
     pub fn received(&mut self, segment: Segment, effects: &mut Effects) {
-        assert!(segment.descriptors.is_empty());
         let request = Request::decode(&segment.bytes).expect("one request is one message");
         let Request { id, ref job, .. } = request;
+        let seeks = matches!(job, PathJob::FindProbe { .. });
+        assert_eq!(segment.descriptors.len(), usize::from(seeks));
         let (known, address) = match job {
+            PathJob::FindProbe { .. } => (true, None),
             PathJob::LookUp { name, ipv6 } => {
                 (name == KNOWN_HOST, Some(if *ipv6 { "::1" } else { "127.0.0.1" }.to_owned()))
             }
@@ -79,10 +83,9 @@ impl Helper {
             None if opens => vec![File::open("/dev/null").unwrap().into()],
             _ => Vec::new(),
         };
-        effects.sends.push((
-            self.conn,
-            Response { id, error, address: address.filter(|_| error.is_none()) }.encode(),
-            descriptors,
-        ));
+        let address = address.filter(|_| error.is_none());
+        let offsets = if seeks && error.is_none() { self.offsets.clone() } else { Vec::new() };
+        let response = Response { id, error, address, offsets };
+        effects.sends.push((self.conn, response.encode(), descriptors));
     }
 }

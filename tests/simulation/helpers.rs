@@ -191,7 +191,7 @@ fn answers_that_nobody_waits_for() {
     let mut world = World::new();
     let helper = world.helper.conn;
     for id in [0, 1, u64::MAX] {
-        world.say(helper, &Response { id, error: None, address: None }.encode());
+        world.say(helper, &Response { id, error: None, address: None, offsets: Vec::new() }.encode());
         world.pump();
     }
     world.say(helper, &[0xEE; 30]);

@@ -12,6 +12,7 @@ mod consumer;
 mod helper;
 mod relay;
 mod subscriber;
+mod tracer;
 mod wire;
 mod world;
 
@@ -21,6 +22,7 @@ mod crowd;
 mod dying;
 mod ending;
 mod helpers;
+mod kernel;
 mod lagging;
 mod life;
 mod notifiers;

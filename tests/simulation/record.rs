@@ -84,7 +84,7 @@ fn a_whole_life_of_a_session_in_pieces_and_disorder() {
 
 #[test]
 fn users_and_word_sizes_have_buffers_of_their_own() {
-    let mut world = World::with_consumers(&ConsumerKind::ALL);
+    let mut world = World::with_consumers(&ConsumerKind::USER_SPACE);
     world.create_session_with_channel("s");
     for (uid, bits) in [(USER, 64), (USER, 32), (USER + 1, 64), (USER + 1, 64)] {
         world.launch_as(uid, bits);

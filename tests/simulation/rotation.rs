@@ -249,7 +249,7 @@ fn each_refusal_of_the_consumer_daemon_has_its_code() {
 #[test]
 fn what_only_one_consumer_daemon_has_is_taken_back() {
     for command in [client::rotate(SESSION), client::clear(SESSION)] {
-        let mut world = World::with_consumers(&ConsumerKind::ALL);
+        let mut world = World::with_consumers(&ConsumerKind::USER_SPACE);
         for bits in [64, 32] {
             world.launch_as(USER, bits);
         }

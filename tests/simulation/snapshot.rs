@@ -52,7 +52,7 @@ const SET: [ChannelKind; 3] = [ChannelKind::Data, ChannelKind::Data, ChannelKind
 
 #[test]
 fn each_set_of_buffers_is_written_data_first() {
-    let mut world = World::with_consumers(&ConsumerKind::ALL);
+    let mut world = World::with_consumers(&ConsumerKind::USER_SPACE);
     for (uid, bits) in [(USER, 64), (USER, 32), (USER + 1, 64), (USER, 64)] {
         world.launch_as(uid, bits);
     }

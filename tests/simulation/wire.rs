@@ -31,6 +31,17 @@ pub enum Peer {
     /// A connection to the relay daemon, by its number.
     Relay(usize),
     Helper,
+    /// The process that makes requests to the kernel's tracer.
+    Tracer,
+    /// Something of the tracer that is only polled.
+    Polled,
+}
+
+impl Peer {
+    /// Whether its messages stay whole.
+    pub fn keeps_messages(self) -> bool {
+        matches!(self, Peer::Helper | Peer::Tracer)
+    }
 }
 
 /// Which connection of a consumer daemon.
@@ -97,6 +108,11 @@ impl Inbox {
 
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Whether descriptors come with the next byte.
+    pub fn has_descriptors(&self) -> bool {
+        self.descriptors.front().is_some_and(|(at, _)| *at == self.start)
     }
 
     pub fn peek(&self, count: usize) -> Vec<u8> {

@@ -6,6 +6,7 @@
 //! order and messages are torn apart, as far as the kernel could do that too.
 
 mod carry;
+mod kernel;
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ use lttng_protocol::ust::registration::SocketKind;
 use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
+use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::sys::clock::TraceClock;
 use lttng_sessiond::sys::shared_memory;
 use lttng_sessiond::sys::socket::Credentials;
@@ -39,6 +41,7 @@ use crate::consumer::{Consumer, Trouble};
 use crate::helper::{self, Helper};
 use crate::relay::{Connecting, Relay};
 use crate::subscriber::{self, Subscriber, SubscriberId};
+use crate::tracer::Tracer;
 use crate::wire::{Chance, Effects, Link, Peer, Segment, Talk};
 
 /// Turns without an end of the traffic before something is taken for an endless conversation.
@@ -71,6 +74,8 @@ pub struct World {
     pub daemon: Daemon,
     pub now: Instant,
     began: Instant,
+    /// The user that the daemon belongs to.
+    uid: u32,
     links: BTreeMap<ConnId, Link>,
     /// Connections with something to carry.
     busy: BTreeSet<ConnId>,
@@ -78,6 +83,9 @@ pub struct World {
     pub apps: Vec<Application>,
     pub consumers: BTreeMap<ConsumerKind, Consumer>,
     pub helper: Helper,
+    pub tracer: Tracer,
+    /// What is polled, and for what.
+    polled: BTreeMap<ConnId, (Errand, SharedFd)>,
     pub relay: Relay,
     pub clients: Vec<Client>,
     pub subscribers: Vec<Subscriber>,
@@ -120,13 +128,16 @@ impl World {
     }
 
     fn with(kinds: &[ConsumerKind], limits: Limits) -> Self {
-        let now = Instant::now();
+        World::of(World::settings(kinds, limits))
+    }
+
+    fn settings(kinds: &[ConsumerKind], limits: Limits) -> Settings {
         let program = ConsumerProgram {
             command_socket: PathBuf::from(COMMAND_SOCKET),
             error_socket: PathBuf::from(ERROR_SOCKET),
             ..ConsumerProgram::default()
         };
-        let settings = Settings {
+        Settings {
             uid: USER,
             no_kernel: false,
             hostname: "host".into(),
@@ -136,6 +147,7 @@ impl World {
             application_timeout: Some(Duration::from_secs(5)),
             network_timeout: None,
             limits,
+            kernel_error_counters: 8,
             error_counters: COUNTERS,
             possible_cpus: CPUS,
             sources: Sources {
@@ -149,9 +161,16 @@ impl World {
                     }
                 },
             },
+            kernel_modules: Modules::new(None, None),
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
-        };
+        }
+    }
+
+    fn of(settings: Settings) -> Self {
+        let now = Instant::now();
+        let kinds: Vec<ConsumerKind> = settings.consumers.iter().map(|(kind, _)| *kind).collect();
         let mut world = World {
+            uid: settings.uid,
             daemon: Daemon::new(settings, now, 1_700_000_000),
             now,
             began: now,
@@ -161,6 +180,8 @@ impl World {
             apps: Vec::new(),
             consumers: kinds.iter().map(|&kind| (kind, Consumer::new(kind))).collect(),
             helper: Helper::new(ConnId(0)),
+            tracer: Tracer::new(),
+            polled: BTreeMap::new(),
             relay: Relay::new(),
             clients: Vec::new(),
             subscribers: Vec::new(),
@@ -596,6 +617,7 @@ impl World {
             "tasks: Tasks { under_way: {} }",
             "clients: Clients { all: {}, waiting: [] }",
             "under_way: {}, unsent: [], held: []",
+            "mirrors: {}, dirty: {}, askers: {}, programs: {}",
             "subscribers: Subscribers { all: {}, about: {} }",
             "queue: Queue { lines: {}, length: 0,",
             "timers: Timers { set: {}, order: {} }",
@@ -605,7 +627,8 @@ impl World {
         for part in everything {
             assert!(state.contains(part), "not {part}: {state}");
         }
-        assert_eq!(state.matches("Notifiers { wanted: {}").count(), 1, "notifiers are wanted: {state}");
+        // Those of applications, and those of the kernel.
+        assert_eq!(state.matches("Notifiers { wanted: {}").count(), 2, "notifiers are wanted: {state}");
         assert!(state.contains("sets: {} }, uncounted"), "error counters are left: {state}");
         assert!(state.contains("sources: {} }"), "pipes of applications are left: {state}");
         for role in ["Application(", "Notify("] {
@@ -613,13 +636,15 @@ impl World {
         }
         for (conn, link) in &self.links {
             assert!(
-                matches!(link.peer, Peer::Helper | Peer::Consumer(..)),
+                matches!(link.peer, Peer::Helper | Peer::Tracer | Peer::Consumer(..))
+                    || self.polls_events(*conn),
                 "{conn:?} is still open: {link:?}"
             );
         }
         for consumer in self.consumers.values() {
             consumer.check_empty();
         }
+        self.check_tracer();
     }
 
     /// Kills all applications, lets go of all who want to be told of triggers, waits for everything to settle and looks for leftovers.

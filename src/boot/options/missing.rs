@@ -8,8 +8,6 @@ use super::settings::Settings;
 
 /// A line for each thing that was asked for and has no effect.
 pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<String> {
-    let kernel = "The kernel tracer can't be used yet";
-    let probes = settings.kmod_probes.is_some() || settings.extra_kmod_probes.is_some();
     let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
     let asked = [
         (settings.load.is_some(), "Session configurations can't be loaded yet", "--load"),
@@ -18,11 +16,7 @@ pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString
             "Session configurations can't be loaded yet",
             "LTTNG_SESSION_CONFIG_XSD_PATH",
         ),
-        (probes, kernel, "--kmod-probes"),
-        (settings.kernel.cmd_sock.is_some(), kernel, "--kconsumerd-cmd-sock"),
-        (settings.kernel.err_sock.is_some(), kernel, "--kconsumerd-err-sock"),
         (settings.agent_tcp_port.is_some(), "Agents can't connect yet", "--agent-tcp-port"),
-        (settings.notifier_slots_kernel.is_some(), kernel, "--event-notifier-error-buffer-size-kernel"),
         (
             env("LTTNG_ABORT_ON_ERROR").is_some_and(|value| value == "1"),
             "The daemon never aborts because of an error that it reports",

@@ -53,11 +53,11 @@ impl Settings {
     /// Takes the variables that stand for options.
     pub fn apply_environment(&mut self, env: &dyn Fn(&str) -> Option<OsString>, set_id: bool) {
         let text = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned());
-        self.kmod_probes = text("LTTNG_KMOD_PROBES");
-        self.extra_kmod_probes = text("LTTNG_EXTRA_KMOD_PROBES");
         if set_id {
             return;
         }
+        self.kmod_probes = text("LTTNG_KMOD_PROBES");
+        self.extra_kmod_probes = text("LTTNG_EXTRA_KMOD_PROBES");
         let path = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         self.ust32.path = path("LTTNG_CONSUMERD32_BIN");
         self.ust32.libdir = path("LTTNG_CONSUMERD32_LIBDIR");

@@ -7,7 +7,10 @@ use lttng_protocol::client::{Body, Header};
 
 use super::*;
 use crate::accounts::{Limit, Limits, Resource};
+use crate::model::{KernelRule, KernelRuleKind, ProgramPlace};
 use crate::state::Settings;
+use crate::turn::ids::RuleId;
+use crate::turn::output::SharedFd;
 
 struct World {
     state: State,
@@ -21,7 +24,7 @@ impl World {
     fn new(limits: Limits) -> Self {
         let settings = Settings { limits, ..Settings::for_tests() };
         let state = State::new(settings, Instant::now(), 0);
-        let triggers = Triggers::new(1);
+        let triggers = Triggers::new(1, 1);
         World { state, triggers, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }
 
@@ -120,4 +123,36 @@ fn replies_are_charged_until_they_are_read() {
     drop(replies);
     assert_eq!(world.state.accounts.total().of(Resource::Memory), 0);
     assert_eq!(world.state.accounts.total().of(Resource::Connections), 0);
+}
+
+/// A client reads the bytes of a reply, and then one more with the descriptors.
+#[test]
+fn descriptors_follow_the_reply_on_a_byte_of_their_own() {
+    let mut world = World::new(Limits::for_applications(10, 10));
+    let conn = world.connect(0).unwrap();
+    // Any request on which a task goes on.
+    let (header, _) = Body::ListTracepoints.encode("", 2, 0);
+    assert_eq!(world.say(conn, &header.encode()), None);
+    let file: SharedFd = std::rc::Rc::new(std::fs::File::open("/dev/null").unwrap().into());
+    let place = ProgramPlace::Function { binary: "/b".into(), function: "main".into() };
+    let rule = KernelRule {
+        id: RuleId(0),
+        name: "u".into(),
+        kind: KernelRuleKind::UserspaceProbe { place, offsets: vec![1] },
+        filter: None,
+        enabled: true,
+    };
+    world.clients.tell(&mut world.state, conn, Ok(Answer::KernelRules(vec![(rule, Some(file))])));
+    let outputs = world.state.turn.outputs.take();
+    let [
+        Output::Send { bytes, descriptors: none, .. },
+        Output::Send { bytes: one, descriptors, .. },
+        Output::Supply { .. },
+        Output::CloseWhenSent(_),
+    ] = outputs.as_slice()
+    else {
+        panic!("{outputs:?}")
+    };
+    assert_eq!((lttng_protocol::client::Reply::decode(bytes).unwrap().fd_count, none.len()), (1, 0));
+    assert_eq!((one.as_slice(), descriptors.len()), (&[0][..], 1));
 }

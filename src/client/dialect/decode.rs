@@ -5,12 +5,12 @@
 //! number without a meaning becomes `None`.
 
 use lttng_protocol::client::{
-    self, Body, BufferType, ChannelOutput, ErrorCode, Event, EventType, Header, LogLevelType, Overwrite,
-    SessionDescriptor, SessionOutput,
+    self, Body, BufferType, ChannelOutput, ErrorCode, Event, Header, Instrumentation, KernelProbe,
+    LogLevelType, Overwrite, ProbeLocation, SessionDescriptor, SessionOutput,
 };
 
 use crate::client::action::{
-    AddContext, AskErrors, Attribute, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent,
+    AddContext, AskErrors, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, EventKind,
     RegisterTrigger, RequestedOutput, RotationInfo, SameTrigger, ScheduleKind, SetOutput, SetPolicy,
     SetSchedule, SetShmPath, TrackerOf, TrackerValue,
 };
@@ -18,7 +18,8 @@ use crate::client::table::Action;
 use crate::client::uri::{endpoint, target};
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    Attributes, BufferingScheme, Context, Domain, Filter, LogLevels, NetworkOutput, RuleKind, SessionKind,
+    Attributes, BufferingScheme, Context, Domain, Filter, KernelContext, LogLevels, NetworkOutput,
+    ProbePlace, ProcessAttribute, ProgramPlace, SessionKind,
 };
 
 /// What a request asks for.
@@ -26,13 +27,14 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
     let (command, scheme) = (body.command(), scheme(header.buffers()));
     Ok(match body {
         Body::AddContext { channel, context } => {
-            Action::AddContext(AddContext { channel, context: self::context(context) })
+            let of_kernel = kernel_context(&context);
+            Action::AddContext(AddContext { channel, context: self::context(context), of_kernel })
         }
         Body::CreateSession { home, descriptor } => Action::CreateSessionExt(create(home, descriptor)),
         Body::DisableChannel { channel } => Action::DisableChannel(ChannelName(channel)),
         Body::DisableEvent { channel, event } => {
-            let any_kind = event.event_type() == EventType::All;
-            Action::DisableEvent(DisableEvent { channel, name: event.name, any_kind })
+            let kind = kind(event.instrumentation);
+            Action::DisableEvent(DisableEvent { channel, name: event.name, kind })
         }
         Body::EnableChannel(channel) => Action::EnableChannel(enable_channel(channel, scheme)),
         Body::EnableEvent { channel, event } => Action::EnableEvent(enable_event(channel, scheme, event)),
@@ -132,6 +134,7 @@ fn enable_channel(channel: client::Channel, scheme: Option<BufferingScheme>) -> 
             Overwrite::Overwrite => Some(true),
         },
         spliced: channel.output != ChannelOutput::Mmap,
+        live_timer: channel.live_timer,
         attributes: Attributes {
             overwrite: false,
             subbuf_size: channel.subbuf_size,
@@ -147,13 +150,6 @@ fn enable_channel(channel: client::Channel, scheme: Option<BufferingScheme>) -> 
 }
 
 fn enable_event(channel: String, scheme: Option<BufferingScheme>, event: Event) -> EnableEvent {
-    let kind = match event.event_type() {
-        EventType::Tracepoint => Some(RuleKind::Tracepoint),
-        EventType::Probe => Some(RuleKind::Probe),
-        EventType::Function => Some(RuleKind::Function),
-        EventType::FunctionEntry => Some(RuleKind::FunctionEntry),
-        EventType::All | EventType::Noop | EventType::Syscall | EventType::UserspaceProbe => None,
-    };
     let levels = LogLevelType::from_number(event.loglevel_type).map(|comparison| match comparison {
         LogLevelType::All => LogLevels::All,
         LogLevelType::Range => LogLevels::AtLeast(event.loglevel),
@@ -165,7 +161,37 @@ fn enable_event(channel: String, scheme: Option<BufferingScheme>, event: Event) 
         reloc_offset: bytecode.reloc_offset,
         seqnum: bytecode.seqnum,
     });
+    let kind = kind(event.instrumentation);
     EnableEvent { channel, scheme, name: event.name, kind, levels, filter, exclusions: event.exclusions }
+}
+
+fn kind(instrumentation: Instrumentation) -> EventKind {
+    match instrumentation {
+        Instrumentation::All => EventKind::All,
+        Instrumentation::Tracepoint => EventKind::Tracepoint,
+        Instrumentation::Syscall => EventKind::Syscall,
+        Instrumentation::Noop => EventKind::Noop,
+        Instrumentation::Probe(probe) => EventKind::Probe(probe_place(probe)),
+        Instrumentation::Function(probe) => EventKind::Function(probe_place(probe)),
+        Instrumentation::FunctionEntry(_) => EventKind::FunctionEntry,
+        Instrumentation::UserspaceProbe(location) => match location {
+            ProbeLocation::Function { function, binary, elf } => EventKind::UserspaceProbe {
+                place: ProgramPlace::Function { binary, function },
+                findable: elf,
+            },
+            ProbeLocation::Tracepoint { probe, provider, binary } => {
+                let place = ProgramPlace::Tracepoint { binary, provider, probe };
+                EventKind::UserspaceProbe { place, findable: true }
+            }
+        },
+    }
+}
+
+/// Stock clients say an address twice, the second time where the offset should be.
+fn probe_place(probe: KernelProbe) -> ProbePlace {
+    let KernelProbe { address, offset, symbol } = probe;
+    let offset = if symbol.is_empty() && offset == address { 0 } else { offset };
+    ProbePlace { symbol, address, offset }
 }
 
 fn schedule_kind(kind: client::ScheduleKind) -> ScheduleKind {
@@ -175,12 +201,15 @@ fn schedule_kind(kind: client::ScheduleKind) -> ScheduleKind {
     }
 }
 
-/// The trackers of user space (`enum lttng_process_attr`).
-fn attribute(number: i32) -> Option<Attribute> {
+/// The process attributes of `enum lttng_process_attr`.
+fn attribute(number: i32) -> Option<ProcessAttribute> {
     match number {
-        1 => Some(Attribute::Pid),
-        3 => Some(Attribute::Uid),
-        5 => Some(Attribute::Gid),
+        0 => Some(ProcessAttribute::Pid),
+        1 => Some(ProcessAttribute::Vpid),
+        2 => Some(ProcessAttribute::Uid),
+        3 => Some(ProcessAttribute::Vuid),
+        4 => Some(ProcessAttribute::Gid),
+        5 => Some(ProcessAttribute::Vgid),
         _ => None,
     }
 }
@@ -239,6 +268,62 @@ fn plain_context(number: u32) -> Option<Context> {
         39 => Context::Vegid,
         40 => Context::Vsgid,
         41 => Context::TimeNs,
+        _ => return None,
+    })
+}
+
+fn kernel_context(wanted: &client::Context) -> Option<KernelContext> {
+    use client::Context as Wire;
+    match wanted {
+        Wire::Perf { context_type, perf_type, config, name } => {
+            let of_cpu = matches!(*context_type, Wire::PERF_COUNTER | Wire::PERF_CPU_COUNTER);
+            let (kind, config) = (*perf_type, *config);
+            of_cpu.then(|| KernelContext::Perf { kind, config, name: name.clone() })
+        }
+        Wire::Application { .. } => None,
+        Wire::Plain(number) => plain_kernel_context(*number),
+    }
+}
+
+/// The contexts of `enum lttng_event_context_type` that the kernel has.
+fn plain_kernel_context(number: u32) -> Option<KernelContext> {
+    Some(match number {
+        0 => KernelContext::Pid,
+        2 => KernelContext::Procname,
+        3 => KernelContext::Prio,
+        4 => KernelContext::Nice,
+        5 => KernelContext::Vpid,
+        6 => KernelContext::Tid,
+        7 => KernelContext::Vtid,
+        8 => KernelContext::Ppid,
+        9 => KernelContext::Vppid,
+        11 => KernelContext::Hostname,
+        16 => KernelContext::Interruptible,
+        17 => KernelContext::Preemptible,
+        18 => KernelContext::NeedReschedule,
+        19 => KernelContext::Migratable,
+        20 => KernelContext::CallstackKernel,
+        21 => KernelContext::CallstackUser,
+        22 => KernelContext::CgroupNs,
+        23 => KernelContext::IpcNs,
+        24 => KernelContext::MntNs,
+        25 => KernelContext::NetNs,
+        26 => KernelContext::PidNs,
+        27 => KernelContext::UserNs,
+        28 => KernelContext::UtsNs,
+        29 => KernelContext::Uid,
+        30 => KernelContext::Euid,
+        31 => KernelContext::Suid,
+        32 => KernelContext::Gid,
+        33 => KernelContext::Egid,
+        34 => KernelContext::Sgid,
+        35 => KernelContext::Vuid,
+        36 => KernelContext::Veuid,
+        37 => KernelContext::Vsuid,
+        38 => KernelContext::Vgid,
+        39 => KernelContext::Vegid,
+        40 => KernelContext::Vsgid,
+        41 => KernelContext::TimeNs,
         _ => return None,
     })
 }

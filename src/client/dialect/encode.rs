@@ -7,8 +7,8 @@ use std::rc::Rc;
 use lttng_protocol::Writer;
 use lttng_protocol::client::{
     self, ArchiveLocation, BufferType, ChannelOutput, Destination, DomainEntry, ErrorCode, Event, EventField,
-    FieldType, Instrumentation, KernelProbe, NetworkOutput, Overwrite, Reply, RotationInfo,
-    RotationSchedules, SessionDescriptor, SessionOutput, StreamType, Uri,
+    FieldType, Instrumentation, KernelProbe, NetworkOutput, Overwrite, ProbeLocation, Reply, RotationInfo,
+    RotationSchedules, SYMBOL_LEN, SessionDescriptor, SessionOutput, StreamType, Uri,
 };
 
 use lttng_protocol::trigger::{ErrorResult, Trigger};
@@ -16,18 +16,38 @@ use lttng_protocol::trigger::{ErrorResult, Trigger};
 use super::Tag;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    Address, BufferingScheme, Domain, Endpoint, EventRule, LogLevels, Output, RotationState, RuleKind,
-    SessionKind, SnapshotOutput,
+    Address, Attributes, BufferingScheme, Domain, Endpoint, EventRule, KernelRule, KernelRuleKind, LogLevels,
+    Output, ProbePlace, ProgramPlace, RotationState, RuleKind, SessionKind, SnapshotOutput, Transfer,
 };
-use crate::operation::answer::{Answer, CreatedOutput, ListedChannel, ListedSession};
+use crate::operation::answer::{Answer, AnyChannel, CreatedOutput, ListedChannel, ListedSession};
 use crate::text::Text;
-use crate::turn::output::Supply;
+use crate::turn::output::{SharedFd, Supply};
 use crate::ust::listing::Entries;
 
 /// Bytes of a long reply that are made at once.
 const PIECE: usize = 32 << 10;
 
 /// What follows the first bytes of a reply.
+#[derive(Debug)]
+pub enum Follows {
+    Nothing,
+    /// The rest of its bytes.
+    Bytes(Rest),
+    /// Descriptors, on a byte of their own.
+    Descriptors(Vec<SharedFd>),
+}
+
+impl Follows {
+    /// Bytes of the reply that it has.
+    pub fn length(&self) -> usize {
+        match self {
+            Follows::Bytes(rest) => rest.length,
+            Follows::Nothing | Follows::Descriptors(_) => 0,
+        }
+    }
+}
+
+/// Bytes that follow the first ones.
 #[derive(Debug)]
 pub struct Rest {
     /// Bytes that it makes in all.
@@ -39,7 +59,7 @@ pub struct Rest {
 }
 
 /// A reply, and what follows it.
-pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Option<Rest>) {
+pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Follows) {
     let with_code = |code| {
         let (header, payload) = (None, Vec::new());
         Reply { command: tag.command, code, pid: tag.word, header, payload, fd_count: 0 }
@@ -79,6 +99,16 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Opti
             let rules: Vec<_> = rules.iter().map(rule).collect();
             ok.with_list(&rules, Event::encode)
         }
+        Ok(Answer::KernelRules(rules)) => return kernel_rules(ok, rules),
+        Ok(Answer::KernelTracepoints(names)) => {
+            let tracepoints: Vec<_> =
+                names.into_iter().map(|name| Event::tracepoint(fitting(name))).collect();
+            ok.with_list(&tracepoints, Event::encode)
+        }
+        Ok(Answer::Syscalls(syscalls)) => {
+            let syscalls: Vec<_> = syscalls.into_iter().map(syscall).collect();
+            ok.with_list(&syscalls, Event::encode)
+        }
         Ok(Answer::Created { kind, name, output }) => {
             let mut writer = Writer::default();
             descriptor(kind, name, output).encode(&mut writer);
@@ -101,15 +131,21 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Opti
             };
             ok.with_payload(number.to_ne_bytes().to_vec())
         }
-        Ok(Answer::Trigger(trigger)) => ok.with_payload(trigger.encode_payload()),
-        Ok(Answer::Triggers(triggers)) => ok.with_payload(Trigger::encode_list(&triggers)),
+        Ok(Answer::Trigger(trigger, program)) => {
+            return with_programs(ok.with_payload(trigger.encode_payload()), program.into_iter().collect());
+        }
+        Ok(Answer::Triggers(listed)) => {
+            let (triggers, programs): (Vec<_>, Vec<_>) = listed.into_iter().unzip();
+            let reply = ok.with_payload(Trigger::encode_list(&triggers));
+            return with_programs(reply, programs.into_iter().flatten().collect());
+        }
         Ok(Answer::Errors(errors)) => ok.with_payload(ErrorResult::encode_list(&errors)),
         Ok(Answer::TrackerValues(values)) => {
             let values: Vec<_> = values.into_iter().map(value).collect();
             ok.with_payload(client::TrackerValue::encode_list(&values))
         }
     };
-    (reply, None)
+    (reply, Follows::Nothing)
 }
 
 fn session(session: ListedSession) -> client::Session {
@@ -123,7 +159,7 @@ fn session(session: ListedSession) -> client::Session {
     }
 }
 
-fn domain_entry((domain, scheme): (Domain, BufferingScheme)) -> DomainEntry {
+fn domain_entry((domain, scheme): (Domain, Option<BufferingScheme>)) -> DomainEntry {
     let domain = match domain {
         Domain::Kernel => client::Domain::Kernel,
         Domain::UserSpace => client::Domain::Ust,
@@ -131,20 +167,38 @@ fn domain_entry((domain, scheme): (Domain, BufferingScheme)) -> DomainEntry {
         Domain::Log4j => client::Domain::Log4j,
         Domain::Python => client::Domain::Python,
     };
-    let buffer_type = match (domain, scheme) {
-        (client::Domain::Kernel, _) => BufferType::Global,
-        (_, BufferingScheme::PerUser) => BufferType::PerUid,
-        (_, BufferingScheme::PerProcess) => BufferType::PerPid,
+    let buffer_type = match scheme {
+        None => BufferType::Global,
+        Some(BufferingScheme::PerUser) => BufferType::PerUid,
+        Some(BufferingScheme::PerProcess) => BufferType::PerPid,
     };
     DomainEntry { domain, buffer_type }
 }
 
 fn channel(ListedChannel { channel, losses }: ListedChannel) -> client::Channel {
-    let attributes = channel.attributes;
+    match channel {
+        AnyChannel::UserSpace(channel) => {
+            let listed = with_attributes(channel.name, channel.attributes, losses);
+            client::Channel { enabled: channel.enabled, ..listed }
+        }
+        AnyChannel::Kernel(channel) => client::Channel {
+            enabled: channel.listed_enabled,
+            live_timer: channel.live_timer,
+            output: match channel.transfer {
+                Transfer::Splice => ChannelOutput::Splice,
+                Transfer::Mmap => ChannelOutput::Mmap,
+            },
+            ..with_attributes(channel.name, channel.attributes, losses)
+        },
+    }
+}
+
+/// What channels of both kinds have; as if it were one of user space that is disabled.
+fn with_attributes(name: String, attributes: Attributes, losses: u64) -> client::Channel {
     let (discarded_events, lost_packets) = if attributes.overwrite { (0, losses) } else { (losses, 0) };
     client::Channel {
-        name: channel.name,
-        enabled: channel.enabled,
+        name,
+        enabled: false,
         overwrite: if attributes.overwrite { Overwrite::Overwrite } else { Overwrite::Discard },
         subbuf_size: attributes.subbuf_size,
         num_subbuf: attributes.num_subbuf,
@@ -182,6 +236,73 @@ fn rule(rule: &EventRule) -> Event {
         exclusions: rule.exclusions.clone(),
         filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
         ..Event::tracepoint(rule.name.clone())
+    }
+}
+
+/// The rules of a kernel channel. Each probe in a program goes with a descriptor of that, without which there is no way to
+/// say where it sits.
+fn kernel_rules(ok: Reply, rules: Vec<(KernelRule, Option<SharedFd>)>) -> (Reply, Follows) {
+    let events: Vec<_> = rules.iter().map(|(rule, binary)| kernel_rule(rule, binary.is_some())).collect();
+    let travels = |(rule, binary): (KernelRule, Option<SharedFd>)| {
+        binary.filter(|_| matches!(rule.kind, KernelRuleKind::UserspaceProbe { .. }))
+    };
+    let descriptors: Vec<SharedFd> = rules.into_iter().filter_map(travels).collect();
+    with_programs(ok.with_list(&events, Event::encode), descriptors)
+}
+
+/// A reply and the programs that probes in it are in.
+fn with_programs(reply: Reply, descriptors: Vec<SharedFd>) -> (Reply, Follows) {
+    let fd_count = u32::try_from(descriptors.len()).unwrap_or(u32::MAX);
+    let follows = if descriptors.is_empty() { Follows::Nothing } else { Follows::Descriptors(descriptors) };
+    (Reply { fd_count, ..reply }, follows)
+}
+
+fn kernel_rule(rule: &KernelRule, has_binary: bool) -> Event {
+    let instrumentation = match &rule.kind {
+        KernelRuleKind::Tracepoint => Instrumentation::Tracepoint,
+        KernelRuleKind::Syscall => Instrumentation::Syscall,
+        KernelRuleKind::Probe(place) => Instrumentation::Probe(probe(place)),
+        KernelRuleKind::Function(place) => Instrumentation::Function(probe(place)),
+        KernelRuleKind::UserspaceProbe { place, .. } if has_binary => {
+            Instrumentation::UserspaceProbe(location(place.clone()))
+        }
+        KernelRuleKind::UserspaceProbe { .. } => Instrumentation::Noop,
+    };
+    Event {
+        instrumentation,
+        enabled: rule.enabled.into(),
+        filter: rule.filter.as_ref().map(|filter| filter.expression.clone()),
+        ..Event::tracepoint(rule.name.clone())
+    }
+}
+
+/// An address is said twice, as stock clients do.
+fn probe(place: &ProbePlace) -> KernelProbe {
+    let ProbePlace { symbol, address, offset } = place;
+    let offset = if symbol.is_empty() && *offset == 0 { *address } else { *offset };
+    KernelProbe { address: *address, offset, symbol: symbol.clone() }
+}
+
+fn location(place: ProgramPlace) -> ProbeLocation {
+    match place {
+        ProgramPlace::Function { binary, function } => {
+            ProbeLocation::Function { function, binary, elf: true }
+        }
+        ProgramPlace::Tracepoint { binary, provider, probe } => {
+            ProbeLocation::Tracepoint { probe, provider, binary }
+        }
+    }
+}
+
+fn syscall((name, flags): (Text, u32)) -> Event {
+    Event { instrumentation: Instrumentation::Syscall, flags, ..Event::tracepoint(fitting(name)) }
+}
+
+/// A name of the kernel, cut to what clients take.
+fn fitting(name: Text) -> Text {
+    match name.as_bytes().get(..SYMBOL_LEN - 1) {
+        Some(beginning) => beginning.into(),
+        None => name,
     }
 }
 
@@ -243,7 +364,7 @@ fn rotation_state(state: RotationState) -> client::RotationState {
 }
 
 /// The tracepoints of many applications, or their fields, are a long list: it is never there as a whole.
-fn long_listing(ok: Reply, listed: Vec<(i32, Rc<Entries>)>) -> (Reply, Option<Rest>) {
+fn long_listing(ok: Reply, listed: Vec<(i32, Rc<Entries>)>) -> (Reply, Follows) {
     let (mut count, mut length, mut held) = (0u32, 0usize, 0u64);
     let mut known = BTreeSet::new();
     let mut writer = Writer::default();
@@ -262,7 +383,7 @@ fn long_listing(ok: Reply, listed: Vec<(i32, Rc<Entries>)>) -> (Reply, Option<Re
     }
     length = length.saturating_add(writer.len());
     let supply = Box::new(ListSupply { listed: listed.into_iter(), current: None });
-    (ok.with_count(count), Some(Rest { length, held, supply }))
+    (ok.with_count(count), Follows::Bytes(Rest { length, held, supply }))
 }
 
 /// A long list, made while it is sent.

@@ -9,6 +9,8 @@
 mod decode;
 mod encode;
 #[cfg(test)]
+mod kernel;
+#[cfg(test)]
 mod outputs;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,8 @@ mod tests;
 use std::fmt::Debug;
 
 use lttng_protocol::client::{self, Command, ErrorCode, Header, Reply};
+
+pub use encode::Follows;
 
 use super::table::Action;
 use crate::model::Domain;
@@ -42,14 +46,18 @@ impl Tag {
 pub struct Encoded {
     /// Its first bytes.
     pub begin: Vec<u8>,
-    /// What follows them is made while it is sent.
-    pub rest: Option<encode::Rest>,
+    /// What comes after them.
+    pub follows: Follows,
 }
 
 impl Encoded {
     /// Bytes of memory that it takes until it is sent.
     pub fn held(&self) -> u64 {
-        let rest = self.rest.as_ref().map_or(0, |rest| rest.held);
+        let rest = match &self.follows {
+            Follows::Bytes(rest) => rest.held,
+            // Others hold the descriptors as well.
+            Follows::Descriptors(_) | Follows::Nothing => 0,
+        };
         rest.saturating_add(self.begin.capacity() as u64)
     }
 }
@@ -80,14 +88,13 @@ pub trait Dialect: Debug + Sync {
 
     /// What a client is told.
     fn encode(&self, tag: Tag, result: Result<Answer, ErrorCode>) -> Encoded {
-        let (reply, rest) = encode::reply(tag, result);
-        self.encode_reply(&reply, rest)
+        let (reply, follows) = encode::reply(tag, result);
+        self.encode_reply(&reply, follows)
     }
 
     /// The bytes of a reply.
-    fn encode_reply(&self, reply: &Reply, rest: Option<encode::Rest>) -> Encoded {
-        let more = rest.as_ref().map_or(0, |rest| rest.length);
-        Encoded { begin: reply.encode_begin(more), rest }
+    fn encode_reply(&self, reply: &Reply, follows: Follows) -> Encoded {
+        Encoded { begin: reply.encode_begin(follows.length()), follows }
     }
 }
 

@@ -63,15 +63,15 @@ impl Dialect for V2_16 {
             }
             result => (None, result),
         };
-        let (reply, rest) = encode::reply(tag, result);
-        self.encode_reply(&Reply { payload: payload.unwrap_or(reply.payload), ..reply }, rest)
+        let (reply, follows) = encode::reply(tag, result);
+        self.encode_reply(&Reply { payload: payload.unwrap_or(reply.payload), ..reply }, follows)
     }
 
     /// The header has no `pid`.
-    fn encode_reply(&self, reply: &Reply, rest: Option<encode::Rest>) -> Encoded {
-        let mut bytes = reply.encode_begin(rest.as_ref().map_or(0, |rest| rest.length));
+    fn encode_reply(&self, reply: &Reply, follows: Follows) -> Encoded {
+        let mut bytes = reply.encode_begin(follows.length());
         bytes.drain(8..12);
-        Encoded { begin: bytes, rest }
+        Encoded { begin: bytes, follows }
     }
 }
 
@@ -114,7 +114,7 @@ impl Desk {
     fn new(wall: i64) -> Self {
         let settings = Settings::for_tests();
         let state = State::new(settings, Instant::now(), wall);
-        let triggers = Triggers::new(1);
+        let triggers = Triggers::new(1, 1);
         Desk { state, triggers, tasks: Tasks::default(), clients: Clients::default(), next: 0 }
     }
 

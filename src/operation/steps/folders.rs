@@ -55,8 +55,12 @@ impl Folders {
         let owner = cx.session(session)?.wanted.owner;
         let existing = buffers.iter().filter_map(|key| cx.state.buffers.get(key));
         // Nothing is written to `index`, but the stock daemon makes it.
-        let left = existing.map(|buffers| format!("{folder}/{}/index", buffers.folder()).into()).collect();
+        let mut left: Vec<PathBuf> =
+            existing.map(|buffers| format!("{folder}/{}/index", buffers.folder()).into()).collect();
         let tracers = cx.state.tracers_of(session);
+        if tracers.contains(&Tracer::Kernel) {
+            left.push(format!("{folder}/{}/index", Tracer::Kernel.folder()).into());
+        }
         let mut folders = Folders { owner, folder, left, tracers, open: Vec::new(), phase: Phase::Make };
         folders.ask(cx);
         Ok(folders)

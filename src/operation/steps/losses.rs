@@ -26,6 +26,12 @@ pub fn ask(cx: &mut Cx<'_>, id: SessionId, such: impl Fn(&BuffersKey, &Buffers) 
             questions.push((of, verb, usize::try_from(channel.0).unwrap_or(usize::MAX)));
         }
     }
+    for (id_of_channel, of) in cx.state.kernel_data(id) {
+        let overwrites =
+            session.kernel_channel(id_of_channel).is_some_and(|channel| channel.attributes.overwrite);
+        let verb = if overwrites { Verb::CountOverwritten(id) } else { Verb::CountDiscarded(id) };
+        questions.push((of, verb, usize::try_from(id_of_channel.0).unwrap_or(usize::MAX)));
+    }
     for (channel, verb, item) in questions {
         cx.ask(channel, verb, item);
     }

@@ -3,6 +3,7 @@
 
 pub mod delivery;
 pub mod folders;
+pub mod kernel_metadata;
 pub mod leaving;
 pub mod losses;
 pub mod recording;

@@ -309,6 +309,7 @@ impl Rotation {
             session.end_change();
         }
         cx.state.touch_all_applications();
+        cx.state.touch_kernel(self.session);
     }
 
     fn fail(&self, cx: &mut Cx<'_>, why: Failure) {

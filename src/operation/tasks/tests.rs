@@ -87,7 +87,11 @@ impl World {
 
     /// The helper answers the request of this number.
     fn answer(&mut self, id: u64, error: Option<i32>) {
-        self.state.received(HELPER, &Response { id, error, address: None }.encode(), Attached::default());
+        self.state.received(
+            HELPER,
+            &Response { id, error, address: None, offsets: Vec::new() }.encode(),
+            Attached::default(),
+        );
         self.look();
     }
 
@@ -181,6 +185,7 @@ fn a_session_is_held_by_one_task_until_that_is_over() {
         shm_path: None,
         schedules: Schedules::default(),
         ust: None,
+        kernel: None,
     };
     world.state.create_session(wanted);
     let session = SessionId(0);

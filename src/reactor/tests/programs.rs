@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Programs and companions that are started, and end.
 
+use std::io::IoSlice;
+
 use super::*;
+use crate::sys::socket::{self, Received};
 
 fn spawned(bench: &mut Bench, program: Program) -> Pid {
     match bench.want(Output::Spawn { errand: Errand::ANY[0], program }) {
@@ -68,4 +71,48 @@ fn a_companion_lives_as_long_as_it_takes() {
     assert!(matches!(bench.next(), Input::Closed(closed) if closed == conn));
     let pid = Pid::from_raw(pid);
     assert_eq!(waitpid(pid, None).unwrap(), WaitStatus::Exited(pid, 7));
+}
+
+/// A companion that sends back what it was sent, with its descriptors.
+fn echo(socket: OwnedFd) -> u8 {
+    let (mut buffer, mut descriptors) = (vec![0; MAX_MESSAGE + 1], Vec::new());
+    while let Ok(received @ Received { bytes: 1.., .. }) =
+        socket::receive_message(socket.as_fd(), &mut buffer, socket::MAX_DESCRIPTORS, &mut descriptors)
+    {
+        let descriptors = std::mem::take(&mut descriptors);
+        let attached: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
+        if socket::send(socket.as_fd(), &[IoSlice::new(&buffer[..received.bytes])], &attached).is_err() {
+            return 1;
+        }
+    }
+    0
+}
+
+#[test]
+fn the_longest_messages_go_whole_both_ways_with_many_descriptors() {
+    let mut bench = Bench::new();
+    bench.reactor.machine.expected.descriptors = 240;
+    let told = bench.want(Output::Fork { errand: Errand::ANY[1], life: echo });
+    let Some(Input::Spawned(_, Ok(pid))) = told else { panic!("{told:?}") };
+    let Input::Adopted(_, Ok(conn)) = bench.next() else { panic!("not adopted") };
+    let descriptor: SharedFd = Rc::new(File::open("/dev/null").unwrap().into());
+    // So many that they do not all fit into the socket at once.
+    for number in 1..=4 {
+        let descriptors = vec![descriptor.clone(); 240];
+        bench.reactor.machine.outputs.push(Output::Send {
+            to: conn,
+            bytes: vec![number; MAX_MESSAGE],
+            descriptors,
+        });
+    }
+    assert!(bench.want(Output::GiveMemoryBack).is_none());
+    for number in 1..=4 {
+        let Input::Received(_, bytes) = bench.next() else { panic!("nothing received") };
+        assert!(bytes == vec![number; MAX_MESSAGE], "message {number}: {}", bytes.len());
+    }
+    assert_eq!(bench.reactor.machine.attached, [(240, false); 4]);
+    assert_eq!(Rc::strong_count(&descriptor), 1);
+    bench.want(Output::Close(conn));
+    let pid = Pid::from_raw(pid);
+    assert_eq!(waitpid(pid, None).unwrap(), WaitStatus::Exited(pid, 0));
 }

@@ -47,6 +47,8 @@ impl Consumer {
                 let (session, id) = (close.session_id, close.chunk_id);
                 let left = self.channels_of(session).filter(|channel| channel.next_files == Some(id));
                 left.for_each(|channel| channel.next_files = None);
+                let left = self.kernel_of(session).filter(|channel| channel.next_files == Some(id));
+                left.for_each(|channel| channel.next_files = None);
                 self.note(&request, code, forced);
                 let mut bytes = CloseReply { code, path_length: 1 }.encode();
                 bytes.push(0);
@@ -161,7 +163,8 @@ impl Consumer {
     /// A chunk is there until it is closed, all files are elsewhere, and a moment has passed.
     fn chunk_status(&mut self, id: (u64, u64)) -> i32 {
         let in_use =
-            self.channels_of(id.0).any(|channel| channel.files == Some(id.1) && !channel.is_abandoned());
+            self.channels_of(id.0).any(|channel| channel.files == Some(id.1) && !channel.is_abandoned())
+                || self.kernel_of(id.0).any(|channel| channel.files == Some(id.1));
         match self.chunks.get_mut(&id) {
             None => 128,
             Some(chunk) if chunk.closed && !in_use && chunk.uses == 0 => {
@@ -190,6 +193,7 @@ impl Consumer {
         assert!(before.is_none_or(|before| before.closed), "two chunks of one number");
         if of_session {
             self.channels_of(session).for_each(|channel| channel.next_files = Some(id));
+            self.kernel_of(session).for_each(|channel| channel.next_files = Some(id));
         }
     }
 

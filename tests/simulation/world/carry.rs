@@ -26,7 +26,10 @@ impl World {
                     self.carry_out(Output::Send { to, bytes, descriptors: Vec::new() });
                 }
             }
-            Output::Close(conn) => self.cut(conn),
+            Output::Close(conn) => {
+                self.polled.remove(&conn);
+                self.cut(conn);
+            }
             Output::CloseWhenSent(conn) => {
                 if let Some(link) = self.links.get_mut(&conn) {
                     link.closing = true;
@@ -46,8 +49,12 @@ impl World {
             Output::GiveMemoryBack => {}
             Output::Spawn { errand, program } => self.spawn(errand, &program),
             Output::Fork { errand, .. } => {
-                assert_eq!(errand, Errand::Helper);
-                self.start_helper();
+                if errand == Errand::Tracer {
+                    self.start_tracer();
+                } else {
+                    assert_eq!(errand, Errand::Helper);
+                    self.start_helper();
+                }
             }
             Output::Connect { errand, to } => match (errand, to) {
                 (Errand::Relay(end), Address::Tcp(address)) => self.connect_relay(end, address),
@@ -62,7 +69,7 @@ impl World {
                 (errand, to) => panic!("nobody listens at {to:?} for {errand:?}"),
             },
             Output::Pipe { errand } => self.make_pipe(errand),
-            Output::Poll { errand, .. } => panic!("nothing is polled for {errand:?}"),
+            Output::Poll { errand, descriptor } => self.poll(errand, descriptor),
             Output::HandOut { errand, conns, .. } => {
                 let links: Vec<_> =
                     conns.iter().map(|conn| self.links.remove(conn).filter(|link| !link.left)).collect();
@@ -123,7 +130,7 @@ impl World {
             }
             _ => {
                 let error = self.link(Peer::Consumer(kind, Talk::Error));
-                let caller = Caller::Process(Credentials { pid, uid: USER, gid: USER });
+                let caller = Caller::Process(Credentials { pid, uid: self.uid, gid: self.uid });
                 self.daemon.accepted(Listener::ConsumerError(kind), error, caller);
                 self.consumers.get_mut(&kind).unwrap().started(error, &mut effects);
             }
@@ -220,7 +227,8 @@ impl World {
             Peer::Events(app) => {
                 assert!(!self.apps[app].alive || self.exited, "an application writes where nobody reads");
             }
-            Peer::Command(_) | Peer::Notify(_) | Peer::Helper | Peer::Relay(_) => {}
+            Peer::Tracer => self.tracer.die(),
+            Peer::Command(_) | Peer::Notify(_) | Peer::Helper | Peer::Relay(_) | Peer::Polled => {}
             Peer::Consumer(kind, talk) => {
                 let consumer = self.consumers.get_mut(&kind).unwrap();
                 consumer.disconnected(talk, &mut effects);
@@ -275,7 +283,7 @@ impl World {
         if link.left {
             return true;
         }
-        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper)
+        if let Some(chance) = chance.filter(|_| !link.peer.keeps_messages())
             && chance.below(2) == 0
         {
             let rest = segment.bytes.split_off(1 + chance.below(segment.bytes.len()));
@@ -294,9 +302,12 @@ impl World {
                 self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
             }
             Peer::Helper => self.helper.received(segment, &mut effects),
+            Peer::Tracer => self.tracer.received(segment, &mut effects),
+            Peer::Polled => panic!("nothing is said to what is polled"),
             Peer::Relay(index) => self.relay.received(index, segment, &mut effects),
         }
         self.apply(effects);
+        self.finalise();
         true
     }
 
@@ -313,7 +324,7 @@ impl World {
         }
         let Some(link) = self.links.get_mut(&conn) else { return false };
         let Some((mut bytes, mut descriptors)) = link.up.pop_front() else { return false };
-        if let Some(chance) = chance.filter(|_| link.peer != Peer::Helper) {
+        if let Some(chance) = chance.filter(|_| !link.peer.keeps_messages()) {
             let rest = bytes.split_off(1 + chance.below(bytes.len()));
             if !rest.is_empty() {
                 link.up.push_front((rest, Vec::new()));
@@ -347,8 +358,11 @@ impl World {
         if link.closing && (link.down.is_empty() || link.left) {
             self.cut(conn);
         } else if link.left && link.up.is_empty() {
-            let refused = link.refused;
+            let (refused, peer) = (link.refused, link.peer);
             self.links.remove(&conn);
+            if peer == Peer::Tracer {
+                self.tracer.die();
+            }
             self.busy.remove(&conn);
             if refused {
                 self.daemon.connected(conn, Err(io::ErrorKind::ConnectionRefused.into()));
