@@ -4,7 +4,10 @@
 #   make static     one static binary, TARGET/static/lttng-sessiond
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
+#   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
 #   make bench      what the daemon costs, beside the stock one: prints a table
+#   make bench-kernel   the same for the kernel tracer, in a guest
+#   make demo-kernel    records a small program with the kernel tracer, in a guest
 #   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
 #
 # TARGET is $CARGO_TARGET_DIR, or target.
@@ -19,7 +22,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo test bench install clean
+.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel install clean
 
 all:
 	$(cargo) build --release --locked
@@ -42,11 +45,28 @@ test:
 	tests/scripts/setup test
 	tests/scripts/test
 
+# Needs no kernel module of this machine's, and no KVM.
+test-kernel:
+	tests/scripts/setup demo
+	-tests/scripts/setup kernel
+	$(MAKE) --no-print-directory static
+	tests/scripts/test-kernel $(SCENARIOS)
+
+demo-kernel:
+	tests/scripts/setup kernel
+	$(MAKE) --no-print-directory static
+	tests/scripts/demo-kernel $(TARGET)/static/lttng-sessiond
+
 # LTTNG_BENCH_DAEMON=PATH measures another binary.
 bench:
 	tests/scripts/setup test
 	$(MAKE) --no-print-directory static
 	LTTNG_TEST_REQUIRE=1 $(cargo) test --release --locked --test bench -- --ignored --nocapture
+
+bench-kernel:
+	tests/scripts/setup kernel
+	$(MAKE) --no-print-directory static
+	tests/scripts/bench-kernel
 
 install:
 	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond

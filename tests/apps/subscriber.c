@@ -3,7 +3,7 @@
 // each with a line. Numbers are the library's own status codes.
 //
 //   CONDITION: ongoing SESSION | completed SESSION | consumed SESSION BYTES
-//              | high|low SESSION CHANNEL BYTES|RATIO (a RATIO has a point) | event PATTERN
+//              | [kernel-]high|low SESSION CHANNEL BYTES|RATIO (a RATIO has a point) | event PATTERN
 //   ACTION:    notify | start:SESSION | stop:SESSION | rotate:SESSION | snapshot:SESSION, with /every:N or /after:N behind
 //
 //   register NAME ACTION... if CONDITION    NAME may be `auto`, or `legacy` for the call of LTTng 2.10
@@ -42,7 +42,8 @@ static struct lttng_condition *usage(struct lttng_condition *condition, char **w
 {
 	lttng_condition_buffer_usage_set_session_name(condition, words[1]);
 	lttng_condition_buffer_usage_set_channel_name(condition, words[2]);
-	lttng_condition_buffer_usage_set_domain_type(condition, LTTNG_DOMAIN_UST);
+	lttng_condition_buffer_usage_set_domain_type(condition,
+			strncmp(words[0], "kernel-", 7) ? LTTNG_DOMAIN_UST : LTTNG_DOMAIN_KERNEL);
 	if (strchr(words[3], '.'))
 		lttng_condition_buffer_usage_set_threshold_ratio(condition, atof(words[3]));
 	else
@@ -76,9 +77,9 @@ static struct lttng_condition *make_condition(char **words, int count)
 		lttng_event_rule_destroy(rule);
 		return condition;
 	}
-	if (count == 4 && !strcmp(words[0], "high"))
+	if (count == 4 && (!strcmp(words[0], "high") || !strcmp(words[0], "kernel-high")))
 		return usage(lttng_condition_buffer_usage_high_create(), words);
-	if (count == 4 && !strcmp(words[0], "low"))
+	if (count == 4 && (!strcmp(words[0], "low") || !strcmp(words[0], "kernel-low")))
 		return usage(lttng_condition_buffer_usage_low_create(), words);
 	return NULL;
 }
