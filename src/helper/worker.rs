@@ -180,8 +180,22 @@ fn errno(value: i32) -> io::Error {
     io::Error::from_raw_os_error(value)
 }
 
+/// How often folders are made anew that another operation removes meanwhile, since they are still empty.
+const ATTEMPTS: usize = 4;
+
 /// Makes a folder and those above it. The umask is 0 here, so `mode` is exact.
 fn make_directories(path: &Path, mode: u32) -> io::Result<()> {
+    let mut made = Ok(());
+    for _ in 0..ATTEMPTS {
+        made = make_each_directory(path, mode);
+        if !matches!(&made, Err(error) if error.kind() == io::ErrorKind::NotFound) {
+            break;
+        }
+    }
+    made
+}
+
+fn make_each_directory(path: &Path, mode: u32) -> io::Result<()> {
     let parent = path.components().any(|component| component == Component::ParentDir);
     if !path.is_absolute() || parent {
         return Err(errno(libc::EINVAL));
