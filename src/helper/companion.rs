@@ -101,6 +101,11 @@ impl<P: Protocol, T> Helper<P, T> {
         None
     }
 
+    /// Descriptors that its next answer may bring, at most.
+    pub fn expected_descriptors(&self) -> usize {
+        self.link.expected_descriptors()
+    }
+
     /// Asks something. The answer comes later, in any case.
     pub fn ask(&mut self, job: P::Job, descriptors: Vec<SharedFd>, tag: T, turn: &mut Turn) {
         self.link.ask(job, descriptors, tag, &mut turn.outputs);

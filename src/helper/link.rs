@@ -38,6 +38,9 @@ pub trait Protocol {
         false
     }
 
+    /// Descriptors that the answer to a job may bring, at most.
+    fn brings(job: &Self::Job) -> usize;
+
     /// The number that begins a message, if there is one.
     fn decode_id(message: &[u8]) -> Option<u64>;
 
@@ -72,6 +75,8 @@ struct UnderWay<T> {
     descriptors: Vec<SharedFd>,
     /// The descriptors are not kept.
     gives_away: bool,
+    /// Descriptors that its answer may bring.
+    brings: usize,
     /// It may be asked of another helper, if this one dies.
     again: bool,
 }
@@ -98,6 +103,11 @@ impl<P: Protocol, T> Link<P, T> {
         }
     }
 
+    /// Descriptors that the next answer may bring, at most.
+    pub fn expected_descriptors(&self) -> usize {
+        self.under_way.values().map(|request| request.brings).max().unwrap_or(0)
+    }
+
     /// Whether requests wait for a helper.
     pub fn needs_helper(&self) -> bool {
         !self.held.is_empty()
@@ -114,9 +124,10 @@ impl<P: Protocol, T> Link<P, T> {
         self.next = self.next.saturating_add(1);
         let id = self.next;
         let (again, gives_away) = (P::may_be_repeated(&job), P::gives_away(&job));
+        let brings = P::brings(&job);
         let message = P::encode(id, job);
         let (length, attached) = (message.len(), descriptors.len());
-        self.under_way.insert(id, UnderWay { tag, message, descriptors, gives_away, again });
+        self.under_way.insert(id, UnderWay { tag, message, descriptors, gives_away, brings, again });
         if length > P::MAX_MESSAGE {
             self.unsent.push((id, libc::ENAMETOOLONG));
         } else if attached > P::MAX_DESCRIPTORS {
@@ -215,6 +226,10 @@ impl Protocol for Paths {
         request.job.may_be_repeated()
     }
 
+    fn brings(_: &Request) -> usize {
+        MAX_DESCRIPTORS
+    }
+
     fn decode_id(message: &[u8]) -> Option<u64> {
         Request::decode_id(message).ok()
     }
@@ -248,6 +263,10 @@ mod tests {
         /// The number 0 may be asked for once only.
         fn may_be_repeated(job: &u8) -> bool {
             *job != 0
+        }
+
+        fn brings(job: &u8) -> usize {
+            usize::from(*job)
         }
 
         /// What comes with the number 7 is given away.
@@ -289,6 +308,7 @@ mod tests {
         let mut link = Link::<Numbers, char>::default();
         assert_eq!(connect(&mut link), 0);
         assert_eq!((asked(&mut link, 1, 'a'), asked(&mut link, 1, 'b'), asked(&mut link, 1, 'c')), (1, 1, 1));
+        assert_eq!(link.expected_descriptors(), 1);
         assert_eq!(link.received(&answer(2, &[9]), Attached::default()), Some(('b', Ok(9))));
         // Late, unknown, and too short to say whose it is: nobody's business.
         for late in [&answer(2, &[9])[..], &answer(77, &[9]), &[1, 2, 3]] {

@@ -197,6 +197,18 @@ impl Protocol for Tracer {
         !matches!(job, Job::Run(_))
     }
 
+    fn brings(job: &Job) -> usize {
+        let of_step = |step: &Step| match step.call {
+            Call::Request { makes, .. } => usize::from(makes),
+            Call::Each { most, .. } => most.into(),
+        };
+        match job {
+            Job::Load { .. } | Job::Unload(_) | Job::Close => 0,
+            Job::Open | Job::List(_) => 1,
+            Job::Run(steps) => steps.iter().map(of_step).sum::<usize>().min(MAX_DESCRIPTORS),
+        }
+    }
+
     /// What is to be closed is not kept open here.
     fn gives_away(job: &Job) -> bool {
         *job == Job::Close

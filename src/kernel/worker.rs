@@ -33,6 +33,9 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 /// Bytes of the longest text that is read from the tracer. Those of real kernels have a few hundred kilobytes.
 const MAX_TEXT: u64 = 16 << 20;
 
+/// Bytes of such a text, about.
+const ABOUT_A_TEXT: usize = 64 << 10;
+
 /// What such a process does, from its fork to its end, and the status with which it exits.
 pub fn life(socket: OwnedFd) -> u8 {
     u8::from(serve(socket, CONTROL.into(), &Modules::system()).is_err())
@@ -283,7 +286,8 @@ fn list(of: BorrowedFd<'_>, number: u32) -> io::Result<OwnedFd> {
 
 /// Reads a text to its end, into memory.
 fn text_of(listing: OwnedFd) -> io::Result<OwnedFd> {
-    let mut text = Vec::new();
+    // Enough for most, so that it is read with few calls.
+    let mut text = Vec::with_capacity(ABOUT_A_TEXT);
     File::from(listing).take(MAX_TEXT.saturating_add(1)).read_to_end(&mut text)?;
     if u64::try_from(text.len()).is_ok_and(|length| length > MAX_TEXT) {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));

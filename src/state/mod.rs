@@ -277,7 +277,7 @@ impl State {
             }
             // A folder that it opened.
             Some(Role::Helper) => crate::helper::request::MAX_DESCRIPTORS,
-            Some(Role::Tracer) => kernel::MAX_DESCRIPTORS,
+            Some(Role::Tracer) => self.kernel.helper.expected_descriptors(),
             _ => return Expected::BYTES,
         };
         Expected { descriptors, irreplaceable: true, ..Expected::BYTES }
