@@ -215,3 +215,123 @@ fn make(id: TriggerId, notifier: &Notifier, group: &Group, plan: &mut Plan<Aim>)
     }
     plan.ask(Aim::Enable(id), on, last, &Request::Enable);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use lttng_protocol::kernel::{Event, Instrumentation};
+
+    use super::*;
+    use crate::kernel::job::Call;
+
+    fn descriptor() -> SharedFd {
+        Rc::new(File::open("/dev/null").unwrap().into())
+    }
+
+    fn group() -> Group {
+        Group { object: descriptor(), notifications: descriptor(), counter: descriptor() }
+    }
+
+    fn notifier(id: u64, parts: bool) -> Notifier {
+        let event = Event { name: "e".into(), instrumentation: Instrumentation::Tracepoint, token: id };
+        let bytecode = || Bytecode { reloc_offset: 0, seqnum: 0, data: vec![1] };
+        Notifier {
+            description: EventNotifier { event, error_counter_index: id },
+            filter: parts.then(bytecode),
+            captures: if parts { vec![bytecode(), bytecode()] } else { Vec::new() },
+            program: None,
+        }
+    }
+
+    /// Sends the next job and answers it: `refused` is the place of a step that fails; what needs it is skipped.
+    fn go(wanted: &Wanted, mirror: &mut Mirror, refused: Option<usize>) -> (Vec<Aim>, News) {
+        let plan = plan(wanted, mirror, &group()).unwrap();
+        let mut outcomes = Vec::new();
+        let mut made = Vec::new();
+        for (at, step) in plan.steps.iter().enumerate() {
+            let needed = step.needs.map_or(at, usize::from);
+            outcomes.push(match &step.call {
+                _ if refused == Some(at) => Outcome::Failed(libc::EINVAL),
+                _ if needed < at && !matches!(outcomes[needed], Outcome::Done(_)) => Outcome::Skipped,
+                Call::Request { makes: true, .. } => {
+                    made.push(File::open("/dev/null").unwrap().into());
+                    Outcome::Made { count: 1, ended: false }
+                }
+                _ => Outcome::Done(Vec::new()),
+            });
+        }
+        mirror.begun(plan.aims.clone());
+        assert!(mirror.is_busy());
+        (plan.aims, mirror.done(wanted, Ok((Done::Steps(outcomes), made))))
+    }
+
+    #[test]
+    fn one_is_made_with_its_parts_and_only_then_switched_on() {
+        let id = TriggerId(7);
+        let (wanted, mut mirror) = (Wanted::from([(id, notifier(7, true))]), Mirror::default());
+        let (aims, _) = go(&wanted, &mut mirror, None);
+        let capture = Aim::Part(id, Asked::Capture);
+        assert_eq!(aims, [Aim::Make(id), Aim::Part(id, Asked::Filter), capture, capture, Aim::Enable(id)]);
+        assert!(mirror.is_settled(id) && mirror.take_refusal(id).is_none());
+        assert!(plan(&wanted, &mirror, &group()).is_none());
+        assert_eq!(mirror.let_go().len(), 1);
+    }
+
+    #[test]
+    fn one_of_which_a_part_is_refused_is_none() {
+        let id = TriggerId(7);
+        let asked = [Asked::Event, Asked::Filter, Asked::Capture, Asked::Capture, Asked::EnableNew];
+        for (at, asked) in asked.into_iter().enumerate() {
+            let (mut wanted, mut mirror) = (Wanted::from([(id, notifier(7, true))]), Mirror::default());
+            go(&wanted, &mut mirror, Some(at));
+            assert!(mirror.is_settled(id) && plan(&wanted, &mirror, &group()).is_none());
+            assert_eq!(mirror.take_refusal(id), Some(Refusal { asked, errno: libc::EINVAL }));
+            wanted.clear();
+            mirror.forget(id, 7);
+            assert_eq!(go(&wanted, &mut mirror, None).1.cleared, [7]);
+            assert!(mirror.let_go().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_counter_is_cleared_after_what_counted_there_is_switched_off() {
+        let id = TriggerId(7);
+        let (mut wanted, mut mirror) = (Wanted::from([(id, notifier(7, false))]), Mirror::default());
+        go(&wanted, &mut mirror, None);
+        wanted.clear();
+        mirror.forget(id, 3);
+        let (aims, news) = go(&wanted, &mut mirror, None);
+        assert_eq!((aims, news.cleared), (vec![Aim::Disable(id), Aim::Clear(3)], vec![3]));
+        assert!(plan(&wanted, &mirror, &group()).is_none());
+        // A place that can't be cleared is not given to anybody else.
+        mirror.forget(id, 4);
+        assert_eq!(go(&wanted, &mut mirror, Some(0)).1.stuck, [(4, libc::EINVAL)]);
+        assert!(plan(&wanted, &mirror, &group()).is_none());
+    }
+
+    #[test]
+    fn one_that_is_given_up_while_it_is_made_is_switched_off() {
+        let id = TriggerId(7);
+        let (mut wanted, mut mirror) = (Wanted::from([(id, notifier(7, false))]), Mirror::default());
+        let plan = plan(&wanted, &mirror, &group()).unwrap();
+        mirror.begun(plan.aims);
+        wanted.clear();
+        mirror.forget(id, 7);
+        let made = vec![File::open("/dev/null").unwrap().into()];
+        let outcomes = vec![Outcome::Made { count: 1, ended: false }, Outcome::Done(Vec::new())];
+        mirror.done(&wanted, Ok((Done::Steps(outcomes), made)));
+        assert_eq!(go(&wanted, &mut mirror, None).0, [Aim::Disable(id), Aim::Clear(7)]);
+    }
+
+    /// Nobody knows what was done of a job that was lost.
+    #[test]
+    fn a_lost_job_refuses_what_it_was_to_make() {
+        let id = TriggerId(7);
+        let (wanted, mut mirror) = (Wanted::from([(id, notifier(7, false))]), Mirror::default());
+        let plan = plan(&wanted, &mirror, &group()).unwrap();
+        mirror.begun(plan.aims);
+        mirror.done(&wanted, Err(libc::EIO));
+        assert_eq!(mirror.take_refusal(id), Some(Refusal { asked: Asked::Event, errno: libc::EIO }));
+    }
+}
