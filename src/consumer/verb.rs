@@ -107,60 +107,37 @@ impl Tracer {
 impl Verb {
     /// The request that asks this of a channel; `None` if that is not the consumer daemon's business.
     pub fn request(self, channel: ChannelRef) -> Option<Request> {
-        match Tracer::of(channel.consumer.kind) {
-            Tracer::UserSpace => Some(self.of_user_space(channel).into()),
-            Tracer::Kernel => self.of_kernel(channel).map(Request::from),
-        }
-    }
-
-    /// Packets are closed by the tracer itself, when a session stops. A channel ends with its session in the tracer, but one
-    /// of a session without output, of which nothing is taken meanwhile.
-    fn of_kernel(self, ChannelRef { key, content, .. }: ChannelRef) -> Option<KernelRequest> {
+        let ChannelRef { consumer: ConsumerId { kind, .. }, key, content } = channel;
         let metadata = content == Content::Metadata;
-        Some(match self {
-            Verb::Flush | Verb::ClearQuiescent => return None,
-            Verb::Close if metadata => return None,
-            Verb::Close => KernelRequest::DestroyChannel { key },
-            Verb::Clear => KernelRequest::ClearChannel { key },
-            Verb::Rotate { relay } => {
-                KernelRequest::RotateChannel { metadata, relayd_id: relay.map(|relay| relay.0), key }
+        Some(match (self, Tracer::of(kind)) {
+            // The kernel's tracer does that itself, when a session stops.
+            (Verb::Flush | Verb::ClearQuiescent, Tracer::Kernel) => return None,
+            (Verb::Flush, Tracer::UserSpace) => UstRequest::FlushChannel { key }.into(),
+            (Verb::ClearQuiescent, Tracer::UserSpace) => UstRequest::ClearQuiescentChannel { key }.into(),
+            // In the kernel it ends with its session.
+            (Verb::Close, Tracer::Kernel) if metadata => return None,
+            (Verb::Close, Tracer::UserSpace) if metadata => UstRequest::CloseMetadata { key }.into(),
+            // A data channel ends with the last descriptor that is held of it; until then it may be taken back. In the
+            // kernel, this is for sessions without output, of which nothing is taken meanwhile.
+            (Verb::Close, _) => to!(kind, DestroyChannel { key }),
+            (Verb::Clear, _) => to!(kind, ClearChannel { key }),
+            (Verb::Rotate { relay }, _) => {
+                to!(kind, RotateChannel { metadata, relayd_id: relay.map(|relay| relay.0), key })
             }
-            Verb::OpenPackets => KernelRequest::OpenChannelPackets { key },
-            Verb::CountDiscarded(session) => KernelRequest::DiscardedEvents { session_id: session.0, key },
-            Verb::CountOverwritten(session) => KernelRequest::LostPackets { session_id: session.0, key },
-            Verb::Snapshot { folder, relay, packets } => KernelRequest::SnapshotChannel(SnapshotChannel {
-                pathname: folder,
-                metadata,
-                relayd_id: relay.map(|relay| relay.0),
-                key,
-                packets_per_stream: packets,
-            }),
+            (Verb::OpenPackets, _) => to!(kind, OpenChannelPackets { key }),
+            (Verb::CountDiscarded(session), _) => to!(kind, DiscardedEvents { session_id: session.0, key }),
+            (Verb::CountOverwritten(session), _) => to!(kind, LostPackets { session_id: session.0, key }),
+            (Verb::Snapshot { folder, relay, packets }, _) => {
+                let snapshot = SnapshotChannel {
+                    pathname: folder,
+                    metadata,
+                    relayd_id: relay.map(|relay| relay.0),
+                    key,
+                    packets_per_stream: packets,
+                };
+                to!(kind, SnapshotChannel(snapshot))
+            }
         })
-    }
-
-    fn of_user_space(self, ChannelRef { key, content, .. }: ChannelRef) -> UstRequest {
-        let metadata = content == Content::Metadata;
-        match self {
-            Verb::Flush => UstRequest::FlushChannel { key },
-            Verb::Clear => UstRequest::ClearChannel { key },
-            Verb::Rotate { relay } => {
-                UstRequest::RotateChannel { metadata, relayd_id: relay.map(|relay| relay.0), key }
-            }
-            Verb::OpenPackets => UstRequest::OpenChannelPackets { key },
-            Verb::ClearQuiescent => UstRequest::ClearQuiescentChannel { key },
-            // A data channel ends with the last descriptor that is held of it; until then it may be taken back.
-            Verb::Close if metadata => UstRequest::CloseMetadata { key },
-            Verb::Close => UstRequest::DestroyChannel { key },
-            Verb::CountDiscarded(session) => UstRequest::DiscardedEvents { session_id: session.0, key },
-            Verb::CountOverwritten(session) => UstRequest::LostPackets { session_id: session.0, key },
-            Verb::Snapshot { folder, relay, packets } => UstRequest::SnapshotChannel(SnapshotChannel {
-                pathname: folder,
-                metadata,
-                relayd_id: relay.map(|relay| relay.0),
-                key,
-                packets_per_stream: packets,
-            }),
-        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use super::job::{Done, Outcome};
-use super::plan::Aim;
+use super::plan::{self, Aim};
 use super::refusal::{Asked, Refusal};
 use crate::model::KernelDomain;
 use crate::model::kernel::ProcessAttribute;
@@ -207,38 +207,17 @@ impl Mirror {
     /// What came of the job under way. `key` makes numbers for the consumer daemon.
     pub fn done(&mut self, result: Result<(Done, Vec<OwnedFd>), i32>, mut key: impl FnMut() -> u64) {
         let Some(aims) = self.under_way.take() else { return };
-        let (outcomes, descriptors) = match result {
-            Ok((Done::Steps(outcomes), descriptors)) if outcomes.len() == aims.len() => {
-                (outcomes, descriptors)
-            }
-            Ok(_) => (vec![Outcome::Failed(libc::EIO); aims.len()], Vec::new()),
-            Err(errno) => (vec![Outcome::Failed(errno); aims.len()], Vec::new()),
-        };
-        let mut descriptors = descriptors.into_iter().map(Rc::new);
-        self.note(aims, outcomes, &mut descriptors, &mut key);
-        if let Some(wanted) = self.given_up.take() {
-            self.prune(Some(&wanted));
-            self.refused.clear();
-        }
-    }
-
-    fn note(
-        &mut self,
-        aims: Vec<Aim>,
-        outcomes: Vec<Outcome>,
-        descriptors: &mut impl Iterator<Item = SharedFd>,
-        key: &mut impl FnMut() -> u64,
-    ) {
-        for (aim, outcome) in aims.into_iter().zip(outcomes) {
+        for (aim, outcome, made) in plan::came_of(aims, result) {
             match outcome {
                 Outcome::Done(_) => self.succeeded(aim),
-                Outcome::Made { count, ended } => {
-                    let made: Vec<SharedFd> = descriptors.by_ref().take(count.into()).collect();
-                    self.made(&aim, made, ended, key);
-                }
+                Outcome::Made { ended, .. } => self.made(&aim, made, ended, &mut key),
                 Outcome::Failed(errno) => self.failed(&aim, errno),
                 Outcome::Skipped => {}
             }
+        }
+        if let Some(wanted) = self.given_up.take() {
+            self.prune(Some(&wanted));
+            self.refused.clear();
         }
     }
 

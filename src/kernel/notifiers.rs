@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
 
 use lttng_protocol::kernel::{Bytecode, EventNotifier, Request};
 
 use super::job::{Done, On, Outcome};
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::refusal::{Asked, Refusal};
 use super::tracer::Group;
 use crate::turn::ids::TriggerId;
@@ -111,21 +110,14 @@ impl Mirror {
     pub fn done(&mut self, wanted: &Wanted, result: Result<(Done, Vec<OwnedFd>), i32>) -> News {
         let mut news = News::default();
         let Some(aims) = self.under_way.take() else { return news };
-        let (outcomes, descriptors) = match result {
-            Ok((Done::Steps(outcomes), descriptors)) if outcomes.len() == aims.len() => {
-                (outcomes, descriptors)
-            }
-            Ok(_) => (vec![Outcome::Failed(libc::EIO); aims.len()], Vec::new()),
-            Err(errno) => (vec![Outcome::Failed(errno); aims.len()], Vec::new()),
-        };
-        let mut descriptors = descriptors.into_iter().map(Rc::new);
-        for (aim, outcome) in aims.into_iter().zip(outcomes) {
+        for (aim, outcome, made) in plan::came_of(aims, result) {
             match (aim, outcome) {
-                (Aim::Make(id), Outcome::Made { .. }) => {
-                    if let Some(object) = descriptors.next() {
+                (Aim::Make(id), Outcome::Made { .. }) => match made.into_iter().next() {
+                    Some(object) => {
                         self.made.insert(id, object);
                     }
-                }
+                    None => self.refuse(id, Asked::Event, libc::EMFILE),
+                },
                 (Aim::Make(id), Outcome::Failed(errno)) => self.refuse(id, Asked::Event, errno),
                 (Aim::Part(id, asked), Outcome::Failed(errno)) => self.refuse(id, asked, errno),
                 (Aim::Enable(id), Outcome::Failed(errno)) => self.refuse(id, Asked::EnableNew, errno),
@@ -219,6 +211,7 @@ fn make(id: TriggerId, notifier: &Notifier, group: &Group, plan: &mut Plan<Aim>)
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::rc::Rc;
 
     use lttng_protocol::kernel::{Event, Instrumentation};
 

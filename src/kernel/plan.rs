@@ -4,11 +4,12 @@
 //! A job is bounded, so that it fits into a message and the helper comes back before long; what finds no room in one is
 //! planned again after it.
 
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use lttng_protocol::kernel::{Answer, Argument as Bytes, Request};
 
-use super::job::{Argument, Call, MAX_DESCRIPTORS, On, Step};
+use super::job::{Argument, Call, Done, Job, MAX_DESCRIPTORS, On, Outcome, Step};
 use super::refusal::Asked;
 use crate::model::kernel::ProcessAttribute;
 use crate::model::tracker::Tracker;
@@ -61,6 +62,9 @@ pub enum Aim {
     Leftover,
 }
 
+/// A job, and the descriptors that go with it.
+pub type Order = (Job, Vec<SharedFd>);
+
 /// A job in the making. `A` says what steps are for.
 #[derive(Debug)]
 pub struct Plan<A = Aim> {
@@ -78,6 +82,11 @@ impl<A> Default for Plan<A> {
 }
 
 impl<A> Plan<A> {
+    /// The job, and what each of its steps is for.
+    pub fn into_job(self) -> (Vec<A>, Order) {
+        (self.aims, (Job::Run(self.steps), self.descriptors))
+    }
+
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
@@ -144,6 +153,28 @@ impl<A> Plan<A> {
         self.aims.push(aim);
         number(self.steps.len().saturating_sub(1))
     }
+}
+
+/// What came of each step of a job, with the descriptors that it made. A job that failed as a whole, or came to something
+/// else than its steps, is a failure of all of them.
+pub fn came_of<A>(
+    aims: Vec<A>,
+    result: Result<(Done, Vec<OwnedFd>), i32>,
+) -> impl Iterator<Item = (A, Outcome, Vec<SharedFd>)> {
+    let (outcomes, descriptors) = match result {
+        Ok((Done::Steps(outcomes), descriptors)) if outcomes.len() == aims.len() => (outcomes, descriptors),
+        Ok(_) => (vec![Outcome::Failed(libc::EIO); aims.len()], Vec::new()),
+        Err(errno) => (vec![Outcome::Failed(errno); aims.len()], Vec::new()),
+    };
+    let mut descriptors = descriptors.into_iter().map(Rc::new);
+    aims.into_iter().zip(outcomes).map(move |(aim, outcome)| {
+        let count = match &outcome {
+            Outcome::Made { count, .. } => usize::from(*count),
+            Outcome::Done(_) | Outcome::Failed(_) | Outcome::Skipped => 0,
+        };
+        let made = descriptors.by_ref().take(count).collect();
+        (aim, outcome, made)
+    })
 }
 
 fn number(at: usize) -> u16 {

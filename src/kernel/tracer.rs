@@ -14,12 +14,10 @@ use lttng_protocol::kernel::{AbiVersion, Bitness, CounterConfiguration, Request,
 
 use super::job::{Done, Job, On, Outcome};
 use super::modules::Modules;
-use super::plan::{Aim, Plan};
+use super::plan::{Aim, Order, Plan};
 use super::refusal::Unavailable;
 use crate::turn::output::SharedFd;
 
-/// A job, and the descriptors that go with it.
-pub type Asked = (Job, Vec<SharedFd>);
 /// What came of a job.
 pub type Result = std::result::Result<(Done, Vec<OwnedFd>), i32>;
 
@@ -70,11 +68,11 @@ enum Stage {
 #[derive(Debug)]
 pub enum Next {
     /// This is to be asked.
-    Ask(Asked),
+    Ask(Order),
     /// It can be used.
     Ready,
     /// It can't, for this reason, which is for people. The modules that were loaded for it are of no use.
-    Missing(String, Asked),
+    Missing(String, Order),
     /// Nothing: there is none, or the daemon ends.
     Nothing,
 }
@@ -113,7 +111,7 @@ impl Tracer {
     }
 
     /// Begins to look for it, unless that goes on, or it was found.
-    pub fn look(&mut self) -> Option<Asked> {
+    pub fn look(&mut self) -> Option<Order> {
         if !matches!(self.stage, Stage::Unknown | Stage::Missing(_)) {
             return None;
         }
@@ -139,7 +137,7 @@ impl Tracer {
                     let on = plan.attach(&control);
                     plan.ask(Aim::Detail, on, None, &Request::TracerVersion);
                     plan.ask(Aim::Detail, on, None, &Request::AbiVersion);
-                    self.go_on(Stage::Versions(control), run(plan))
+                    self.go_on(Stage::Versions(control), plan.into_job().1)
                 }
                 Ok(None) => self.is_missing(Unavailable::Absent, "it can't be opened".to_owned()),
                 Err(errno) => self.is_missing(
@@ -156,7 +154,7 @@ impl Tracer {
                 plan.ask(Aim::Detail, group, None, &Request::Notifications);
                 let counters = CounterConfiguration { size: self.slots.into(), bitness: Bitness::NATIVE };
                 plan.ask(Aim::Detail, group, None, &Request::Counter(counters));
-                self.go_on(Stage::Group(found), run(plan))
+                self.go_on(Stage::Group(found), plan.into_job().1)
             }
             Stage::Group(found) => self.has_group(found, result),
             Stage::Syscalls(mut found) => {
@@ -230,7 +228,7 @@ impl Tracer {
         self.go_on(Stage::Syscalls(found), (job, vec![control]))
     }
 
-    fn go_on(&mut self, stage: Stage, asked: Asked) -> Next {
+    fn go_on(&mut self, stage: Stage, asked: Order) -> Next {
         self.stage = stage;
         Next::Ask(asked)
     }
@@ -241,7 +239,7 @@ impl Tracer {
     }
 
     /// The daemon ends: what is left is to be closed, and then the modules unloaded. Nothing if there is nothing.
-    pub fn end(&mut self) -> Vec<Asked> {
+    pub fn end(&mut self) -> Vec<Order> {
         let before = std::mem::replace(&mut self.stage, Stage::Over);
         let mut asked = Vec::new();
         match before {
@@ -265,10 +263,6 @@ impl Tracer {
         }
         asked
     }
-}
-
-fn run(plan: Plan) -> Asked {
-    (Job::Run(plan.steps), plan.descriptors)
 }
 
 fn name(errno: i32) -> std::io::Error {

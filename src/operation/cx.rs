@@ -20,8 +20,8 @@ use crate::consumer::purpose::Purpose;
 use crate::consumer::request::Request;
 use crate::consumer::verb::{ChannelRef, Content, SessionVerb, Tracer, Verb};
 use crate::helper::PathJob;
+use crate::kernel::plan::Order;
 use crate::kernel::refusal::{self, Refusal};
-use crate::kernel::tracer::Asked;
 use crate::model::{BufferingScheme, Recorder, Session};
 use crate::state::{PathPurpose, State};
 use crate::turn::ids::{AppId, BuffersKey, ConsumerId, Identity, SessionId, TaskId};
@@ -415,13 +415,13 @@ impl<'a> Cx<'a> {
     }
 
     /// Has the tracer's helper do something.
-    pub fn ask_tracer(&mut self, asked: Asked) {
+    pub fn ask_tracer(&mut self, asked: Order) {
         let ticket = self.ticket(0);
         self.state.ask_tracer_for(asked, ticket);
     }
 
     /// Has the tracer's helper do something whose outcome changes nothing.
-    pub fn tell_tracer(&mut self, asked: Asked) {
+    pub fn tell_tracer(&mut self, asked: Order) {
         self.state.tell_tracer(asked);
     }
 

@@ -10,7 +10,6 @@ use super::answer::{Answer, Failure};
 use super::cx::Cx;
 use super::synchronise::Synchronise;
 use super::task::Task;
-use crate::kernel::job::Job;
 use crate::kernel::plan::{Aim, Plan};
 use crate::kernel::refusal::{Asked, Refusal};
 use crate::turn::ids::SessionId;
@@ -43,7 +42,7 @@ impl Regenerate {
         let mut plan = Plan::default();
         let on = plan.attach(&object);
         plan.ask(Aim::Detail, on, None, &request);
-        cx.ask_tracer((Job::Run(plan.steps), plan.descriptors));
+        cx.ask_tracer(plan.into_job().1);
     }
 }
 

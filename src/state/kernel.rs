@@ -19,9 +19,10 @@ use crate::helper::companion::Helper;
 use crate::kernel::job::{self, Done, Job, Outcome};
 use crate::kernel::mirror::{End, Mirror};
 use crate::kernel::notifiers::Notifiers;
+use crate::kernel::plan::Order;
 use crate::kernel::planner::{self, Goal, Host};
 use crate::kernel::refusal::{Refusal, Unavailable};
-use crate::kernel::tracer::{Asked, Found, Next, Tracer};
+use crate::kernel::tracer::{Found, Next, Tracer};
 use crate::kernel::worker;
 use crate::model::{KernelDomain, Session};
 use crate::sys::{available, clock};
@@ -106,7 +107,7 @@ enum Ending {
     /// It serves.
     Not,
     /// Jobs are under way, which have in their hands what keeps modules in use. These come after them.
-    Waiting(Vec<Asked>),
+    Waiting(Vec<Order>),
     /// So many answers are owed, without which the daemon does not end.
     Owed(usize),
 }
@@ -163,12 +164,12 @@ impl State {
     }
 
     /// Asks the tracer's helper. The answer comes later, in any case.
-    fn ask_tracer(&mut self, (job, descriptors): Asked, purpose: TracerPurpose) {
+    fn ask_tracer(&mut self, (job, descriptors): Order, purpose: TracerPurpose) {
         self.kernel.helper.ask(job, descriptors, purpose, &mut self.turn);
     }
 
     /// Has the tracer's helper do something whose outcome changes nothing.
-    pub fn tell_tracer(&mut self, asked: Asked) {
+    pub fn tell_tracer(&mut self, asked: Order) {
         self.ask_tracer(asked, TracerPurpose::Nothing);
     }
 
@@ -184,7 +185,7 @@ impl State {
     }
 
     /// Asks the tracer's helper for a step of a task.
-    pub fn ask_tracer_for(&mut self, asked: Asked, ticket: Ticket) {
+    pub fn ask_tracer_for(&mut self, asked: Order, ticket: Ticket) {
         self.ask_tracer(asked, TracerPurpose::Task(ticket));
     }
 
@@ -318,8 +319,9 @@ impl State {
         };
         match planner::plan(&goal, mirror, &host, handed) {
             Some(plan) => {
-                mirror.begun(plan.aims);
-                self.ask_tracer((Job::Run(plan.steps), plan.descriptors), TracerPurpose::Session(id));
+                let (aims, asked) = plan.into_job();
+                mirror.begun(aims);
+                self.ask_tracer(asked, TracerPurpose::Session(id));
             }
             None if goal.active && !handed => self.hand_over(id),
             None if goal.active => self.watch_for_cpus(id),

@@ -19,6 +19,7 @@ use lttng_protocol::ust::event_notifier::{CounterConfiguration, EventNotificatio
 use super::{Role, State};
 use crate::accounts::{Charge, Exhausted, Resource};
 use crate::sys::socket::Credentials;
+use crate::turn::Turn;
 use crate::turn::errand::Errand;
 use crate::turn::facts::Fact;
 use crate::turn::ids::{AppId, ConnId, TriggerId};
@@ -414,28 +415,7 @@ impl State {
         };
         source.input.push(bytes);
         let wanted = &self.notifiers.wanted;
-        let facts = &mut self.turn.facts;
-        let read = loop {
-            let length = match EventNotification::length(source.input.bytes()) {
-                Ok(Some(length)) => length,
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error),
-            };
-            let event = source.input.take(length, |bytes| {
-                EventNotification::decode(bytes)
-                    .map(|event| (TriggerId(event.token), event.captures.to_vec()))
-            });
-            match event {
-                None => break Ok(()),
-                // What it is about may have been removed meanwhile.
-                Some(Ok((id, _))) if !wanted.contains_key(&id) => {}
-                Some(Ok((id, captures))) => {
-                    facts.push(Fact::Matched(id, captures));
-                    self.turn.changed = true;
-                }
-                Some(Err(error)) => break Err(error),
-            }
-        };
+        let read = take_events(&mut source.input, |id| wanted.contains_key(&id), &mut self.turn);
         let Credentials { pid, uid, .. } = source.credentials;
         let why = match read {
             Err(error) => error.to_string(),
@@ -467,6 +447,30 @@ impl State {
 /// Whether an application has no pipe although it could take one.
 fn lacks_pipe(app: &App) -> bool {
     matches!((&app.pipe, app.notifiers.group), (Pipe::Failed, Slot::Absent))
+}
+
+/// Takes the events that are whole, which tracers tell of in the same form. What they are about may have been removed
+/// meanwhile.
+///
+/// # Errors
+/// Something is no event: what follows can't be understood either.
+pub(super) fn take_events(
+    input: &mut Inbox,
+    is_wanted: impl Fn(TriggerId) -> bool,
+    turn: &mut Turn,
+) -> Result<(), lttng_protocol::Error> {
+    while let Some(length) = EventNotification::length(input.bytes())? {
+        let event = input.take(length, |bytes| {
+            EventNotification::decode(bytes).map(|event| (TriggerId(event.token), event.captures.to_vec()))
+        });
+        let Some(event) = event else { break };
+        let (id, captures) = event?;
+        if is_wanted(id) {
+            turn.facts.push(Fact::Matched(id, captures));
+            turn.changed = true;
+        }
+    }
+    Ok(())
 }
 
 /// Whether an application knows what event notifiers are.

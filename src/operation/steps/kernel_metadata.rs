@@ -53,7 +53,7 @@ impl KernelMetadata {
                     let object =
                         cx.state.kernel_object(self.session).ok_or_else(|| not_made(libc::ENOENT))?;
                     let plan = planner::metadata(&object, cx.state.settings.page_size);
-                    cx.ask_tracer((Job::Run(plan.steps), plan.descriptors));
+                    cx.ask_tracer(plan.into_job().1);
                     Phase::Make
                 }
                 Phase::Make => {

@@ -2,18 +2,19 @@
 //! Event notifiers of the kernel: they are brought to the tracer when triggers want them, and what they tell is read.
 
 use log::Level;
-use lttng_protocol::kernel::{EventNotification, Request};
+use lttng_protocol::kernel::Request;
 
 use super::TracerPurpose;
-use crate::kernel::job::Job;
 use crate::kernel::notifiers::{Notifier, plan};
-use crate::kernel::plan::Plan;
+use crate::kernel::plan::{Order, Plan};
 use crate::kernel::refusal::Refusal;
-use crate::kernel::tracer::{self, Asked};
+use crate::kernel::tracer;
 use crate::state::State;
+use crate::state::notifiers::take_events;
 use crate::sys::available;
 use crate::turn::facts::Fact;
 use crate::turn::ids::TriggerId;
+use crate::turn::inbox::Inbox;
 use crate::turn::messages::Topic;
 
 /// Bytes that are read at once; the tracer's buffer has as many.
@@ -62,10 +63,10 @@ impl State {
         let group = self.kernel.tracer.found().and_then(|found| found.group.as_ref());
         let Some(group) = group else { return };
         notifiers.dirty = false;
-        if let Some(Plan { aims, steps, descriptors, .. }) = plan(&notifiers.wanted, &notifiers.mirror, group)
-        {
+        if let Some(plan) = plan(&notifiers.wanted, &notifiers.mirror, group) {
+            let (aims, asked) = plan.into_job();
             notifiers.mirror.begun(aims);
-            self.ask_tracer((Job::Run(steps), descriptors), TracerPurpose::Notifiers);
+            self.ask_tracer(asked, TracerPurpose::Notifiers);
         }
     }
 
@@ -87,12 +88,12 @@ impl State {
     }
 
     /// What asks how often the tracer could not tell of an event with this place of an error counter.
-    pub fn kernel_count(&self, place: u32) -> Option<Asked> {
+    pub fn kernel_count(&self, place: u32) -> Option<Order> {
         let group = self.kernel.found()?.group.as_ref()?;
         let mut plan = Plan::default();
         let on = plan.attach(&group.counter);
         plan.ask((), on, None, &Request::CounterAggregate { index: place.into() });
-        Some((Job::Run(plan.steps), plan.descriptors))
+        Some(plan.into_job().1)
     }
 
     /// Input: the tracer tells of events. It says so once for all that there are.
@@ -116,20 +117,11 @@ impl State {
     fn kernel_events_told(&mut self, bytes: &[u8]) {
         let notifiers = &mut self.kernel.notifiers;
         notifiers.input.push(bytes);
-        while let Ok(Some(length)) = EventNotification::length(notifiers.input.bytes()) {
-            let event = notifiers.input.take(length, |bytes| {
-                EventNotification::decode(bytes)
-                    .map(|event| (TriggerId(event.token), event.captures.to_vec()))
-            });
-            match event {
-                None => break,
-                // What it is about may have been removed meanwhile.
-                Some(Ok((id, captures))) if notifiers.wanted.contains_key(&id) => {
-                    self.turn.facts.push(Fact::Matched(id, captures));
-                    self.turn.changed = true;
-                }
-                Some(_) => {}
-            }
+        let wanted = &notifiers.wanted;
+        if let Err(error) = take_events(&mut notifiers.input, |id| wanted.contains_key(&id), &mut self.turn) {
+            notifiers.input = Inbox::default();
+            let text = format_args!("What the kernel tells of events can't be understood: {error}");
+            self.turn.say(Level::Error, Topic::Tracer, None, text);
         }
     }
 }
