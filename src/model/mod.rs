@@ -6,6 +6,7 @@
 pub mod channel;
 pub mod context;
 pub mod kernel;
+pub mod logger;
 pub mod output;
 pub mod recording;
 pub mod rule;
@@ -20,6 +21,7 @@ pub use kernel::{
     KernelChannel, KernelContext, KernelDomain, KernelRule, KernelRuleKind, ProbePlace, ProcessAttribute,
     ProgramPlace, Transfer,
 };
+pub use logger::{LoggerDomain, LoggerRule, Loggers, ProgramContext};
 pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Target};
 pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState, Sampled};
 pub use rule::{EventRule, Filter, LogLevels, RuleKind};

@@ -3,10 +3,13 @@
 //!
 //! Two sessions for which the same was asked are equal here, whatever became of it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::channel::{BufferingScheme, Channel};
 use super::kernel::KernelDomain;
+use super::logger::{LoggerDomain, Loggers};
 use super::output::Output;
 use super::snapshot::SnapshotOutput;
 use super::tracker::Trackers;
@@ -106,6 +109,8 @@ pub struct UstDomain {
     pub channels: Vec<Channel>,
     /// A client asked for a channel by name: from then on event rules must name theirs.
     pub named_channel: bool,
+    /// What it wants of loggers, by domain.
+    pub loggers: BTreeMap<LoggerDomain, Loggers>,
 }
 
 impl UstDomain {

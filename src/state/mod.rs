@@ -7,6 +7,7 @@
 //! `requests` and `notify` beside `applications`, and `buffers`, where session, application, consumer daemon and buffers
 //! meet.
 
+mod agents;
 mod applications;
 mod buffers;
 mod consumers;

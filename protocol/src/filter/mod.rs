@@ -25,12 +25,14 @@ pub mod capture;
 mod error;
 mod generate;
 mod lexer;
+mod names;
 mod number;
 mod parser;
 mod types;
 mod validate;
 
 pub use error::{CompileError, CompileErrorKind};
+pub use names::names;
 pub use validate::{Error, Fault, MAX_CODE, MAX_DATA, MAX_NAME, MAX_STACK, validate};
 
 /// Bytes of a filter's text: `LTTNG_FILTER_MAX_LEN` counts a NUL.
