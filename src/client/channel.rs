@@ -12,8 +12,6 @@ use crate::model::wanted::channel_name;
 use crate::model::{Attributes, BufferingScheme, Channel, Domain, UstDomain};
 use crate::turn::ids::{ChannelId, SessionId};
 
-/// Begins the names of channels that belong to agent domains.
-const AGENT_CHANNELS: [&str; 3] = ["lttng_jul_channel", "lttng_log4j_channel", "lttng_python_channel"];
 /// Name of the channel that carries the metadata; users can't have one of that name.
 const METADATA: &str = "metadata";
 
@@ -28,7 +26,13 @@ pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> Serv
     if desk.domain == Some(Domain::Kernel) {
         return kernel::channel::enable(desk, id, wanted);
     }
-    desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
+    if let Some(domain) = desk.logger_domain() {
+        if wanted.name != domain.channel() {
+            return Err(ErrorCode::InvalidChannelName.into());
+        }
+    } else {
+        desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
+    }
     enable_or_make(desk, id, wanted)?;
     desk.changed(id)
 }
@@ -54,9 +58,6 @@ fn enable_or_make(desk: &mut Desk<'_>, id: SessionId, wanted: EnableChannel) -> 
         return Err(ErrorCode::TraceAlreadyStarted);
     }
     ust.named_channel |= !wanted.name.is_empty();
-    if AGENT_CHANNELS.contains(&wanted.name.as_str()) {
-        return Err(ErrorCode::AgentTracingDisabled);
-    }
     let mut attributes = check(&wanted, for_snapshots, page)?;
     if live {
         // Readers are served by the live timer.

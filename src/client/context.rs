@@ -9,7 +9,7 @@ use super::action::AddContext;
 use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
 use super::kernel;
-use crate::model::{Channel, Context, Domain};
+use crate::model::{Channel, Context, Domain, LoggerDomain, ProgramContext};
 use crate::turn::ids::SessionId;
 
 /// Longest name of an application's context in the form `$app.PROVIDER:NAME`; with a longer one, applications drop
@@ -21,21 +21,56 @@ pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Serving {
     if desk.domain == Some(Domain::Kernel) {
         return kernel::context::add(desk, id, wanted);
     }
-    desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
+    let loggers = desk.logger_domain();
+    match loggers {
+        Some(domain) => check_domain(domain, &wanted.channel)?,
+        None => desk.only_in(Domain::UserSpace, ErrorCode::Und)?,
+    }
     let session = desk.session(id)?;
     if session.was_started() {
         return Err(ErrorCode::TraceAlreadyStarted.into());
     }
     let created = session.channels().is_empty();
     if created {
-        need(desk, id, None, "")?;
+        need(desk, id, None, loggers.map_or("", LoggerDomain::channel))?;
     }
+    let provided = loggers.zip(provided(&wanted.context));
     let result = add_to_channels(desk, id, wanted);
+    if result.is_ok()
+        && let Some((domain, context)) = provided
+        && let Some(ust) = &mut desk.session_mut(id)?.wanted.ust
+    {
+        let contexts = &mut ust.loggers.entry(domain).or_default().contexts;
+        if !contexts.contains(&context) {
+            contexts.push(context);
+        }
+    }
     if result.is_err() && created {
         drop_last(desk, id);
     }
     result?;
     desk.changed(id)
+}
+
+/// Channels in a domain of loggers are the domain's, or all.
+fn check_domain(domain: LoggerDomain, channel: &str) -> Result<(), ErrorCode> {
+    if !domain.has_contexts() {
+        return Err(ErrorCode::Und);
+    }
+    if !channel.is_empty() && channel != domain.channel() {
+        return Err(ErrorCode::UstChanNotFound);
+    }
+    Ok(())
+}
+
+/// The context that agents are asked to provide.
+fn provided(context: &Option<Context>) -> Option<ProgramContext> {
+    match context {
+        Some(Context::App { provider, name }) => {
+            Some(ProgramContext { provider: provider.clone(), name: name.clone() })
+        }
+        _ => None,
+    }
 }
 
 fn add_to_channels(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Result<(), ErrorCode> {

@@ -3,7 +3,7 @@
 
 use lttng_protocol::client::ErrorCode;
 
-use crate::model::{BadOutput, Domain, Session};
+use crate::model::{BadOutput, Domain, LoggerDomain, Session};
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::synchronise::Synchronise;
 use crate::operation::task::Task;
@@ -110,8 +110,14 @@ impl Desk<'_> {
         if self.domain == Some(domain) { Ok(()) } else { Err(otherwise) }
     }
 
+    /// The domain that the request names, if it is one of loggers.
+    pub fn logger_domain(&self) -> Option<LoggerDomain> {
+        self.domain.and_then(LoggerDomain::of)
+    }
+
     /// A session was changed. That is done at once in one that does not record; else when its followers have it.
-    pub fn changed(&self, id: SessionId) -> Serving {
+    pub fn changed(&mut self, id: SessionId) -> Serving {
+        self.state.touch_agents();
         if self.session(id)?.is_active() { hold(id, Synchronise::new(id)) } else { DONE }
     }
 }

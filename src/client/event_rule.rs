@@ -10,20 +10,21 @@ use lttng_protocol::filter;
 use super::action::{DisableEvent, EnableEvent, EventKind};
 use super::channel::{drop_last, find, need};
 use super::desk::{Desk, Serving};
-use super::kernel;
-use crate::model::{Channel, Domain, EventRule, Filter, RuleKind};
+use super::{kernel, logger};
+use crate::model::rule::is_reserved;
+use crate::model::{Channel, Domain, EventRule, Filter, LoggerDomain, RuleKind};
 use crate::text::Text;
 use crate::text::normalise_pattern;
 use crate::turn::ids::SessionId;
 use crate::turn::messages::Topic;
 
-/// Names that begin like this belong to agent domains.
-const RESERVED: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
-
 /// Adds an event rule, or enables one that exists. Creates the channel if need be.
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Serving {
     if desk.domain == Some(Domain::Kernel) {
         return kernel::event_rule::enable(desk, id, wanted);
+    }
+    if let Some(domain) = desk.logger_domain() {
+        return logger::enable(desk, id, domain, wanted);
     }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     check_channel_name(desk, id, &wanted.channel)?;
@@ -47,6 +48,9 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, wanted: DisableEvent) -> Serv
     if desk.domain == Some(Domain::Kernel) {
         return kernel::event_rule::disable(desk, id, wanted);
     }
+    if let Some(domain) = desk.logger_domain() {
+        return logger::disable(desk, id, domain, wanted);
+    }
     if is_reserved(&wanted.name) {
         return Err(ErrorCode::InvalidEventName.into());
     }
@@ -62,6 +66,12 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, wanted: DisableEvent) -> Serv
         return Err(ErrorCode::UstEventNotFound.into());
     }
     matching.for_each(|rule| rule.enabled = false);
+    if let Some(domain) = LoggerDomain::of_channel(&wanted.channel)
+        && let Some(ust) = &mut desk.session_mut(id)?.wanted.ust
+        && name.is_empty()
+    {
+        logger::disable_all(ust, domain);
+    }
     desk.changed(id)
 }
 
@@ -72,10 +82,6 @@ fn check_channel_name(desk: &Desk<'_>, id: SessionId, channel: &str) -> Result<(
         return Err(ErrorCode::NeedChannelName);
     }
     Ok(())
-}
-
-fn is_reserved(name: &Text) -> bool {
-    RESERVED.iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
 }
 
 /// Why a filter is refused: one that the tracer would refuse, or worse, is never stored.
@@ -103,6 +109,9 @@ fn rule_kind(kind: &EventKind) -> Option<RuleKind> {
 }
 
 fn add_or_enable(channel: &mut Channel, wanted: EnableEvent, bad_filter: bool) -> Result<(), ErrorCode> {
+    if LoggerDomain::of_channel(&channel.name).is_some() {
+        return Err(ErrorCode::InvalidChannelDomain);
+    }
     let name = normalise_pattern(&wanted.name);
     if is_reserved(&name) {
         return Err(ErrorCode::InvalidEventName);

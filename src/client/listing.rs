@@ -5,7 +5,7 @@ use lttng_protocol::client::ErrorCode;
 
 use super::action::{ChannelName, Nothing};
 use super::desk::{Desk, Serving, answer, hold, task};
-use super::kernel;
+use super::{kernel, logger};
 use crate::model::{Domain, Session};
 use crate::operation::answer::{Answer, ListedSession};
 use crate::operation::list_applications::ListApplications;
@@ -38,7 +38,11 @@ pub fn domains(desk: &mut Desk<'_>, id: SessionId, _: Nothing) -> Serving {
     let wanted = &desk.session(id)?.wanted;
     let kernel = wanted.kernel.as_ref().map(|_| (Domain::Kernel, None));
     let ust = wanted.ust.as_ref().map(|ust| (Domain::UserSpace, Some(ust.scheme)));
-    answer(Answer::Domains(kernel.into_iter().chain(ust).collect()))
+    let used = wanted.ust.iter().flat_map(|ust| {
+        let used = ust.loggers.iter().filter(|(_, loggers)| !loggers.rules.is_empty());
+        used.map(|(domain, _)| (domain.domain(), Some(ust.scheme)))
+    });
+    answer(Answer::Domains(kernel.into_iter().chain(ust).chain(used).collect()))
 }
 
 /// Lists the channels of a domain. There are none but in user space and in the kernel.
@@ -55,9 +59,13 @@ pub fn event_rules(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): Channe
     if desk.domain == Some(Domain::Kernel) {
         return kernel::listing::event_rules(desk, id, &name);
     }
+    if let Some(domain) = desk.logger_domain() {
+        return logger::rules(desk, id, domain);
+    }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     let channel = desk.session(id)?.channels().iter().find(|known| known.name == name);
-    answer(Answer::EventRules(channel.ok_or(ErrorCode::UstChanNotFound)?.rules.clone()))
+    let rules = channel.ok_or(ErrorCode::UstChanNotFound)?.rules.iter();
+    answer(Answer::EventRules(rules.filter(|rule| !rule.is_of_loggers()).cloned().collect()))
 }
 
 /// Lists the system calls of the kernel.

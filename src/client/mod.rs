@@ -27,6 +27,7 @@ pub mod event_rule;
 pub mod health;
 pub mod kernel;
 pub mod listing;
+mod logger;
 mod notifier;
 pub mod reaction;
 pub mod recording;

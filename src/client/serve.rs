@@ -101,6 +101,7 @@ impl Desk<'_> {
         match self.domain {
             Some(Domain::UserSpace) => {}
             Some(Domain::Kernel) => return self.prepare_kernel(session),
+            Some(Domain::Jul | Domain::Log4j | Domain::Python) if self.state.serves_agents() => {}
             Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
                 return Err(ErrorCode::AgentTracingDisabled.into());
             }

@@ -5,6 +5,15 @@ use crate::text::Text;
 use crate::turn::ids::RuleId;
 use serde::{Deserialize, Serialize};
 
+/// Names of tracepoints that begin like this are those of loggers, about which there are rules of another kind
+/// (lttng-tools 2.13: `src/bin/lttng-sessiond/cmd.c`).
+const RESERVED: [&str; 3] = ["lttng_jul", "lttng_log4j", "lttng_python"];
+
+/// Whether users can't have a rule about tracepoints with this name or pattern.
+pub fn is_reserved(name: &Text) -> bool {
+    RESERVED.iter().any(|prefix| name.as_bytes().starts_with(prefix.as_bytes()))
+}
+
 /// A filter as the client compiled it. The daemon stores both forms and understands neither.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
@@ -62,6 +71,11 @@ pub struct EventRule {
 }
 
 impl EventRule {
+    /// Whether it does the picking for a rule about loggers, and is shown to nobody.
+    pub fn is_of_loggers(&self) -> bool {
+        is_reserved(&self.name)
+    }
+
     /// Whether `self` and `other` are the same rule to a user: name, log level condition, filter bytecode
     /// and the set of exclusions; the expression's text does not take part
     /// (lttng-tools 2.13: `src/bin/lttng-sessiond/trace-ust.c`).

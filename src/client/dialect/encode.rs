@@ -17,7 +17,8 @@ use super::Tag;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
     Address, Attributes, BufferingScheme, Domain, Endpoint, EventRule, KernelRule, KernelRuleKind, LogLevels,
-    Output, ProbePlace, ProgramPlace, RotationState, RuleKind, SessionKind, SnapshotOutput, Transfer,
+    LoggerDomain, LoggerRule, Output, ProbePlace, ProgramPlace, RotationState, RuleKind, SessionKind,
+    SnapshotOutput, Transfer,
 };
 use crate::operation::answer::{Answer, AnyChannel, CreatedOutput, ListedChannel, ListedSession};
 use crate::text::Text;
@@ -97,6 +98,10 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Foll
         }
         Ok(Answer::EventRules(rules)) => {
             let rules: Vec<_> = rules.iter().map(rule).collect();
+            ok.with_list(&rules, Event::encode)
+        }
+        Ok(Answer::LoggerRules(domain, rules)) => {
+            let rules: Vec<_> = rules.into_iter().map(|rule| logger_rule(domain, rule)).collect();
             ok.with_list(&rules, Event::encode)
         }
         Ok(Answer::KernelRules(rules)) => return kernel_rules(ok, rules),
@@ -215,12 +220,23 @@ fn with_attributes(name: String, attributes: Attributes, losses: u64) -> client:
     }
 }
 
-fn rule(rule: &EventRule) -> Event {
-    let (loglevel_type, loglevel) = match rule.levels {
-        LogLevels::All => (0, -1),
+/// The log levels of a rule; `every` is the level of one about all of them.
+fn levels(levels: LogLevels, every: i32) -> (i8, i32) {
+    match levels {
+        LogLevels::All => (0, every),
         LogLevels::AtLeast(level) => (1, level),
         LogLevels::Exactly(level) => (2, level),
-    };
+    }
+}
+
+fn logger_rule(domain: LoggerDomain, rule: LoggerRule) -> Event {
+    let (loglevel_type, loglevel) = levels(rule.levels, domain.every_level());
+    let filter = rule.filter.map(|filter| filter.expression);
+    Event { loglevel_type, loglevel, enabled: rule.enabled.into(), filter, ..Event::tracepoint(rule.name) }
+}
+
+fn rule(rule: &EventRule) -> Event {
+    let (loglevel_type, loglevel) = levels(rule.levels, -1);
     // Where it would be in a kernel was not kept.
     let nowhere = || KernelProbe { address: 0, offset: 0, symbol: String::new() };
     let instrumentation = match rule.kind {

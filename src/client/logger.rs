@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! Rules about loggers of Java and Python: enabling, disabling and listing them.
+//!
+//! A rule is kept twice: as it was said, which is what agents are told and users are shown, and as a rule about the domain's
+//! tracepoint in the domain's channel, which does the picking. Neither is ever there without the other.
+//!
+//! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/{cmd,event,agent}.c`.
+
+use lttng_protocol::client::ErrorCode;
+
+use super::action::{DisableEvent, EnableEvent, EventKind};
+use super::channel::{self, drop_last, need};
+use super::desk::{Desk, Serving, answer};
+use super::event_rule::{filter_fault, say_refused_filter};
+use crate::model::logger::ALL_LOGGERS;
+use crate::model::{Channel, EventRule, Filter, LogLevels, LoggerDomain, LoggerRule, RuleKind, UstDomain};
+use crate::operation::answer::Answer;
+use crate::turn::ids::SessionId;
+
+/// Adds a rule about loggers, or enables one that exists. The channel is always the domain's.
+pub fn enable(desk: &mut Desk<'_>, id: SessionId, domain: LoggerDomain, wanted: EnableEvent) -> Serving {
+    let fault = filter_fault(wanted.filter.as_ref());
+    let existed = channel::find(desk, id, domain.channel()).is_ok();
+    need(desk, id, None, domain.channel())?;
+    let result = match &fault {
+        Some(fault) => {
+            say_refused_filter(desk, fault);
+            Err(ErrorCode::FilterInval)
+        }
+        None => add_or_enable(desk, id, domain, wanted),
+    };
+    if result.is_err() && !existed {
+        drop_last(desk, id);
+    }
+    result?;
+    desk.changed(id)
+}
+
+fn add_or_enable(
+    desk: &mut Desk<'_>,
+    id: SessionId,
+    domain: LoggerDomain,
+    wanted: EnableEvent,
+) -> Result<(), ErrorCode> {
+    let levels = wanted.levels.ok_or(ErrorCode::Invalid)?;
+    let rule = LoggerRule { name: wanted.name, levels, filter: wanted.filter, enabled: true };
+    let ust = desk.session_mut(id)?.wanted.ust.as_mut().ok_or(ErrorCode::UstChanNotFound)?;
+    let channel = ust.find_mut(domain.channel()).ok_or(ErrorCode::UstChanNotFound)?;
+    switch_on(channel, domain, rule.filter.clone())?;
+    let all = rule.name == *ALL_LOGGERS && rule.levels == LogLevels::All && rule.filter.is_none();
+    let loggers = ust.loggers.entry(domain).or_default();
+    match loggers.rules.iter_mut().find(|known| known.same_identity(&rule)) {
+        Some(known) => known.enabled = true,
+        None => loggers.rules.push(rule),
+    }
+    if all {
+        enable_all(ust, domain);
+    }
+    Ok(())
+}
+
+/// Whoever wants all loggers has all rules about some of them enabled, too.
+fn enable_all(ust: &mut UstDomain, domain: LoggerDomain) {
+    let Some(loggers) = ust.loggers.get_mut(&domain) else { return };
+    loggers.rules.iter_mut().for_each(|rule| rule.enabled = true);
+    if let Some(channel) = ust.find_mut(domain.channel()) {
+        channel.rules.iter_mut().filter(|rule| rule.is_of_loggers()).for_each(|rule| rule.enabled = true);
+    }
+}
+
+/// Switches the rule about the tracepoint on that has this filter.
+fn switch_on(channel: &mut Channel, domain: LoggerDomain, filter: Option<Filter>) -> Result<(), ErrorCode> {
+    let rule = EventRule {
+        id: channel.next_rule(),
+        name: domain.tracepoints().into(),
+        kind: RuleKind::Tracepoint,
+        levels: LogLevels::All,
+        filter,
+        exclusions: Vec::new(),
+        enabled: true,
+    };
+    match channel.rules.iter_mut().find(|known| known.same_identity(&rule)) {
+        Some(known) if known.enabled => return Err(ErrorCode::UstEventEnabled),
+        Some(known) => known.enabled = true,
+        None => channel.rules.push(rule),
+    }
+    Ok(())
+}
+
+/// Disables every rule of this name, or all rules if there is no name.
+pub fn disable(desk: &mut Desk<'_>, id: SessionId, domain: LoggerDomain, wanted: DisableEvent) -> Serving {
+    if wanted.kind != EventKind::All {
+        return Err(ErrorCode::Unk.into());
+    }
+    let ust = desk.session_mut(id)?.wanted.ust.as_mut().ok_or(ErrorCode::UstEventNotFound)?;
+    let loggers = ust.loggers.get_mut(&domain).ok_or(ErrorCode::UstEventNotFound)?;
+    let matches = |rule: &LoggerRule| wanted.name.is_empty() || rule.name == wanted.name;
+    if !wanted.name.is_empty() && !loggers.rules.iter().any(matches) {
+        return Err(ErrorCode::UstEventNotFound.into());
+    }
+    let mut filters = Vec::new();
+    for rule in loggers.rules.iter_mut().filter(|rule| rule.enabled && matches(rule)) {
+        rule.enabled = false;
+        filters.push(rule.filter.clone());
+    }
+    if let Some(channel) = ust.find_mut(domain.channel()) {
+        let bytecode = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
+        let filters: Vec<_> = filters.iter().map(bytecode).collect();
+        let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
+        picked.filter(|rule| filters.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = false);
+    }
+    desk.changed(id)
+}
+
+/// Disables all rules about loggers: their channel was to have none any more.
+pub fn disable_all(ust: &mut UstDomain, domain: LoggerDomain) {
+    let rules = ust.loggers.get_mut(&domain).map(|loggers| loggers.rules.as_mut_slice());
+    rules.unwrap_or_default().iter_mut().for_each(|rule| rule.enabled = false);
+}
+
+/// Lists the rules about loggers, in order of creation.
+pub fn rules(desk: &Desk<'_>, id: SessionId, domain: LoggerDomain) -> Serving {
+    let ust = desk.session(id)?.wanted.ust.as_ref();
+    let rules = ust.and_then(|ust| ust.loggers.get(&domain)).map(|loggers| loggers.rules.clone());
+    answer(Answer::LoggerRules(domain, rules.unwrap_or_default()))
+}
