@@ -7,13 +7,16 @@
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/{cmd,event,agent}.c`.
 
 use lttng_protocol::client::ErrorCode;
+use lttng_protocol::filter;
 
 use super::action::{DisableEvent, EnableEvent, EventKind};
 use super::channel::{self, drop_last, need};
 use super::desk::{Desk, Serving, answer};
 use super::event_rule::{filter_fault, say_refused_filter};
 use crate::model::logger::ALL_LOGGERS;
-use crate::model::{Channel, EventRule, Filter, LogLevels, LoggerDomain, LoggerRule, RuleKind, UstDomain};
+use crate::model::{
+    Channel, EventRule, Filter, LogLevels, LoggerDomain, LoggerRule, ProgramContext, RuleKind, UstDomain,
+};
 use crate::operation::answer::Answer;
 use crate::turn::ids::SessionId;
 
@@ -43,7 +46,9 @@ fn add_or_enable(
     wanted: EnableEvent,
 ) -> Result<(), ErrorCode> {
     let levels = wanted.levels.ok_or(ErrorCode::Invalid)?;
-    let rule = LoggerRule { name: wanted.name, levels, filter: wanted.filter, enabled: true };
+    let contexts = wanted.filter.as_ref().map(|filter| contexts_of(&filter.bytecode, filter.reloc_offset));
+    let contexts = contexts.unwrap_or_default();
+    let rule = LoggerRule { name: wanted.name, levels, filter: wanted.filter, contexts, enabled: true };
     let ust = desk.session_mut(id)?.wanted.ust.as_mut().ok_or(ErrorCode::UstChanNotFound)?;
     let channel = ust.find_mut(domain.channel()).ok_or(ErrorCode::UstChanNotFound)?;
     switch_on(channel, domain, rule.filter.clone())?;
@@ -124,3 +129,21 @@ pub fn rules(desk: &Desk<'_>, id: SessionId, domain: LoggerDomain) -> Serving {
     let rules = ust.and_then(|ust| ust.loggers.get(&domain)).map(|loggers| loggers.rules.clone());
     answer(Answer::LoggerRules(domain, rules.unwrap_or_default()))
 }
+
+/// The contexts of programs by which a filter decides.
+pub fn contexts_of(bytecode: &[u8], reloc_offset: u32) -> Vec<ProgramContext> {
+    filter::names(bytecode, reloc_offset).filter_map(program_context).collect()
+}
+
+/// A context as filters name it: `$app.PROVIDER:NAME`.
+fn program_context(symbol: &[u8]) -> Option<ProgramContext> {
+    let names = symbol.strip_prefix(b"$app.")?;
+    let colon = names.iter().position(|&byte| byte == b':')?;
+    let (provider, name) = names.split_at_checked(colon)?;
+    let name = name.get(1..)?;
+    let complete = !provider.is_empty() && !name.is_empty();
+    complete.then(|| ProgramContext { provider: provider.into(), name: name.into() })
+}
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,8 @@ pub struct LoggerRule {
     pub levels: LogLevels,
     /// The user's filter with what picks the logger and the levels; none for a rule about everything.
     pub filter: Option<Filter>,
+    /// The contexts of programs by which the filter decides.
+    pub contexts: Vec<ProgramContext>,
     /// Whether the user wants it on.
     pub enabled: bool,
 }
@@ -127,27 +129,10 @@ impl Loggers {
     /// The contexts that programs are to provide, each once: those that were added, and those by which rules filter.
     pub fn provided(&self) -> Vec<ProgramContext> {
         let enabled = self.rules.iter().filter(|rule| rule.enabled);
-        let filters = enabled.filter_map(|rule| rule.filter.as_ref());
-        let mut all: Vec<ProgramContext> = filters.flat_map(contexts_of).collect();
-        all.extend(self.contexts.iter().cloned());
+        let filters = enabled.flat_map(|rule| &rule.contexts);
+        let mut all: Vec<ProgramContext> = filters.chain(&self.contexts).cloned().collect();
         all.sort_unstable();
         all.dedup();
         all
     }
-}
-
-/// The contexts of programs by which a filter decides.
-pub fn contexts_of(filter: &Filter) -> Vec<ProgramContext> {
-    let names = lttng_protocol::filter::names(&filter.bytecode, filter.reloc_offset);
-    names.filter_map(program_context).collect()
-}
-
-/// `$app.PROVIDER:NAME`, as a filter names it.
-fn program_context(symbol: &[u8]) -> Option<ProgramContext> {
-    let names = symbol.strip_prefix(b"$app.")?;
-    let colon = names.iter().position(|&byte| byte == b':')?;
-    let (provider, name) = names.split_at_checked(colon)?;
-    let name = name.get(1..)?;
-    (!provider.is_empty() && !name.is_empty())
-        .then(|| ProgramContext { provider: provider.into(), name: name.into() })
 }
