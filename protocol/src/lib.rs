@@ -7,10 +7,11 @@
 //! was being read and where; it never panics and never allocates more than the input's size warrants.
 //!
 //! Integers are in the byte order of the machine, since both ends of a socket are on the same host; a relay
-//! daemon need not be, so that protocol is big-endian.
+//! daemon need not be, and agents are not written in C, so these protocols are big-endian.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod agent;
 pub mod client;
 pub mod codec;
 pub mod consumer;
