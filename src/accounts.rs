@@ -19,6 +19,8 @@ pub enum Resource {
     /// Connections of applications, registered or about to be. Each application makes two, and has a pipe once there was
     /// a trigger on events; the memory in which a user's applications count what they can't tell takes some, too.
     Applications,
+    /// Connections of agents, which anybody can make who can open a local connection.
+    Agents,
     /// Connections of clients.
     Connections,
     /// Descriptors that clients have sent and that are still open here.
@@ -29,13 +31,19 @@ pub enum Resource {
 
 impl Resource {
     /// Every resource.
-    pub const ALL: [Resource; 4] =
-        [Resource::Applications, Resource::Connections, Resource::Descriptors, Resource::Memory];
+    pub const ALL: [Resource; 5] = [
+        Resource::Applications,
+        Resource::Agents,
+        Resource::Connections,
+        Resource::Descriptors,
+        Resource::Memory,
+    ];
 
     /// What it is called in messages.
     pub fn name(self) -> &'static str {
         match self {
             Resource::Applications => "connections of applications",
+            Resource::Agents => "connections of agents",
             Resource::Connections => "connections of clients",
             Resource::Descriptors => "descriptors",
             Resource::Memory => "bytes of memory",
@@ -47,6 +55,7 @@ impl Resource {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct PerResource<T> {
     applications: T,
+    agents: T,
     connections: T,
     descriptors: T,
     memory: T,
@@ -56,6 +65,7 @@ impl<T> PerResource<T> {
     fn of(&self, resource: Resource) -> &T {
         match resource {
             Resource::Applications => &self.applications,
+            Resource::Agents => &self.agents,
             Resource::Connections => &self.connections,
             Resource::Descriptors => &self.descriptors,
             Resource::Memory => &self.memory,
@@ -65,6 +75,7 @@ impl<T> PerResource<T> {
     fn of_mut(&mut self, resource: Resource) -> &mut T {
         match resource {
             Resource::Applications => &mut self.applications,
+            Resource::Agents => &mut self.agents,
             Resource::Connections => &mut self.connections,
             Resource::Descriptors => &mut self.descriptors,
             Resource::Memory => &mut self.memory,
@@ -105,8 +116,12 @@ impl Limits {
         let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let (all, user) = (wide(all), wide(user));
         let at_least = |fewest: u64| Limit { user: user.max(fewest), all: all.max(fewest) };
+        // A quarter of the programs may have an agent. Whoever can connect can come as one, also where there is but one user
+        // who may use the daemon: nobody may take all places.
+        let agents = (all / 4).max(FEWEST_CONNECTIONS);
         let of = PerResource {
             applications: Limit { user: user.saturating_mul(2), all: all.saturating_mul(2) },
+            agents: Limit { user: agents / 2, all: agents },
             connections: at_least(FEWEST_CONNECTIONS),
             descriptors: at_least(FEWEST_DESCRIPTORS),
             memory: Limit { user: 64 * MIB, all: 256 * MIB },

@@ -228,6 +228,7 @@ impl Daemon {
 
     /// Sessions are gone, or have had their time: everybody is let go.
     fn leave(&mut self) {
+        self.state.turn.outputs.push(Output::StopListening(Listener::Agents));
         self.state.turn.outputs.push(Output::StopListening(Listener::Applications));
         self.clients.close_all(&mut self.state);
         self.health.close_all(&mut self.state);
@@ -258,8 +259,11 @@ impl Machine for Daemon {
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
         let credentials = match caller {
             Caller::Process(credentials) => credentials,
-            // Nobody is listened to but processes of this host.
-            Caller::Address(_) => return self.state.turn.outputs.push(Output::Close(conn)),
+            Caller::Address(_, uid) if listener == Listener::Agents => {
+                return self.state.agent_connected(conn, uid);
+            }
+            // Nobody else is listened to but processes of this host.
+            Caller::Address(..) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
         if matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications) {
             let (state, peers) = self.with_peers();
@@ -269,6 +273,8 @@ impl Machine for Daemon {
             Listener::Clients => self.clients.accepted(&mut self.state, conn, credentials),
             Listener::Applications => self.state.application_connected(conn, credentials),
             Listener::ConsumerError(kind) => self.state.consumer_error_connected(kind, conn, credentials),
+            // They have addresses.
+            Listener::Agents => self.state.turn.outputs.push(Output::Close(conn)),
             Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
             Listener::Notifications => {
                 if let Err(why) = self.triggers.subscribers.accepted(&mut self.state, conn, credentials) {
@@ -289,6 +295,9 @@ impl Machine for Daemon {
     }
 
     fn make_room(&mut self) -> bool {
+        if self.state.give_up_new_agent(None) {
+            return true;
+        }
         let (state, peers) = self.with_peers();
         room::give_up_one(None, state, peers)
     }

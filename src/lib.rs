@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 pub mod accounts;
+pub mod agent;
 pub mod boot;
 pub mod client;
 pub mod consumer;

@@ -25,8 +25,9 @@ use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
 use lttng_sessiond::kernel::modules::Modules;
-use lttng_sessiond::reactor::Reactor;
+use lttng_sessiond::reactor::{Reactor, Socket};
 use lttng_sessiond::sys::clock::{self, TraceClock};
+use lttng_sessiond::sys::connection_owner::ConnectionOwners;
 use lttng_sessiond::sys::{random, shared_memory, signal};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::ConsumerKind;
@@ -137,7 +138,10 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.publish_run_directory()?;
     listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
 
-    let mut daemon = Daemon::new(settings(options, programs, limits, clock)?, Instant::now(), clock::wall());
+    let agents = listen_to_agents(options, &mut instance);
+
+    let settings = settings(options, (programs, agents.is_some()), limits, clock)?;
+    let mut daemon = Daemon::new(settings, Instant::now(), clock::wall());
     if options.uid == 0 && !options.no_kernel {
         // So that it is there when the first command needs it.
         daemon.state().look_for_tracer();
@@ -147,12 +151,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     for (listener, socket) in listeners {
         reactor.listen(listener, socket.into())?;
     }
+    if let Some(socket) = agents {
+        reactor.listen(Listener::Agents, socket)?;
+    }
     let word = publish(options.uid);
     if let Err(error) = readiness.announce(options.sig_parent) {
         log::warn!("Nobody is there to be told that the daemon is ready: {error}");
     }
     let result = reactor.run(|listener| match listener {
         Listener::Clients => instance.remove_client_socket(),
+        Listener::Agents => instance.remove_agent_port(),
         Listener::Applications => {
             withdraw(word.as_ref());
             instance.remove_apps_socket();
@@ -163,6 +171,21 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     instance.remove_runtime_files();
     wait_for_children();
     Ok(result?)
+}
+
+/// Opens the port of agents and tells them which it is. Without it the daemon goes on.
+fn listen_to_agents(options: &Options, instance: &mut Instance) -> Option<Socket> {
+    let (listener, address) = boot::agents::open(&options.agent_tcp_ports)?;
+    if let Err(error) = instance.write_agent_port(&options.agent_port_file, address.port()) {
+        log::error!("Failed to create agent port file: agent tracing will be unavailable");
+        log::info!("{error}");
+        return None;
+    }
+    let owners = ConnectionOwners::open(address);
+    if let Err(error) = &owners {
+        log::info!("The kernel does not say whose agents connect: {error}");
+    }
+    Some(Socket::Tcp(listener, owners.ok()))
 }
 
 /// Options are understood as the original's are, but not all that they ask for is there. Only those that were given
@@ -207,7 +230,7 @@ fn consumer_program(
 
 fn settings(
     options: &Options,
-    consumers: Vec<(ConsumerKind, ConsumerProgram)>,
+    (consumers, agents): (Vec<(ConsumerKind, ConsumerProgram)>, bool),
     limits: Limits,
     clock: TraceClock,
 ) -> Result<Settings, Box<dyn Error>> {
@@ -229,8 +252,10 @@ fn settings(
             uuid: random::uuid,
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
+            has_process: |pid| Path::new(&format!("/proc/{pid}/cmdline")).exists(),
         },
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),
+        agents,
         consumers,
     })
 }

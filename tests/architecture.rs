@@ -31,9 +31,10 @@ const HOUSE: &[&[Room]] = &[
     )],
     &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
     &[("operation", "state ust kernel consumer relayd helper model turn text sys lttng_protocol")],
-    &[("state", "ust kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
+    &[("state", "ust agent kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
         ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
+        ("agent", "accounts model turn lttng_protocol"),
         ("kernel", "helper model turn text sys lttng_protocol"),
         ("consumer", "turn sys lttng_protocol"),
         ("relayd", "model turn lttng_protocol"),

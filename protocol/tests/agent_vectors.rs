@@ -42,6 +42,13 @@ fn list(bytes: &[u8]) -> Vec<String> {
     let names = Names::decode(rest).unwrap();
     let slices: Vec<&[u8]> = names.iter().collect();
     assert_eq!(Names::answer(&slices), bytes);
+    let mut at = 0;
+    for &name in &slices {
+        let (found, next) = names.at(at).unwrap();
+        assert_eq!(found, name);
+        at = next;
+    }
+    assert_eq!(names.at(at), None);
     slices.into_iter().map(|name| String::from_utf8(name.to_vec()).unwrap()).collect()
 }
 
@@ -166,6 +173,9 @@ fn lists_have_limits() {
     assert_eq!(ListHead::decode(&head(3, u32::MAX)).unwrap().following(), 0);
     let names = |count: u32, names: &[u8]| Names::decode(&[&count.to_be_bytes()[..], names].concat());
     assert_eq!(names(2, b"a\0\0").unwrap().iter().collect::<Vec<_>>(), [&b"a"[..], b""]);
+    let mut some = names(4, b"abc\0ab\0\0abcd\0").unwrap();
+    assert_eq!(some.leave_out_longer(3), 2);
+    assert_eq!(some.iter().collect::<Vec<_>>(), [&b"ab"[..], b""]);
     assert_eq!(names(1, b"a").unwrap_err().kind, ErrorKind::BadString);
     assert_eq!(names(1, b"a\0b\0").unwrap_err().kind, ErrorKind::BadValue(1));
     assert_eq!(names(0, b"\0").unwrap_err().kind, ErrorKind::BadValue(0));

@@ -295,10 +295,15 @@ impl Instance {
     /// Writes the file that tells agents the TCP port.
     ///
     /// # Errors
-    /// The file cannot be written; agents then use the port they know.
+    /// The file cannot be written; then agents can't find the port.
     pub fn write_agent_port(&mut self, path: &Path, port: u16) -> Result<(), Error> {
         self.agent_port = Some(write_number(path, port.into())?);
         Ok(())
+    }
+
+    /// End: nobody listens to agents any more.
+    pub fn remove_agent_port(&mut self) {
+        remove(&mut self.agent_port);
     }
 
     /// End, first: no new commands.

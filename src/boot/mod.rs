@@ -6,6 +6,7 @@
 //!
 //! Nothing here is called once the loop runs, but for taking back what was announced.
 
+pub mod agents;
 pub mod clock;
 pub mod cpus;
 pub mod daemonize;

@@ -11,6 +11,7 @@ use crate::operation::answer::{Answer, ListedSession};
 use crate::operation::list_applications::ListApplications;
 use crate::operation::list_channels::ListChannels;
 use crate::operation::list_kernel::ListKernel;
+use crate::operation::list_loggers::ListLoggers;
 use crate::turn::ids::SessionId;
 use crate::ust::listing::ListingKind;
 
@@ -74,10 +75,13 @@ pub fn syscalls(desk: &mut Desk<'_>, _: Nothing) -> Serving {
     task(ListKernel::syscalls())
 }
 
-/// Lists the tracepoints of all applications, or of the kernel.
+/// Lists the tracepoints of all applications, or of the kernel; or the loggers of a domain.
 pub fn tracepoints(desk: &mut Desk<'_>, _: Nothing) -> Serving {
     if desk.domain == Some(Domain::Kernel) {
         return task(ListKernel::tracepoints());
+    }
+    if let Some(domain) = desk.logger_domain() {
+        return task(ListLoggers::new(domain));
     }
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     task(ListApplications::new(ListingKind::Tracepoints))

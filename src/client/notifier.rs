@@ -13,7 +13,9 @@ use lttng_protocol::trigger::{Condition, EventRule, LogLevelRule};
 use lttng_protocol::ust::event_notifier::EventNotifier;
 
 use super::desk::Desk;
+use super::logger::contexts_of;
 use crate::kernel::notifiers as kernel;
+use crate::model::{Filter, LogLevels, LoggerDomain, LoggerRule};
 use crate::turn::ids::TriggerId;
 use crate::turn::messages::Topic;
 use crate::ust::notifiers::Notifier;
@@ -49,14 +51,18 @@ pub fn compile(desk: &mut Desk<'_>, condition: &Condition) -> Result<Compiled, E
 fn compile_filter(rule: &EventRule) -> Result<Option<Bytecode>, filter::CompileError> {
     match rule {
         EventRule::Logging { pattern, filter, log_level, .. } => {
-            let level = log_level.map(|level| match level {
-                LogLevelRule::Exactly(level) => agent::Level::Exactly(level),
-                LogLevelRule::AtLeast(level) => agent::Level::AtLeast(level),
-            });
-            Ok(agent::compile_rule(pattern.as_bytes(), level, filter.as_ref().map(Text::as_bytes))?
-                .map(|filter| filter.bytecode))
+            let (pattern, filter) = (pattern.as_bytes(), filter.as_ref().map(Text::as_bytes));
+            let whole = agent::compile_rule(pattern, log_level.map(level), filter)?;
+            Ok(whole.map(|filter| filter.bytecode))
         }
         rule => rule.filter().map(filter::compile).transpose(),
+    }
+}
+
+fn level(level: LogLevelRule) -> agent::Level {
+    match level {
+        LogLevelRule::Exactly(level) => agent::Level::Exactly(level),
+        LogLevelRule::AtLeast(level) => agent::Level::AtLeast(level),
     }
 }
 
@@ -77,6 +83,33 @@ impl Compiled {
         };
         let captures = self.captures.into_iter().map(words).collect();
         Some(kernel::Notifier { description, filter: self.filter.map(words), captures, program: None })
+    }
+
+    /// What agents are told of this rule; nothing if it is not about loggers.
+    pub fn loggers(&self, condition: &Condition) -> Option<(LoggerDomain, LoggerRule)> {
+        let Condition::EventRuleMatches {
+            rule: EventRule::Logging { domain, pattern, filter, log_level },
+            ..
+        } = condition
+        else {
+            return None;
+        };
+        let domain = LoggerDomain::of_number(domain.domain().number())?;
+        let text = agent::text(pattern.as_bytes(), log_level.map(level), filter.as_ref().map(Text::as_bytes));
+        let filter = self.filter.as_ref().zip(text).map(|(bytecode, expression)| Filter {
+            expression,
+            bytecode: bytecode.data.clone(),
+            reloc_offset: bytecode.reloc_offset,
+            seqnum: 0,
+        });
+        let contexts = filter.iter().flat_map(|filter| contexts_of(&filter.bytecode, filter.reloc_offset));
+        let contexts = contexts.collect();
+        let levels = match log_level {
+            None => LogLevels::All,
+            Some(LogLevelRule::Exactly(level)) => LogLevels::Exactly(*level),
+            Some(LogLevelRule::AtLeast(level)) => LogLevels::AtLeast(*level),
+        };
+        Some((domain, LoggerRule { name: pattern.clone(), levels, filter, contexts, enabled: true }))
     }
 
     /// What applications are told of this rule; nothing if it is none of theirs, or if its name is too long for them.

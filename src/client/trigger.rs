@@ -52,19 +52,22 @@ pub fn register(desk: &mut Desk<'_>, wanted: RegisterTrigger) -> Serving {
         return install_in_kernel(desk, id, place, compiled, told);
     }
     if let Some(Place::Applications(place)) = registered.slot {
+        let loggers = compiled.loggers(&registered.trigger.condition);
         let notifier = compiled.notifier(&registered.trigger.condition, id, place);
         if notifier.is_none() {
             let text = format_args!("A trigger's names are too long: no application has such events");
             desk.state.turn.say(Level::Warn, Topic::Request, Some(desk.credentials.uid), text);
         }
         let owner = registered.trigger.owner;
-        if let Some(notifier) = notifier
-            && desk.state.want_notifier(owner, id, notifier).is_err()
-        {
-            desk.triggers.remove(id, desk.state);
-            return Err(ErrorCode::EventNotifierErrorAccounting.into());
+        if let Some(notifier) = notifier {
+            if desk.state.want_notifier(owner, id, notifier).is_err() {
+                desk.triggers.remove(id, desk.state);
+                return Err(ErrorCode::EventNotifierErrorAccounting.into());
+            }
+            loggers.into_iter().for_each(|(domain, rule)| desk.state.want_loggers(id, domain, rule));
         }
-        return if desk.state.has_notified() { task(Install::new(told)) } else { answer(told) };
+        let somebody = desk.state.has_notified() || desk.state.has_agents();
+        return if somebody { task(Install::new(told)) } else { answer(told) };
     }
     desk.triggers.evaluate_at_first(id, desk.state);
     answer(told)

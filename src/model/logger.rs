@@ -36,6 +36,16 @@ impl LoggerDomain {
         }
     }
 
+    /// The domain with this number (lttng-tools 2.13: `include/lttng/domain.h`).
+    pub fn of_number(number: u32) -> Option<Self> {
+        match number {
+            3 => Some(LoggerDomain::Jul),
+            4 => Some(LoggerDomain::Log4j),
+            5 => Some(LoggerDomain::Python),
+            _ => None,
+        }
+    }
+
     /// It as one among all domains.
     pub fn domain(self) -> Domain {
         match self {

@@ -5,6 +5,7 @@
 
 use std::rc::Rc;
 
+use lttng_protocol::agent::Names;
 use lttng_protocol::client::ArchiveLocation;
 use lttng_protocol::trigger::{ErrorResult, Trigger};
 
@@ -28,6 +29,8 @@ pub enum Answer {
     DataPending(bool),
     /// The tracepoints of applications, or their fields, by process id.
     Entries(Vec<(i32, Rc<Entries>)>),
+    /// The loggers of programs, by the process ids that their agents say, oldest agent first.
+    Loggers(Vec<(i32, Names)>),
     /// Channels in the order in which they are listed, with what each has lost.
     Channels(Vec<ListedChannel>),
     /// A rotation has begun; the number of the trace chunk that was left.
@@ -173,7 +176,7 @@ pub enum Failure {
     LossesUnknown,
     /// The folders of a trace chunk can't be made, or are not there any more.
     FolderNotMade,
-    /// Nothing of what applications list could be taken.
+    /// Nothing of what applications, or agents, list could be taken.
     NotListed,
     /// Some applications can't have the buffers that they are to record to.
     BuffersNotMade,

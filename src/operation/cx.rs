@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use lttng_protocol::consumer::{CreateTraceChunk, Status};
 
 use super::answer::Failure;
-use super::patience::Patience;
+use super::patience::{Follower, Patience};
 use super::task::Task;
 use crate::consumer::Tail;
 use crate::consumer::purpose::Purpose;
@@ -134,7 +134,7 @@ pub struct Clock {
     pub deadline: Instant,
     /// When it wants to be looked at before that.
     pub look: Option<Instant>,
-    /// How much of its time each application has taken.
+    /// How much of its time each follower has taken.
     patience: Patience,
 }
 
@@ -386,13 +386,16 @@ impl<'a> Cx<'a> {
     /// Has all who follow sessions looked at, and names them: those that [`Cx::settled`] is to wait for.
     pub fn touch_followers(&mut self) -> Followers {
         self.state.touch_all_applications();
+        self.state.touch_agents();
         self.state.touch_kernel_of_all();
         // The first that is asked is waited for first: what the others take meanwhile is not counted as its time.
-        let apps: Vec<AppId> = self.state.applications.all.keys().rev().copied().collect();
-        let turn = TURN.saturating_mul(u32::try_from(apps.len()).unwrap_or(u32::MAX));
+        let apps = self.state.applications.all.keys().rev().map(|&app| Follower::Application(app));
+        let agents = self.state.agents.ids().rev().map(Follower::Agent);
+        let all: Vec<Follower> = agents.chain(apps).collect();
+        let turn = TURN.saturating_mul(u32::try_from(all.len()).unwrap_or(u32::MAX));
         let timeout = self.state.settings.application_timeout;
         let until = timeout.map(|timeout| self.after(timeout.saturating_add(turn)));
-        Followers { apps, until }
+        Followers { all, until }
     }
 
     /// Whether `followers` have got hold of a session, as far as they are able to, or have had their time, or the task
@@ -430,34 +433,41 @@ impl<'a> Cx<'a> {
         self.all(followers, State::is_notified)
     }
 
-    /// Whether all are so, or have had their time.
+    /// Whether all applications are so, and all agents have what is wanted of them, or have had their time.
     fn all(&mut self, followers: &mut Followers, is_so: impl Fn(&State, AppId) -> bool) -> Poll<()> {
         let now = self.now();
         // Those that have it are taken off the end, so that looking again costs nothing as long as the last one has not.
-        while let Some(&app) = followers.apps.last() {
-            if !is_so(self.state, app) {
-                match self.patience_with(app, followers.until) {
+        while let Some(&follower) = followers.all.last() {
+            let has_it = match follower {
+                Follower::Application(app) => is_so(self.state, app),
+                Follower::Agent(agent) => self.state.is_agent_settled(agent),
+            };
+            if !has_it {
+                match self.patience_with(follower, followers.until) {
                     Some(_) if self.expired => break,
                     Some(until) => {
                         self.look_again_at(until);
                         return Poll::Pending;
                     }
-                    None => self.state.give_up_waiting(app),
+                    None => match follower {
+                        Follower::Application(app) => self.state.give_up_waiting(app),
+                        Follower::Agent(agent) => self.state.give_up_waiting_for_agent(agent),
+                    },
                 }
             }
-            followers.apps.pop();
+            followers.all.pop();
         }
         self.clock.patience.stop(now);
         Poll::Ready(())
     }
 
-    /// When an application that is waited for has had its time; nothing if it has had it.
-    fn patience_with(&mut self, app: AppId, until: Option<Instant>) -> Option<Instant> {
+    /// When somebody who is waited for has had its time; nothing if it has had it.
+    fn patience_with(&mut self, follower: Follower, until: Option<Instant>) -> Option<Instant> {
         let now = self.now();
         let (Some(until), Some(limit)) = (until, self.state.settings.application_timeout) else {
             return Some(self.clock.deadline);
         };
-        let left = self.clock.patience.wait_for(app, now, limit)?;
+        let left = self.clock.patience.wait_for(follower, now, limit)?;
         Some(self.after(left).min(until)).filter(|&until| now < until)
     }
 
@@ -471,7 +481,8 @@ impl<'a> Cx<'a> {
 /// Who follows a session and has not got hold of it yet.
 #[derive(Debug)]
 pub struct Followers {
-    apps: Vec<AppId>,
+    /// The one that is waited for first comes last.
+    all: Vec<Follower>,
     /// Until when they are waited for; none is for ever.
     until: Option<Instant>,
 }

@@ -21,6 +21,7 @@ pub mod install_kernel;
 pub mod list_applications;
 pub mod list_channels;
 pub mod list_kernel;
+pub mod list_loggers;
 mod patience;
 pub mod record_snapshot;
 pub mod regenerate;

@@ -12,6 +12,7 @@ use log::Level;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{Reactor, Source};
+use crate::sys::connection_owner::ConnectionOwners;
 use crate::sys::socket::{is_shortage, peer_credentials};
 use crate::turn::errand::Listener;
 use crate::turn::ids::ConnId;
@@ -27,8 +28,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub enum Socket {
     /// In the file system.
     Unix(mio::net::UnixListener),
-    /// At an address and a port.
-    Tcp(TcpListener),
+    /// At an address and a port. The kernel may be able to say whose processes connect.
+    Tcp(TcpListener, Option<ConnectionOwners>),
 }
 
 impl From<UnixListener> for Socket {
@@ -39,7 +40,7 @@ impl From<UnixListener> for Socket {
 
 impl From<TcpListener> for Socket {
     fn from(socket: TcpListener) -> Self {
-        Socket::Tcp(socket)
+        Socket::Tcp(socket, None)
     }
 }
 
@@ -47,7 +48,7 @@ impl Socket {
     pub(super) fn raw(&self) -> RawFd {
         match self {
             Socket::Unix(socket) => socket.as_raw_fd(),
-            Socket::Tcp(socket) => socket.as_raw_fd(),
+            Socket::Tcp(socket, _) => socket.as_raw_fd(),
         }
     }
 
@@ -55,17 +56,30 @@ impl Socket {
     fn is_waited_at(&self) -> bool {
         let descriptor = match self {
             Socket::Unix(socket) => socket.as_fd(),
-            Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Tcp(socket, _) => socket.as_fd(),
         };
         poll(&mut [PollFd::new(descriptor, PollFlags::POLLIN)], PollTimeout::ZERO) != Ok(0)
     }
 
     /// Takes the next connection.
-    fn accept(&self) -> io::Result<Taken> {
+    fn accept(&mut self) -> io::Result<Taken> {
         match self {
             Socket::Unix(socket) => socket.accept().map(|(stream, _)| Taken::Unix(stream.into())),
-            Socket::Tcp(socket) => socket.accept().map(|(stream, address)| Taken::Tcp(stream, address)),
+            Socket::Tcp(socket, owners) => {
+                let (stream, address) = socket.accept()?;
+                // Somebody who is not of this host, or is gone, is nobody's.
+                let owner = owners.as_mut().and_then(|owners| owner(owners, &stream, address));
+                Ok(Taken::Tcp(stream, Caller::Address(address, owner)))
+            }
         }
+    }
+}
+
+/// The user whose process has connected.
+fn owner(owners: &mut ConnectionOwners, stream: &TcpStream, peer: SocketAddr) -> Option<u32> {
+    match (peer, stream.local_addr().ok()?) {
+        (SocketAddr::V4(peer), SocketAddr::V4(here)) => owners.owner(peer, here).ok().flatten(),
+        _ => None,
     }
 }
 
@@ -73,7 +87,7 @@ impl Socket {
 enum Taken {
     /// It does not wait.
     Unix(UnixStream),
-    Tcp(TcpStream, SocketAddr),
+    Tcp(TcpStream, Caller),
 }
 
 impl Taken {
@@ -84,9 +98,11 @@ impl Taken {
                 let credentials = peer_credentials(stream.as_fd())?;
                 Ok((stream.into(), Caller::Process(credentials)))
             }
-            Taken::Tcp(stream, address) => {
+            Taken::Tcp(stream, caller) => {
                 stream.set_nonblocking(true)?;
-                Ok((stream.into(), Caller::Address(address)))
+                // What is sent is whole, and never waits for what was sent before it.
+                stream.set_nodelay(true)?;
+                Ok((stream.into(), caller))
             }
         }
     }
@@ -103,7 +119,7 @@ impl<M: Machine> Reactor<M> {
 
     pub(super) fn accept(&mut self, listening: ConnId) {
         for _ in 0..ACCEPTS {
-            let Some(Source::Listener(listener, socket)) = self.sources.get(&listening) else { return };
+            let Some(Source::Listener(listener, socket)) = self.sources.get_mut(&listening) else { return };
             let listener = *listener;
             match socket.accept() {
                 Ok(taken) => {

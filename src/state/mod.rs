@@ -44,17 +44,19 @@ use crate::turn::Turn;
 use crate::turn::errand::Errand;
 use crate::turn::ids::Counters;
 use crate::turn::ids::{
-    AppId, BuffersKey, ChannelId, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId,
+    AgentId, AppId, BuffersKey, ChannelId, ConnId, ConsumerId, ConsumerKind, RelayEnd, RelayId, SessionId,
 };
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
-use crate::ust::app::{App, Attention, Place};
+use crate::turn::watch::Attention;
+use crate::ust::app::{App, Place};
 use crate::ust::buffer_table::BufferTable;
 use crate::ust::buffers::Buffers;
 use crate::ust::introduction::Introduction;
 
+pub use agents::Agents;
 pub use buffers::{FOLDER_MODE, shared_memory_folder};
 use consumers::Consumers;
 pub use consumers::Readiness;
@@ -93,6 +95,8 @@ pub struct Settings {
     pub possible_cpus: u32,
     /// Where random ids, the clock's offset and memory that is shared come from: the state asks the system for nothing.
     pub sources: Sources,
+    /// There is a port to which agents can connect.
+    pub agents: bool,
     /// The consumer daemons that can be started.
     pub consumers: Vec<(ConsumerKind, ConsumerProgram)>,
 }
@@ -106,6 +110,8 @@ pub struct Sources {
     pub monotonic_offset: fn() -> i64,
     /// Memory of so many bytes that can be shared with applications.
     pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
+    /// Whether there is a process with this id.
+    pub has_process: fn(i32) -> bool,
 }
 
 #[cfg(test)]
@@ -130,8 +136,10 @@ impl Settings {
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
+                has_process: |_| true,
             },
             kernel_modules: Modules::new(None, None),
+            agents: true,
             consumers: Vec::new(),
         }
     }
@@ -144,6 +152,9 @@ enum Role {
     Unregistered,
     Application(AppId),
     Notify(AppId),
+    /// Connected to the port of agents; has not said yet who it is.
+    NewAgent,
+    Agent(AgentId),
     /// The pipe of an application's event notifiers. It outlives the application.
     Events,
     ConsumerError(ConsumerKind),
@@ -171,6 +182,8 @@ impl Role {
             Role::Unregistered
             | Role::Application(_)
             | Role::Notify(_)
+            | Role::NewAgent
+            | Role::Agent(_)
             | Role::Events
             | Role::Relay(_)
             | Role::Helper
@@ -221,6 +234,8 @@ pub struct State {
     /// The applications.
     pub applications: Applications,
     notifiers: notifiers::Notifiers,
+    /// The agents of logging libraries.
+    pub agents: Agents,
     /// What the applications record to.
     pub buffers: BufferTable,
     pushes: Pushes,
@@ -259,6 +274,7 @@ impl State {
                 silent: 0,
                 attention: Attention::new(now),
             },
+            agents: Agents::new(now),
             buffers: BufferTable::default(),
             pushes: Pushes { next_private: now, wanted: BTreeSet::new() },
             consumers,
@@ -293,6 +309,8 @@ impl State {
             Some(Role::Unregistered) => self.introduction_received(conn, bytes),
             Some(Role::Application(app)) => self.application_received(app, bytes),
             Some(Role::Notify(app)) => self.notify_received(app, bytes),
+            Some(Role::NewAgent) => self.new_agent_received(conn, bytes),
+            Some(Role::Agent(agent)) => self.agent_received(agent, bytes),
             Some(Role::Events) => self.events_received(conn, bytes),
             Some(Role::ConsumerError(kind)) => self.consumer_error_received(kind, bytes),
             Some(Role::ConsumerCommand(kind)) => self.consumer_command_received(kind, bytes, attached),
@@ -330,6 +348,8 @@ impl State {
             Some(Role::Notify(app)) => self.notify_closed(conn, app),
             Some(Role::Events) => self.events_ended(conn),
             Some(Role::Unregistered) => self.forget_introduction(conn),
+            Some(Role::NewAgent) => drop(self.forget_new_agent(conn)),
+            Some(Role::Agent(agent)) => self.remove_agent(agent),
             Some(Role::Application(app)) => self.remove_application(app, "it closed its connection"),
             Some(Role::ConsumerError(kind) | Role::ConsumerCommand(kind) | Role::ConsumerMetadata(kind)) => {
                 self.consumer_lost(kind, "it closed a connection")
@@ -341,12 +361,13 @@ impl State {
         }
     }
 
-    /// Input: so many bytes wait to be sent to a peer. Only applications are charged: consumer daemons and the helper are
+    /// Input: so many bytes wait to be sent to a peer. Only applications and agents are charged: consumer daemons and the helper are
     /// this daemon's own, and each is sent one request at a time; relay daemons are sent a few lines.
     pub fn unsent(&mut self, conn: ConnId, bytes: usize) {
         match self.roles.get(&conn).copied() {
             Some(Role::Application(app)) => self.hold_for_application(app, Place::CommandQueue, bytes),
             Some(Role::Notify(app)) => self.hold_for_application(app, Place::NotifyQueue, bytes),
+            Some(Role::Agent(agent)) => self.agent_unsent(agent, bytes),
             _ => {}
         }
     }
@@ -359,6 +380,7 @@ impl State {
         {
             self.synchronise(app);
         }
+        self.serve_agents();
         self.serve_buffers();
         self.serve_kernel();
         self.answer_unsent();
@@ -368,7 +390,7 @@ impl State {
     /// Whether nothing is left to be done before something happens. To be asked when everybody has acted.
     pub fn is_at_rest(&mut self) -> bool {
         let all_asked = self.applications.dirty.is_empty() || !self.may_ask_another();
-        !self.turn.changed && all_asked && !self.push_in_turn()
+        !self.turn.changed && all_asked && self.are_agents_served() && !self.push_in_turn()
     }
 
     /// A time has come.
@@ -376,11 +398,13 @@ impl State {
         match timer {
             Timer::Connection(conn) => match self.roles.get(&conn) {
                 Some(&Role::Notify(app)) => self.expire_request(app),
+                Some(Role::NewAgent | Role::Agent(_)) => self.expire_agent(conn),
                 _ => self.expire_introduction(conn),
             },
             // It has waited long enough, also for those that were asked before it.
             Timer::Release(app) => self.synchronise(app),
             Timer::Watch => self.expire_applications(),
+            Timer::Agents => self.expire_agents(),
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
@@ -421,6 +445,7 @@ impl State {
             self.turn.timers.clear(Timer::Connection(conn));
         }
         self.applications.all.clear();
+        self.forget_all_agents();
         self.buffers = BufferTable::default();
     }
 
@@ -438,6 +463,7 @@ impl State {
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
         self.forget_in_kernel(session);
+        self.touch_agents();
         self.sessions.remove(session, &mut self.turn.facts)
     }
 

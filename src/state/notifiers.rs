@@ -131,6 +131,7 @@ impl State {
 
     /// Applications are not to have this any more.
     pub fn forget_notifier(&mut self, id: TriggerId) {
+        self.forget_loggers(id);
         if self.notifiers.wanted.remove(&id).is_some() {
             for app in self.applications.all.values_mut() {
                 app.notifiers.look_again(id);

@@ -16,7 +16,8 @@ use crate::turn::inbox::Inbox;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
-use crate::ust::app::{App, Place, SUSPENDED_CHECK};
+use crate::turn::watch::SUSPENDED_CHECK;
+use crate::ust::app::{App, Place};
 use crate::ust::buffers::Buffers;
 use crate::ust::tsdl::readable::Unreadable;
 

@@ -11,7 +11,7 @@ use crate::turn::ids::{AppId, ConnId};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
-use crate::ust::app::Overdue;
+use crate::turn::watch::Overdue;
 
 /// Applications that may owe answers while another one is asked. All of a crowd at once would compete for the CPU until
 /// the last ones had had their time without having had a chance, and each of them would cost more the more there are.
@@ -29,6 +29,9 @@ impl State {
     pub fn inspected(&mut self, conn: ConnId, state: ProcessState) {
         if let Some(&Role::Notify(id)) = self.roles.get(&conn) {
             return self.half_request_inspected(id, state);
+        }
+        if let Some(&Role::Agent(id)) = self.roles.get(&conn) {
+            return self.agent_inspected(id, state);
         }
         let id = AppId(conn);
         if state == ProcessState::Suspended {

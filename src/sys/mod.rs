@@ -6,6 +6,7 @@
 
 pub mod available;
 pub mod clock;
+pub mod connection_owner;
 pub mod fork;
 pub mod ioctl;
 pub mod lock;

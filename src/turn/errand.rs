@@ -12,6 +12,8 @@ pub enum Listener {
     Clients,
     /// Applications.
     Applications,
+    /// Agents of logging libraries.
+    Agents,
     /// Health queries.
     Health,
     /// Those who want to be told of triggers' conditions.

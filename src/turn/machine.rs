@@ -19,8 +19,8 @@ use crate::sys::socket::Credentials;
 pub enum Caller {
     /// A process of this host, which the kernel vouches for.
     Process(Credentials),
-    /// Whoever is at this address.
-    Address(SocketAddr),
+    /// Whoever is at this address, and whose process that is, if the kernel knows.
+    Address(SocketAddr, Option<u32>),
 }
 
 /// What a peer may send next on a connection.

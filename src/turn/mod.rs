@@ -15,6 +15,7 @@ pub mod machine;
 pub mod messages;
 pub mod output;
 pub mod timers;
+pub mod watch;
 
 use std::fmt;
 use std::os::fd::OwnedFd;

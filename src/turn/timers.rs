@@ -12,12 +12,14 @@ use super::ids::{AppId, ConnId, ConsumerKind, RelayId, SessionId, TaskId};
 /// What a time is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
-    /// A connection must have introduced itself, or said what it wants.
+    /// A connection must have introduced itself, or said what it wants; or an agent's program is let run.
     Connection(ConnId),
     /// An application's `main` is let run.
     Release(AppId),
     /// Silent applications are looked at.
     Watch,
+    /// Silent agents are looked at.
+    Agents,
     /// A consumer daemon must have started.
     Consumer(ConsumerKind),
     /// A relay daemon must have answered.

@@ -19,23 +19,11 @@ use super::notifiers::{self, NotifiersMirror, PipeState};
 use crate::accounts::{Charge, Exhausted};
 use crate::model::BufferingScheme;
 use crate::small_map::SmallMap;
-use crate::sys::clock::after;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ListingId, Owner, SessionId};
 use crate::turn::inbox::Inbox;
 use crate::turn::output::{Outputs, ProcessState, SharedFd};
-
-/// Unanswered for this long, while no other application answers either, an application's process is looked at.
-const SUSPICION: Duration = Duration::from_millis(20);
-/// Unanswered for this long, it is looked at although others answer: they may all be waiting for the CPU.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How often a suspended process is looked at. It shows by answering that it goes on; this is for one that does
-/// not even then.
-pub const SUSPENDED_CHECK: Duration = Duration::from_secs(2);
-/// How many times as long as a silent application one may take that asks for numbers meanwhile.
-const LONGEST: u32 = 6;
-/// How often one that is merely slow is looked at.
-const SLOW_CHECK: Duration = Duration::from_millis(100);
+use crate::turn::watch::{Attention, Overdue, Watch};
 
 /// Bytes of commands that an application should have to answer at once. Its socket takes about as many, so that few of
 /// them pile up here, however many there are to come and however slow it is.
@@ -146,76 +134,6 @@ pub struct Answer {
     pub reply: Reply,
     /// The field that follows an entry of a field list.
     pub field: Option<TracepointField>,
-}
-
-/// When the application is looked at, or given up.
-#[derive(Debug, Clone, Copy)]
-struct Watch {
-    /// When the oldest unanswered command was written, or the one before it was answered.
-    asked: Instant,
-    /// Its last sign of life, or when it was asked.
-    since: Instant,
-    /// When its process is looked at next.
-    check: Instant,
-}
-
-impl Watch {
-    fn new(now: Instant) -> Self {
-        Watch { asked: now, since: now, check: after(now, SUSPICION) }
-    }
-
-    /// When an application that could answer has had its time. One that says something else meanwhile is getting on, but
-    /// not for ever.
-    fn end(&self, timeout: Duration) -> Instant {
-        after(self.since, timeout).min(after(self.asked, timeout.saturating_mul(LONGEST)))
-    }
-
-    fn next_check(&self, attention: Attention) -> Instant {
-        let quiet = after(attention.progress, SUSPICION);
-        self.check.max(quiet.min(after(self.since, PATIENCE))).max(attention.next)
-    }
-}
-
-/// When processes are looked at. A look costs as much as dozens of messages, so a crowd of applications that all
-/// wait for the CPU must not have each of them looked at: the one that has waited longest is, and the next one after
-/// a while, or at once if that one turns out to be suspended.
-#[derive(Debug, Clone, Copy)]
-pub struct Attention {
-    /// When an application has last answered.
-    progress: Instant,
-    /// When the next one may be looked at.
-    next: Instant,
-}
-
-impl Attention {
-    /// For a daemon that begins now.
-    pub fn new(now: Instant) -> Self {
-        Attention { progress: now, next: now }
-    }
-
-    /// An application has answered.
-    pub fn answered(&mut self, now: Instant) {
-        self.progress = now;
-    }
-
-    /// A process is looked at.
-    pub fn look(&mut self, now: Instant) {
-        self.next = after(now, SUSPICION);
-    }
-
-    /// It was suspended: others may be, too.
-    pub fn found(&mut self, now: Instant) {
-        self.next = now;
-    }
-}
-
-/// What to do about an application that does not answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overdue {
-    /// Look at its process, which has been silent since then.
-    Inspect(Instant),
-    /// It had its time.
-    GiveUp,
 }
 
 /// One application.
@@ -357,8 +275,7 @@ impl App {
     /// It said something that is no answer.
     pub fn shows_life(&mut self, now: Instant) {
         if let Some(watch) = &mut self.watch {
-            watch.since = now;
-            watch.check = watch.check.max(after(now, SUSPICION));
+            watch.shows_life(now);
         }
     }
 
@@ -499,45 +416,29 @@ impl App {
 
     /// Whether it owes an answer, and has given no sign of life for so long.
     pub fn is_silent(&self, now: Instant, duration: Duration) -> bool {
-        self.watch.is_some_and(|watch| now >= after(watch.since, duration))
+        self.watch.is_some_and(|watch| watch.is_silent(now, duration))
     }
 
     /// When [`App::overdue`] must be asked.
     pub fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
-        let watch = self.watch?;
-        let check = watch.next_check(attention);
-        let end = timeout.filter(|_| !self.lagging).map(|timeout| watch.end(timeout));
-        Some(end.map_or(check, |end| end.min(check)))
+        Some(self.watch?.next_due(attention, timeout, self.lagging))
     }
 
     /// What to do about the oldest unanswered command at this time. `timeout` is what a process that could
     /// answer is given; none is for ever.
     pub fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
-        let watch = self.watch?;
-        if !self.lagging && timeout.is_some_and(|timeout| now >= watch.end(timeout)) {
-            return Some(Overdue::GiveUp);
-        }
-        (now >= watch.next_check(attention)).then_some(Overdue::Inspect(watch.since))
+        self.watch?.overdue(now, attention, timeout, self.lagging)
     }
 
     /// Its process is being looked at: not again for a while.
     pub fn inspecting(&mut self, now: Instant) {
-        let pause = if self.lagging { SUSPENDED_CHECK } else { SLOW_CHECK };
         if let Some(watch) = &mut self.watch {
-            watch.check = after(now, pause);
+            watch.inspecting(now, self.lagging);
         }
     }
 
     /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.
     pub fn inspected(&mut self, state: ProcessState, now: Instant) -> bool {
-        let Some(watch) = &mut self.watch else { return false };
-        let suspended = state == ProcessState::Suspended;
-        if suspended == self.lagging {
-            return false;
-        }
-        self.lagging = suspended;
-        (watch.asked, watch.since) = (now, now);
-        watch.check = after(now, if suspended { SUSPENDED_CHECK } else { SUSPICION });
-        true
+        self.watch.as_mut().is_some_and(|watch| watch.inspected(state, now, &mut self.lagging))
     }
 }

@@ -51,6 +51,8 @@ const COMMAND_SOCKET: &str = "/run/consumer/command";
 const ERROR_SOCKET: &str = "/run/consumer/error";
 /// User of clients and sessions.
 pub const USER: u32 = 1000;
+/// A process that is not there.
+pub const NO_PROCESS: i32 = 999_999;
 /// Places of error counters, and CPUs.
 pub const COUNTERS: u32 = 20;
 pub const CPUS: u32 = 3;
@@ -160,8 +162,10 @@ impl World {
                         shared_memory::create(length)
                     }
                 },
+                has_process: |pid| pid != NO_PROCESS,
             },
             kernel_modules: Modules::new(None, None),
+            agents: true,
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
         }
     }

@@ -106,6 +106,24 @@ impl Names {
             .map(|(_, name)| name)
     }
 
+    /// The name that begins at this place, and where the next one begins. The first one begins at 0.
+    pub fn at(&self, place: usize) -> Option<(&[u8], usize)> {
+        let rest = self.bytes.get(place..)?;
+        let length = rest.iter().position(|&byte| byte == 0)?;
+        Some((rest.get(..length)?, place.saturating_add(length).saturating_add(1)))
+    }
+
+    /// Leaves out names of this many bytes or more. Returns how many.
+    pub fn leave_out_longer(&mut self, bytes: usize) -> usize {
+        let is_short = |name: &&[u8]| name.len() <= bytes;
+        let names = self.bytes.split_inclusive(|&byte| byte == 0);
+        let long = names.clone().filter(|name| !is_short(name)).count();
+        if long > 0 {
+            self.bytes = names.filter(is_short).collect::<Vec<_>>().concat().into();
+        }
+        long
+    }
+
     /// Bytes of memory that they take.
     pub fn held(&self) -> usize {
         self.bytes.len()

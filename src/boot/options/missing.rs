@@ -16,7 +16,6 @@ pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString
             "Session configurations can't be loaded yet",
             "LTTNG_SESSION_CONFIG_XSD_PATH",
         ),
-        (settings.agent_tcp_port.is_some(), "Agents can't connect yet", "--agent-tcp-port"),
         (
             env("LTTNG_ABORT_ON_ERROR").is_some_and(|value| value == "1"),
             "The daemon never aborts because of an error that it reports",

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use lttng_protocol::Writer;
+use lttng_protocol::agent::Names;
 use lttng_protocol::client::{
     self, ArchiveLocation, BufferType, ChannelOutput, Destination, DomainEntry, ErrorCode, Event, EventField,
     FieldType, Instrumentation, KernelProbe, NetworkOutput, Overwrite, ProbeLocation, Reply, RotationInfo,
@@ -71,6 +72,7 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Foll
         Ok(Answer::Done) => ok,
         Ok(Answer::DataPending(pending)) => ok.with_payload(vec![pending.into()]),
         Ok(Answer::Entries(entries)) => return long_listing(ok, entries),
+        Ok(Answer::Loggers(listed)) => return loggers(ok, listed),
         Ok(Answer::Channels(channels)) => {
             let channels: Vec<_> = channels.into_iter().map(channel).collect();
             ok.with_list(&channels, client::Channel::encode)
@@ -424,6 +426,45 @@ impl Supply for ListSupply {
             if at < entries.len() {
                 encode_entry(&entries, at, pid, &mut writer);
                 self.current = Some((pid, entries, at.saturating_add(1)));
+            }
+        }
+        Some(writer.into_bytes()).filter(|bytes| !bytes.is_empty())
+    }
+}
+
+/// The loggers of many programs are a long list, too. Those with names that are too long for it were left out.
+fn loggers(ok: Reply, listed: Vec<(i32, Names)>) -> (Reply, Follows) {
+    let mut nameless = Writer::default();
+    Event::tracepoint("").encode(&mut nameless);
+    let (mut count, mut length, mut held) = (0_u32, 0_usize, 0_u64);
+    for (_, names) in &listed {
+        held = held.saturating_add(names.held() as u64);
+        for name in names.iter() {
+            count = count.saturating_add(1);
+            length = length.saturating_add(nameless.len()).saturating_add(name.len());
+        }
+    }
+    let supply = Box::new(LoggerSupply { listed: listed.into_iter(), current: None });
+    (ok.with_count(count), Follows::Bytes(Rest { length, held, supply }))
+}
+
+/// A list of loggers, made while it is sent.
+#[derive(Debug)]
+struct LoggerSupply {
+    listed: std::vec::IntoIter<(i32, Names)>,
+    /// Whose names are sent, and where the next one is.
+    current: Option<(i32, Names, usize)>,
+}
+
+impl Supply for LoggerSupply {
+    fn next_piece(&mut self) -> Option<Vec<u8>> {
+        let mut writer = Writer::default();
+        while writer.len() < PIECE {
+            let next = || self.listed.next().map(|(pid, names)| (pid, names, 0));
+            let Some((pid, names, at)) = self.current.take().or_else(next) else { break };
+            if let Some((name, next)) = names.at(at) {
+                Event { pid, ..Event::tracepoint(name) }.encode(&mut writer);
+                self.current = Some((pid, names, next));
             }
         }
         Some(writer.into_bytes()).filter(|bytes| !bytes.is_empty())

@@ -31,7 +31,7 @@ fn a_peer_elsewhere_connects_and_is_known_by_its_address() {
     for peer in &mut peers {
         let Input::Accepted(listener, conn, caller) = bench.next() else { panic!("not taken") };
         assert_eq!(listener, Listener::ANY[0]);
-        assert_eq!(caller, Caller::Address(peer.local_addr().unwrap()));
+        assert_eq!(caller, Caller::Address(peer.local_addr().unwrap(), None));
         assert!(bench.has(conn));
     }
     bench.want(Output::StopListening(Listener::ANY[0]));
