@@ -219,6 +219,24 @@ pub fn disable_event(session: &str, channel: &str, name: &str) -> Request {
     request(session, Some(Domain::Ust), &Body::DisableEvent { channel: channel.to_owned(), event })
 }
 
+/// A rule about loggers. As clients do it, the filter of one about some of them picks these.
+pub fn enable_logger(session: &str, domain: Domain, event: Event) -> Request {
+    let name = event.name.to_string();
+    let event = if name == "*" || event.filter.is_some() { event } else { filtered(&name, &name) };
+    let event = Event { loglevel_type: 0, loglevel: i32::MIN, ..event };
+    request(session, Some(domain), &Body::EnableEvent { channel: String::new(), event })
+}
+
+/// Disables the rules about the loggers of this name, or all of them.
+pub fn disable_logger(session: &str, domain: Domain, name: &str) -> Request {
+    let event = Event { instrumentation: Instrumentation::All, loglevel: -1, ..rule(name) };
+    request(session, Some(domain), &Body::DisableEvent { channel: String::new(), event })
+}
+
+pub fn list_loggers(domain: Domain) -> Request {
+    request("", Some(domain), &Body::ListTracepoints)
+}
+
 pub fn start(session: &str) -> Request {
     request(session, None, &Body::StartTrace)
 }

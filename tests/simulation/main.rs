@@ -6,6 +6,7 @@
 //! real one would not survive, or would answer with silence, fails the test.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod agent;
 mod application;
 mod client;
 mod consumer;
@@ -16,6 +17,7 @@ mod tracer;
 mod wire;
 mod world;
 
+mod agents;
 mod clients;
 mod consumers;
 mod crowd;

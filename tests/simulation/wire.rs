@@ -25,6 +25,7 @@ pub enum Peer {
     Subscriber(SubscriberId),
     Command(usize),
     Notify(usize),
+    Agent(usize),
     /// The pipe on which an application tells of events.
     Events(usize),
     Consumer(ConsumerKind, Talk),

@@ -35,6 +35,7 @@ use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
 use lttng_sessiond::turn::machine::{Attached, Caller, Machine};
 use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd};
 
+use crate::agent::Agent;
 use crate::application::Application;
 use crate::client::{self, Client, Request};
 use crate::consumer::{Consumer, Trouble};
@@ -83,6 +84,7 @@ pub struct World {
     busy: BTreeSet<ConnId>,
     next_conn: u64,
     pub apps: Vec<Application>,
+    pub agents: Vec<Agent>,
     pub consumers: BTreeMap<ConsumerKind, Consumer>,
     pub helper: Helper,
     pub tracer: Tracer,
@@ -182,6 +184,7 @@ impl World {
             busy: BTreeSet::new(),
             next_conn: 0,
             apps: Vec::new(),
+            agents: Vec::new(),
             consumers: kinds.iter().map(|&kind| (kind, Consumer::new(kind))).collect(),
             helper: Helper::new(ConnId(0)),
             tracer: Tracer::new(),
@@ -328,6 +331,51 @@ impl World {
         self.apps[index].hung = false;
         self.apps[index].work(&mut effects);
         self.apply(effects);
+    }
+
+    /// An agent connects and says nothing yet.
+    pub fn connect_agent(&mut self, uid: Option<u32>, domain: u32) -> usize {
+        let index = self.agents.len();
+        let conn = self.link(Peer::Agent(index));
+        let pid = 50_000 + i32::try_from(index).unwrap();
+        self.agents.push(Agent::new(conn, pid, domain));
+        let caller = Caller::Address(SocketAddr::from(([127, 0, 0, 1], 40_000)), uid);
+        self.daemon.accepted(Listener::Agents, conn, caller);
+        index
+    }
+
+    /// An agent says who it is. Nothing is carried yet.
+    pub fn register_agent(&mut self, index: usize) {
+        let agent = &self.agents[index];
+        let (conn, registration) = (agent.conn, agent.registration());
+        self.say(conn, &registration);
+    }
+
+    /// An agent comes, and everything happens that follows from it.
+    pub fn start_agent(&mut self, domain: u32) -> usize {
+        let index = self.connect_agent(Some(USER), domain);
+        self.register_agent(index);
+        self.pump();
+        index
+    }
+
+    /// From now on an agent takes so long for each answer.
+    pub fn slow_agent(&mut self, index: usize, pace: Duration) {
+        self.slow.insert(self.agents[index].conn, (pace, self.now));
+    }
+
+    /// An agent answers again.
+    pub fn wake_agent(&mut self, index: usize) {
+        let mut effects = Effects::default();
+        self.agents[index].state = ProcessState::Running;
+        self.agents[index].hung = false;
+        self.agents[index].work(&mut effects);
+        self.apply(effects);
+    }
+
+    /// The daemon is asked to end.
+    pub fn end(&mut self) {
+        self.daemon.end();
     }
 
     /// A client connects.
@@ -616,6 +664,8 @@ impl World {
             "sessions: Sessions { all: {}",
             "applications: Applications { all: {}, unregistered: {}, dirty: {}, watched: {}",
             "buffers: BufferTable { all: {}, touched: {}, pushes: {}, retries: {} }",
+            "agents: Agents { all: {}, newcomers: {}, dirty: {}, watched: {}",
+            "touched: false, of_triggers: {}, listings: {} }",
             "relays: {}",
             "askers: {}",
             "tasks: Tasks { under_way: {} }",
@@ -658,6 +708,10 @@ impl World {
         }
         for index in 0..self.subscribers.len() {
             self.unsubscribe(SubscriberId(index));
+        }
+        for index in 0..self.agents.len() {
+            self.agents[index].alive = false;
+            self.hang_up(self.agents[index].conn);
         }
         self.pump();
         let triggers = Trigger::decode_list(&self.must(&client::list_triggers()).payload).unwrap();

@@ -93,6 +93,10 @@ impl World {
             }
             Output::Inspect { conn, pid } => {
                 self.inspections.push((self.age(), pid));
+                if let Some(agent) = self.agents.iter().find(|agent| agent.conn == conn) {
+                    assert_eq!(agent.pid, pid);
+                    return self.daemon.inspected(conn, agent.state);
+                }
                 let app = self
                     .apps
                     .iter()
@@ -224,6 +228,7 @@ impl World {
                 link.down.into_iter().for_each(|segment| self.subscribers[id.0].take(segment));
             }
             Peer::Command(app) if self.apps[app].alive => self.apps[app].die(&mut effects),
+            Peer::Agent(agent) => self.agents[agent].alive = false,
             Peer::Events(app) => {
                 assert!(!self.apps[app].alive || self.exited, "an application writes where nobody reads");
             }
@@ -283,7 +288,8 @@ impl World {
         if link.left {
             return true;
         }
-        if let Some(chance) = chance.filter(|_| !link.peer.keeps_messages())
+        let whole = link.peer.keeps_messages() || matches!(link.peer, Peer::Agent(_));
+        if let Some(chance) = chance.filter(|_| !whole)
             && chance.below(2) == 0
         {
             let rest = segment.bytes.split_off(1 + chance.below(segment.bytes.len()));
@@ -297,6 +303,7 @@ impl World {
             Peer::Subscriber(id) => self.subscribers[id.0].take(segment),
             Peer::Command(app) => self.apps[app].received(segment, &mut effects),
             Peer::Notify(app) => self.apps[app].notified(segment, &mut effects),
+            Peer::Agent(agent) => self.agents[agent].received(segment, &mut effects),
             Peer::Events(_) => panic!("a pipe is written to at the wrong end"),
             Peer::Consumer(kind, talk) => {
                 self.consumers.get_mut(&kind).unwrap().received(talk, segment, &mut effects);
