@@ -303,6 +303,3 @@ impl State {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

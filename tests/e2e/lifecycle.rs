@@ -28,12 +28,9 @@ pub fn member() -> Option<User> {
     Some(User { uid: 1, gid: 1, groups: Box::leak(Box::new([tracing_group()?])) })
 }
 
-/// Lists run directory and shared memory. The notification socket and the agents' port file come with the
-/// features that need them: the stock daemon has them already, ours does not.
+/// Lists run directory and shared memory.
 fn run_files(s: &Sandbox) -> Vec<String> {
-    let mut files = s.files(&["/run/lttng", "/dev/shm"]);
-    files.retain(|line| !line.contains("/sessiond-notification ") && !line.contains("/agent.port "));
-    files
+    s.files(&["/run/lttng", "/dev/shm"])
 }
 
 /// What must not be left when no daemon runs: all but the run directory's own directories and the wait pages.
@@ -422,8 +419,7 @@ fn a_user_has_an_own_daemon() {
         let home = s.home_of(STRANGER).to_string_lossy().into_owned();
         let run = format!("{home}/.lttng");
         let files = |title: &str| {
-            let mut files = s.files(&[&run, "/dev/shm", "/run"]);
-            files.retain(|line| !line.contains("sessiond-notification ") && !line.contains("agent.port "));
+            let files = s.files(&[&run, "/dev/shm", "/run"]);
             s.note(title, &files.join("\n"), Order::Fixed);
         };
         files("idle");

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Peers that connect to a socket which is listened to.
 
+use std::net::SocketAddr;
+
 use super::*;
+use crate::sys::connection_owner::ConnectionOwners;
 
 #[test]
 fn a_process_connects_and_is_known_by_its_credentials() {
@@ -37,6 +40,28 @@ fn a_peer_elsewhere_connects_and_is_known_by_its_address() {
     bench.want(Output::StopListening(Listener::ANY[0]));
     assert_eq!(bench.stopped, [Listener::ANY[0]]);
     assert_refused(|| TcpStream::connect(address));
+}
+
+#[test]
+fn whose_process_connects_over_tcp_is_told_as_far_as_the_kernel_knows() {
+    let (socket, address) = local_tcp_listener();
+    socket.set_nonblocking(true).unwrap();
+    let SocketAddr::V4(here) = address else { panic!("{address}") };
+    // A kernel without this may be in use; then nothing can be tested.
+    let Ok(owners) = ConnectionOwners::open(here) else { return };
+    let mut bench = Bench::new();
+    bench.reactor.listen(Listener::ANY[0], Socket::Tcp(socket, Some(owners))).unwrap();
+    let peers = [0; 3].map(|_| TcpStream::connect(address).unwrap());
+    let gone = TcpStream::connect(address).unwrap();
+    let gone_address = gone.local_addr().unwrap();
+    drop(gone);
+    let me = Some(nix::unistd::getuid().as_raw());
+    for peer in &peers {
+        let Input::Accepted(_, _, caller) = bench.next() else { panic!("not taken") };
+        assert_eq!(caller, Caller::Address(peer.local_addr().unwrap(), me));
+    }
+    let Input::Accepted(_, _, caller) = bench.next() else { panic!("not taken") };
+    assert_eq!(caller, Caller::Address(gone_address, None), "no process has it any more");
 }
 
 #[test]
