@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod agent;
 pub mod boot;
 pub mod client;
+pub mod config;
 pub mod consumer;
 pub mod daemon;
 pub mod helper;

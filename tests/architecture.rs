@@ -30,7 +30,7 @@ const HOUSE: &[&[Room]] = &[
         "trigger operation state ust kernel consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
     &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
-    &[("operation", "state ust kernel consumer relayd helper model turn text sys lttng_protocol")],
+    &[("operation", "state config ust kernel consumer relayd helper model turn text sys lttng_protocol")],
     &[("state", "ust agent kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
         ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
@@ -40,7 +40,7 @@ const HOUSE: &[&[Room]] = &[
         ("relayd", "model turn lttng_protocol"),
         ("helper", "turn users sys lttng_protocol"),
     ],
-    &[("accounts", "")],
+    &[("accounts", ""), ("config", "model turn text")],
     &[("model", "turn text")],
     &[("turn", "sys")],
     &[("text", "lttng_protocol")],

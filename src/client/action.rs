@@ -134,6 +134,17 @@ pub struct SetOutput(pub Vec<Target>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetShmPath(pub String);
 
+/// Sessions whose configurations are to be written to files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SaveSession {
+    /// The session; without, all that the client may control.
+    pub session: Option<String>,
+    /// Where the files are to be; without, below the client's home.
+    pub directory: Option<String>,
+    /// Files that exist are replaced.
+    pub overwrite: bool,
+}
+
 /// The rotation that left the chunk of this number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RotationInfo(pub u64);

@@ -7,7 +7,7 @@ use lttng_protocol::client::ErrorCode;
 
 use crate::kernel::refusal::{self, Asked};
 use crate::model::BadOutput;
-use crate::operation::answer::Failure;
+use crate::operation::answer::{Failure, Unsaved};
 use crate::relayd::conversation::Refusal;
 
 impl From<Failure> for ErrorCode {
@@ -30,6 +30,7 @@ impl From<Failure> for ErrorCode {
             Failure::ErrorsUnknown => ErrorCode::EventNotifierErrorAccounting,
             Failure::Kernel(refusal) => of_tracer(refusal),
             Failure::NoSuchPlace => ErrorCode::ProbeLocationInval,
+            Failure::NotSaved(why) => why.into(),
             Failure::NeverStarted => ErrorCode::StartSessionOnce,
             Failure::CanNotRotate => ErrorCode::RotationNotAvailable,
             Failure::RelayCanNotRotate => ErrorCode::RotationNotAvailableRelay,
@@ -38,6 +39,20 @@ impl From<Failure> for ErrorCode {
             Failure::RotationPending => ErrorCode::RotationPending,
             Failure::RotatedSinceStop => ErrorCode::RotationMultipleAfterStop,
             Failure::ClearedSinceStop => ErrorCode::RotationAfterStopClear,
+        }
+    }
+}
+
+impl From<Unsaved> for ErrorCode {
+    fn from(why: Unsaved) -> ErrorCode {
+        match why {
+            Unsaved::NoFolder => ErrorCode::SetUrl,
+            Unsaved::Exists => ErrorCode::SaveFileExist,
+            Unsaved::Denied => ErrorCode::Eperm,
+            Unsaved::NotWritten => ErrorCode::SaveIoFail,
+            Unsaved::Inexpressible => ErrorCode::Invalid,
+            Unsaved::NoControl => ErrorCode::UrlCtrlMiss,
+            Unsaved::NoData => ErrorCode::UrlDataMiss,
         }
     }
 }

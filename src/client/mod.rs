@@ -33,6 +33,7 @@ pub mod reaction;
 pub mod recording;
 pub mod room;
 pub mod rotation;
+pub mod save;
 pub mod serve;
 pub mod session;
 pub mod snapshot;

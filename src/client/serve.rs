@@ -75,7 +75,8 @@ impl Desk<'_> {
         if self.state.settings.uid == 0 { ErrorCode::KernNa } else { ErrorCode::NeedRootSessiond }
     }
 
-    fn find(&self, name: &str) -> Result<SessionId, Unserved> {
+    /// The session of this name, if the client may control it.
+    pub(super) fn find(&self, name: &str) -> Result<SessionId, Unserved> {
         let session = self.state.sessions.find(name).ok_or(ErrorCode::SessNotFound)?;
         // Unlike the stock daemon, nothing is done for a client that may not do it.
         if session.accessible_to(self.credentials.uid) {

@@ -9,12 +9,12 @@ use lttng_protocol::client::{Command, ErrorCode};
 
 use super::action::{
     AddContext, AskErrors, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, Nothing,
-    RegisterTrigger, RotationInfo, SameTrigger, SetOutput, SetPolicy, SetSchedule, SetShmPath,
+    RegisterTrigger, RotationInfo, SameTrigger, SaveSession, SetOutput, SetPolicy, SetSchedule, SetShmPath,
     SnapshotTarget, TrackerOf, TrackerValue,
 };
 use super::desk::{Desk, Serving};
 use super::{
-    channel, context, event_rule, listing, recording, rotation, session, snapshot, tracker, trigger,
+    channel, context, event_rule, listing, recording, rotation, save, session, snapshot, tracker, trigger,
 };
 use crate::turn::ids::SessionId;
 
@@ -125,6 +125,7 @@ commands! {
     RotateSession:                session, _,       Nothing        => rotation::rotate;
     RotationGetInfo:              session, _,       RotationInfo   => rotation::info;
     RotationSetSchedule:          session, _,       SetSchedule    => rotation::set_schedule;
+    SaveSession:                  _,       _,       SaveSession    => save::sessions;
     SessionListRotationSchedules: session, _,       Nothing        => rotation::list_schedules;
     SetConsumerUri:               session, domain,  SetOutput      => session::set_output;
     SetShmPath:                   session, _,       SetShmPath     => session::set_shm_path;
@@ -145,11 +146,6 @@ commands! {
     DisableConsumer:              session, domain,  Nothing        => not_here_about_a_session;
     EnableConsumer:               session, domain,  Nothing        => not_here_about_a_session;
     RegisterConsumer:             session, domain,  Nothing        => not_here_about_a_session;
-    SaveSession:                  _,       _,       Nothing        => not_here;
-}
-
-fn not_here(_: &mut Desk<'_>, _: Nothing) -> Serving {
-    Err(ErrorCode::Und.into())
 }
 
 fn not_here_about_a_session(_: &mut Desk<'_>, _: SessionId, _: Nothing) -> Serving {

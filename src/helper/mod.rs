@@ -17,6 +17,7 @@ mod metadata;
 pub mod names;
 mod probe;
 pub mod request;
+mod save;
 mod shared_memory;
 mod worker;
 

@@ -93,6 +93,16 @@ pub enum PathJob {
         /// The folder itself is the chunk's.
         whole: bool,
     },
+    /// Writes a file whose text comes with the request, as memory. It appears whole or not at all, with exactly `mode` if
+    /// there was none. Without memory, it is only found out whether it could be. EEXIST if something is there that must
+    /// not be replaced, EACCES if its user may not write to it, EISDIR if it is a folder.
+    SaveFile {
+        #[serde(with = "bytes")]
+        path: PathBuf,
+        mode: u32,
+        /// A file that is there is replaced.
+        overwrite: bool,
+    },
     /// Finds the address of a host; ENOENT if it is not known. The response carries the address.
     LookUp {
         name: String,
@@ -142,6 +152,7 @@ impl PathJob {
             | PathJob::RemoveSharedMemory { path, .. }
             | PathJob::MoveChunk { path, .. }
             | PathJob::RemoveChunk { path, .. }
+            | PathJob::SaveFile { path, .. }
             | PathJob::MakeAndOpenDirectory { path, .. } => path,
             PathJob::LookUp { name, .. }
             | PathJob::FindProbe {
@@ -152,7 +163,8 @@ impl PathJob {
 
     /// Whether it may be done twice: a helper that died may have done it without saying so.
     pub fn may_be_repeated(&self) -> bool {
-        !matches!(self, PathJob::AppendFile { .. })
+        // What was saved the first time would be in the way of the second.
+        !matches!(self, PathJob::AppendFile { .. } | PathJob::SaveFile { overwrite: false, .. })
     }
 
     /// Whether the response carries a descriptor when all went well.

@@ -20,7 +20,7 @@ use nix::unistd::{
 
 use super::request::{FileStart, PathJob, Request, Response};
 use super::shared_memory;
-use super::{chunk, metadata, probe};
+use super::{chunk, metadata, probe, save};
 use crate::sys::socket;
 use crate::users;
 
@@ -158,6 +158,10 @@ fn perform(job: &PathJob, descriptors: Vec<OwnedFd>) -> io::Result<Found> {
             chunk::shift(path, to, *whole).map(|()| Found::Nothing)
         }
         PathJob::RemoveChunk { path, whole } => chunk::remove_empty(path, *whole).map(|()| Found::Nothing),
+        PathJob::SaveFile { path, mode, overwrite } => {
+            let text = descriptors.into_iter().next().map(fs::File::from);
+            save::save(path, text.as_ref(), *mode, *overwrite).map(|()| Found::Nothing)
+        }
         PathJob::MakeAndOpenDirectory { path, mode } => {
             make_directories(path, *mode)?;
             open_directory(path).map(Found::Folder)

@@ -206,6 +206,8 @@ pub enum Failure {
     Kernel(kernel::refusal::Refusal),
     /// A place in a program, where a probe was to sit, is not there, or can't have one.
     NoSuchPlace,
+    /// The configuration of a session could not be saved.
+    NotSaved(Unsaved),
     /// The session was never started.
     NeverStarted,
     /// Sessions like this one do not rotate.
@@ -222,4 +224,23 @@ pub enum Failure {
     RotatedSinceStop,
     /// The session was cleared since it was stopped: there is nothing to archive.
     ClearedSinceStop,
+}
+
+/// Why the configuration of a session could not be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsaved {
+    /// There is no folder for it.
+    NoFolder,
+    /// There is such a file.
+    Exists,
+    /// The client may not write there.
+    Denied,
+    /// The file could not be written, or the session was busy all the time.
+    NotWritten,
+    /// The file's format can't express it.
+    Inexpressible,
+    /// The control connection of its output is not set.
+    NoControl,
+    /// The data connection of its output is not set.
+    NoData,
 }

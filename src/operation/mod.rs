@@ -27,6 +27,7 @@ pub mod record_snapshot;
 pub mod regenerate;
 pub mod retire;
 pub mod rotate;
+pub mod save_sessions;
 pub mod start;
 pub mod steps;
 pub mod stop;

@@ -33,6 +33,7 @@ mod record;
 mod regenerate;
 mod rotation;
 mod rules;
+mod saving;
 mod schedules;
 mod seclusion;
 mod shm;

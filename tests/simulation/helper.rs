@@ -2,6 +2,8 @@
 //! The simulated helper process: makes every folder, unless it is told not to.
 
 use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lttng_sessiond::helper::{PathJob, Request, Response};
@@ -37,13 +39,22 @@ pub struct Helper {
     pub requests: Vec<Request>,
     /// How often one was started.
     pub starts: i32,
+    /// The files that it was asked to save, with what was to be in them.
+    pub saved: Vec<(PathBuf, String)>,
     /// Where every probe in a program is.
     pub offsets: Vec<u64>,
 }
 
 impl Helper {
     pub fn new(conn: ConnId) -> Self {
-        Helper { conn, trouble: None, requests: Vec::new(), starts: 0, offsets: Vec::new() }
+        Helper {
+            conn,
+            trouble: None,
+            requests: Vec::new(),
+            starts: 0,
+            saved: Vec::new(),
+            offsets: Vec::new(),
+        }
     }
 
     /// The process of the one that was started last.
@@ -55,7 +66,14 @@ impl Helper {
         let request = Request::decode(&segment.bytes).expect("one request is one message");
         let Request { id, ref job, .. } = request;
         let seeks = matches!(job, PathJob::FindProbe { .. });
-        assert_eq!(segment.descriptors.len(), usize::from(seeks));
+        match job {
+            // Without text it is only found out whether there could be a file.
+            PathJob::SaveFile { path, .. } => {
+                let text = segment.descriptors.into_iter().next().map(File::from);
+                self.saved.extend(text.map(|text| (path.clone(), read_whole(&text))));
+            }
+            _ => assert_eq!(segment.descriptors.len(), usize::from(seeks)),
+        }
         let (known, address) = match job {
             PathJob::FindProbe { .. } => (true, None),
             PathJob::LookUp { name, ipv6 } => {
@@ -88,4 +106,11 @@ impl Helper {
         let response = Response { id, error, address, offsets };
         effects.sends.push((self.conn, response.encode(), descriptors));
     }
+}
+
+/// All text of a file whose position is others' business.
+fn read_whole(file: &File) -> String {
+    let mut bytes = vec![0; file.metadata().unwrap().len() as usize];
+    file.read_exact_at(&mut bytes, 0).unwrap();
+    String::from_utf8(bytes).unwrap()
 }

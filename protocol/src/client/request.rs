@@ -15,7 +15,7 @@ use super::event::{Event, EventType};
 use super::header::{DESCRIPTOR_LIMIT, Header, PARAMETERS_LEN, PATH_LIMIT};
 use super::session::SessionDescriptor;
 use super::snapshot::SnapshotOutput;
-use super::text::{self, PATH_LEN, SYMBOL_LEN};
+use super::text::{self, NAME_LEN, PATH_LEN, SYMBOL_LEN};
 use super::tracker::TrackerValue;
 use super::uri::Uri;
 use crate::codec::{self, Reader, Writer};
@@ -111,6 +111,15 @@ pub enum Body {
     SnapshotListOutput,
     /// SNAPSHOT_RECORD: what replaces the outputs' own values. A flag "wait" before it is ignored.
     SnapshotRecord(Box<SnapshotOutput>),
+    /// SAVE_SESSION. What is to be left out of the file is ignored, as the original does.
+    SaveSession {
+        /// The session; without, all of them.
+        session: Option<String>,
+        /// Where the files are to be, not validated; without, the daemon chooses. At most 4095 bytes.
+        directory: Option<String>,
+        /// Files that exist are replaced.
+        overwrite: bool,
+    },
     /// SET_SESSION_SHM_PATH.
     SetShmPath {
         /// Directory of the shared memory files, not validated. At most 4095 bytes.
@@ -248,6 +257,13 @@ fn decode_plain(command: Command, header: &Header, payload: &[u8]) -> codec::Res
         Command::ListTracepoints => Body::ListTracepoints,
         Command::ListTriggers => Body::ListTriggers,
         Command::SessionListRotationSchedules => Body::ListRotationSchedules,
+        Command::SaveSession => {
+            let mut parameters = header.parameters();
+            let given = |text: String| (!text.is_empty()).then_some(text);
+            let session = given(text::fixed_name(&mut parameters, NAME_LEN)?);
+            let directory = given(parameters.fixed_string(PATH_LEN)?);
+            Body::SaveSession { session, directory, overwrite: parameters.u8()? != 0 }
+        }
         Command::SetShmPath => Body::SetShmPath { path: header.parameters().fixed_string(PATH_LEN)? },
         Command::StartTrace => Body::StartTrace,
         Command::StopTrace => Body::StopTrace,
@@ -408,6 +424,7 @@ impl Body {
             Body::SnapshotDelOutput(_) => Command::SnapshotDelOutput,
             Body::SnapshotListOutput => Command::SnapshotListOutput,
             Body::SnapshotRecord(_) => Command::SnapshotRecord,
+            Body::SaveSession { .. } => Command::SaveSession,
             Body::SetShmPath { .. } => Command::SetShmPath,
             Body::StartTrace => Command::StartTrace,
             Body::StopTrace => Command::StopTrace,
@@ -456,6 +473,11 @@ impl Body {
             }
             Body::DisableChannel { channel } | Body::ListEvents { channel } => {
                 parameters.fixed_string(channel, SYMBOL_LEN);
+            }
+            Body::SaveSession { session, directory, overwrite } => {
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                parameters.fixed_string(&text(session), NAME_LEN).fixed_string(&text(directory), PATH_LEN);
+                parameters.u8((*overwrite).into());
             }
             Body::SetShmPath { path } => {
                 parameters.fixed_string(path, PATH_LEN);

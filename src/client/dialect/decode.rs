@@ -11,8 +11,8 @@ use lttng_protocol::client::{
 
 use crate::client::action::{
     AddContext, AskErrors, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, EventKind,
-    RegisterTrigger, RequestedOutput, RotationInfo, SameTrigger, ScheduleKind, SetOutput, SetPolicy,
-    SetSchedule, SetShmPath, TrackerOf, TrackerValue,
+    RegisterTrigger, RequestedOutput, RotationInfo, SameTrigger, SaveSession, ScheduleKind, SetOutput,
+    SetPolicy, SetSchedule, SetShmPath, TrackerOf, TrackerValue,
 };
 use crate::client::table::Action;
 use crate::client::uri::{endpoint, target};
@@ -55,6 +55,9 @@ pub(super) fn action(header: &Header, body: Body) -> Result<Action, ErrorCode> {
         }
         Body::UnregisterTrigger(trigger) => Action::UnregisterTrigger(SameTrigger(trigger)),
         Body::ErrorQuery(query) => Action::ExecuteErrorQuery(AskErrors(query)),
+        Body::SaveSession { session, directory, overwrite } => {
+            Action::SaveSession(SaveSession { session, directory, overwrite })
+        }
         Body::SetShmPath { path } => Action::SetShmPath(SetShmPath(path)),
         Body::TrackerAdd { attribute, value } => Action::TrackerAddValue(tracked(attribute, value)),
         Body::TrackerRemove { attribute, value } => Action::TrackerRemoveValue(tracked(attribute, value)),

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//! The kernel's part of a session's configuration. Its channels and rules are written newest first, as the original does,
+//! and must be loaded in any order: none depends on another.
+
+use super::save::{begin_rule, filter, perf, trackers};
+use super::save_text::Document;
+use crate::model::kernel::{KernelRule, KernelTrackers};
+use crate::model::{
+    KernelChannel, KernelContext, KernelDomain, KernelRuleKind, ProbePlace, ProgramPlace, Transfer,
+};
+
+/// What is in the element of the domain.
+pub fn domain(document: &mut Document, kernel: &KernelDomain, live_timer: u64) {
+    document.text("type", "KERNEL");
+    document.text("buffer_type", "GLOBAL");
+    document.element("channels", |document| {
+        kernel.channels.iter().rev().for_each(|channel| self::channel(document, channel, live_timer));
+    });
+    let KernelTrackers { pid, vpid, uid, vuid, gid, vgid } = &kernel.trackers;
+    let all = [("pid", pid), ("vpid", vpid), ("uid", uid), ("vuid", vuid), ("gid", gid), ("vgid", vgid)];
+    trackers(document, &all);
+}
+
+fn channel(document: &mut Document, channel: &KernelChannel, live_timer: u64) {
+    document.element("channel", |document| {
+        let attributes = &channel.attributes;
+        document.text("name", &channel.name);
+        document.value("enabled", channel.enabled);
+        document.text("overwrite_mode", if attributes.overwrite { "OVERWRITE" } else { "DISCARD" });
+        document.value("subbuffer_size", attributes.subbuf_size);
+        document.value("subbuffer_count", attributes.num_subbuf);
+        document.value("switch_timer_interval", attributes.switch_timer);
+        document.value("read_timer_interval", attributes.read_timer);
+        let transfer = match channel.transfer {
+            Transfer::Splice => "SPLICE",
+            Transfer::Mmap => "MMAP",
+        };
+        document.text("output_type", transfer);
+        document.value("tracefile_size", attributes.tracefile_size);
+        document.value("tracefile_count", attributes.tracefile_count);
+        document.value("live_timer_interval", live_timer);
+        document.value("monitor_timer_interval", attributes.monitor_timer);
+        document.value("blocking_timeout", attributes.blocking_timeout);
+        document.element("events", |document| {
+            channel.rules.iter().rev().for_each(|rule| event_rule(document, rule));
+        });
+        if channel.contexts.is_empty() {
+            return;
+        }
+        document.element("contexts", |document| {
+            for context in &channel.contexts {
+                document.element("context", |document| self::context(document, context));
+            }
+        });
+    });
+}
+
+fn event_rule(document: &mut Document, rule: &KernelRule) {
+    let kind = match &rule.kind {
+        KernelRuleKind::Tracepoint => "TRACEPOINT",
+        KernelRuleKind::Syscall => "SYSCALL",
+        KernelRuleKind::Probe(_) => "PROBE",
+        KernelRuleKind::Function(_) => "FUNCTION",
+        KernelRuleKind::UserspaceProbe { .. } => "USERSPACE_PROBE",
+    };
+    document.element("event", |document| {
+        begin_rule(document, &rule.name, rule.enabled, kind);
+        filter(document, rule.filter.as_ref());
+        if rule.kind.is_probe() {
+            document.element("attributes", |document| place(document, &rule.kind));
+        }
+    });
+}
+
+/// Where a probe sits.
+fn place(document: &mut Document, kind: &KernelRuleKind) {
+    match kind {
+        KernelRuleKind::Tracepoint | KernelRuleKind::Syscall => {}
+        KernelRuleKind::Probe(place) | KernelRuleKind::Function(place) => {
+            document.element("probe_attributes", |document| probe(document, place));
+        }
+        KernelRuleKind::UserspaceProbe { place: ProgramPlace::Function { binary, function }, .. } => {
+            document.element("userspace_probe_function_attributes", |document| {
+                document.text("lookup_method", "ELF");
+                document.text("binary_path", binary);
+                document.text("function_name", function);
+            });
+        }
+        KernelRuleKind::UserspaceProbe {
+            place: ProgramPlace::Tracepoint { binary, provider, probe },
+            ..
+        } => {
+            document.element("userspace_probe_tracepoint_attributes", |document| {
+                document.text("lookup_method", "SDT");
+                document.text("binary_path", binary);
+                document.text("provider_name", provider);
+                document.text("probe_name", probe);
+            });
+        }
+    }
+}
+
+fn probe(document: &mut Document, place: &ProbePlace) {
+    if place.address != 0 {
+        return document.value("address", place.address);
+    }
+    if !place.symbol.is_empty() {
+        document.text("symbol_name", &place.symbol);
+    }
+    if place.offset != 0 {
+        document.value("offset", place.offset);
+    }
+}
+
+fn context(document: &mut Document, context: &KernelContext) {
+    let name = match context {
+        KernelContext::Pid => "PID",
+        KernelContext::Procname => "PROCNAME",
+        KernelContext::Prio => "PRIO",
+        KernelContext::Nice => "NICE",
+        KernelContext::Vpid => "VPID",
+        KernelContext::Tid => "TID",
+        KernelContext::Vtid => "VTID",
+        KernelContext::Ppid => "PPID",
+        KernelContext::Vppid => "VPPID",
+        KernelContext::Hostname => "HOSTNAME",
+        KernelContext::Interruptible => "INTERRUPTIBLE",
+        KernelContext::Preemptible => "PREEMPTIBLE",
+        KernelContext::NeedReschedule => "NEED_RESCHEDULE",
+        KernelContext::Migratable => "MIGRATABLE",
+        KernelContext::CallstackUser => "CALLSTACK_USER",
+        KernelContext::CallstackKernel => "CALLSTACK_KERNEL",
+        KernelContext::CgroupNs => "CGROUP_NS",
+        KernelContext::IpcNs => "IPC_NS",
+        KernelContext::MntNs => "MNT_NS",
+        KernelContext::NetNs => "NET_NS",
+        KernelContext::PidNs => "PID_NS",
+        KernelContext::TimeNs => "TIME_NS",
+        KernelContext::UserNs => "USER_NS",
+        KernelContext::UtsNs => "UTS_NS",
+        KernelContext::Uid => "UID",
+        KernelContext::Euid => "EUID",
+        KernelContext::Suid => "SUID",
+        KernelContext::Gid => "GID",
+        KernelContext::Egid => "EGID",
+        KernelContext::Sgid => "SGID",
+        KernelContext::Vuid => "VUID",
+        KernelContext::Veuid => "VEUID",
+        KernelContext::Vsuid => "VSUID",
+        KernelContext::Vgid => "VGID",
+        KernelContext::Vegid => "VEGID",
+        KernelContext::Vsgid => "VSGID",
+        KernelContext::Perf { kind, config, name } => return perf(document, *kind, *config, name),
+    };
+    document.text("type", name);
+}
