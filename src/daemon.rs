@@ -5,6 +5,7 @@
 //! each batch of inputs the caller runs [`Machine::settle`], which lets everything act until nothing has anything to
 //! do. Nothing here does I/O or waits, and nothing here knows what a message means.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 use crate::accounts::Resource;
 use crate::client::Clients;
 use crate::client::health::HealthQueries;
+use crate::client::load::Load;
 use crate::client::reaction;
 use crate::client::room::{self, Peers};
+use crate::config::SessionConfiguration;
 use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
@@ -22,7 +25,7 @@ use crate::trigger::Triggers;
 use crate::turn::Post;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
-use crate::turn::ids::{ConnId, Requester, SessionId};
+use crate::turn::ids::{ConnId, Identity, Requester, SessionId};
 use crate::turn::machine::{Attached, Caller, Expected, Machine};
 use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::timers::Timer;
@@ -101,10 +104,16 @@ impl Daemon {
             self.tasks.run(&mut self.state, |state, requester, result| match requester {
                 Requester::Client(conn) => clients.tell(state, conn, result),
                 Requester::Trigger(id) => reaction::over(triggers, state, id, result),
+                Requester::Configuration => clients.load.over(state, result),
             });
             self.clients.retry_waiting(&mut self.state, &mut self.triggers, &mut self.tasks);
             let ending = self.life != Life::Serving;
             reaction::react(&mut self.triggers, &mut self.state, &mut self.tasks, ending);
+            self.clients.load.go_on(&mut self.state, &mut self.triggers, &mut self.tasks);
+            if self.clients.load.take_failure() {
+                self.state.turn.outputs.push(Output::Failed);
+                self.begin_end();
+            }
             self.state.names.forget();
             self.go_on_ending();
             self.read_facts();
@@ -131,6 +140,7 @@ impl Daemon {
 
     fn expired(&mut self, timer: Timer) {
         match timer {
+            Timer::Load => self.clients.load.rested(),
             Timer::Connection(conn) if self.clients.has(conn) => self.clients.expired(&mut self.state, conn),
             Timer::Connection(conn) if self.triggers.subscribers.has(conn) => {
                 log::debug!("A connection said too little for too long");
@@ -188,6 +198,33 @@ impl Daemon {
                 | Fact::HelperLost => {}
             }
         }
+    }
+
+    /// Makes the sessions of these configurations, for the daemon's own user. When they are there, or at once if there are
+    /// none, that is announced ([`Output::Ready`]); if one can't be made, the daemon ends ([`Output::Failed`]).
+    ///
+    /// # Errors
+    /// One can't be made anywhere; what of it, in the words of `lttng_strerror`. Nothing is loaded then.
+    pub fn load(
+        &mut self,
+        sessions: Vec<SessionConfiguration>,
+        programs: BTreeMap<String, OwnedFd>,
+        owner: Identity,
+    ) -> Result<(), &'static str> {
+        let programs = programs.into_iter().map(|(path, program)| (path, program.into())).collect();
+        self.clients.load = Load::new(sessions, &programs, owner, &mut self.state)?;
+        Ok(())
+    }
+
+    /// Nobody is listened to any more, and sessions are destroyed.
+    fn begin_end(&mut self) {
+        self.clients.load.give_up(&mut self.state);
+        self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
+        self.state.start_no_more_consumers();
+        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
+        self.life = Life::Ending { deadline };
+        self.state.turn.timers.set(Timer::End, deadline);
+        self.state.turn.changed = true;
     }
 
     /// Ends step by step: sessions first, so that nothing is lost, then applications and consumer daemons.
@@ -383,12 +420,7 @@ impl Machine for Daemon {
             log::warn!("Asked to end again: leaving at once");
             return self.leave_at_once();
         }
-        self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
-        self.state.start_no_more_consumers();
-        let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
-        self.life = Life::Ending { deadline };
-        self.state.turn.timers.set(Timer::End, deadline);
-        self.state.turn.changed = true;
+        self.begin_end();
     }
 
     fn next_deadline(&self) -> Option<Instant> {

@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStringExt;
@@ -17,7 +18,8 @@ use std::time::{Duration, Instant};
 use log::LevelFilter;
 use lttng_sessiond::accounts::{Limit, Limits, Resource};
 use lttng_sessiond::boot;
-use lttng_sessiond::boot::daemonize::{self, Mode};
+use lttng_sessiond::boot::configurations::{self, Configurations, Places};
+use lttng_sessiond::boot::daemonize::{self, Mode, Readiness};
 use lttng_sessiond::boot::instance::{self, Instance};
 use lttng_sessiond::boot::options::{self, Invocation, Options};
 use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
@@ -30,7 +32,8 @@ use lttng_sessiond::sys::clock::{self, TraceClock};
 use lttng_sessiond::sys::connection_owner::ConnectionOwners;
 use lttng_sessiond::sys::{random, shared_memory, signal};
 use lttng_sessiond::turn::errand::{Errand, Listener};
-use lttng_sessiond::turn::ids::ConsumerKind;
+use lttng_sessiond::turn::ids::{ConsumerKind, Identity};
+use lttng_sessiond::turn::output::Told;
 use lttng_sessiond::users;
 use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -63,7 +66,7 @@ fn main() -> ExitCode {
     }
     start_logging(&options);
     match run(&options) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             log::error!("{error}");
             ExitCode::FAILURE
@@ -99,7 +102,7 @@ fn start_logging(options: &Options) {
         .init();
 }
 
-fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     signal::prepare_daemon()?;
     log::info!("{options:?}");
     let clock = trace_clock(options)?;
@@ -114,6 +117,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let readiness = daemonize::detach(mode, &[instance.lock_fd()])?;
     let helper = helper::start()?;
     say_what_is_missing(options);
+    let Configurations { sessions, programs: probed } =
+        configurations::find(&places(options)).map_err(load_failed)?;
 
     let limits = limits(options);
     let mut consumers =
@@ -146,6 +151,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         // So that it is there when the first command needs it.
         daemon.state().look_for_tracer();
     }
+    let owner = Identity { uid: options.uid, gid: getgid().as_raw() };
+    daemon.load(sessions, probed, owner).map_err(load_failed)?;
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
     reactor.adopt_companion(Errand::Helper, helper)?;
     for (listener, socket) in listeners {
@@ -155,22 +162,47 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         reactor.listen(Listener::Agents, socket)?;
     }
     let word = publish(options.uid);
-    if let Err(error) = readiness.announce(options.sig_parent) {
-        log::warn!("Nobody is there to be told that the daemon is ready: {error}");
-    }
-    let result = reactor.run(|listener| match listener {
-        Listener::Clients => instance.remove_client_socket(),
-        Listener::Agents => instance.remove_agent_port(),
-        Listener::Applications => {
+    let mut readiness = Some(readiness);
+    let mut code = ExitCode::SUCCESS;
+    let result = reactor.run(|told| match told {
+        Told::Ready => announce(readiness.take(), options),
+        Told::Failed => code = ExitCode::FAILURE,
+        Told::Stopped(Listener::Clients) => instance.remove_client_socket(),
+        Told::Stopped(Listener::Agents) => instance.remove_agent_port(),
+        Told::Stopped(Listener::Applications) => {
             withdraw(word.as_ref());
             instance.remove_apps_socket();
         }
-        Listener::Health | Listener::Notifications | Listener::ConsumerError(_) => {}
+        Told::Stopped(Listener::Health | Listener::Notifications | Listener::ConsumerError(_)) => {}
     });
     withdraw(word.as_ref());
     instance.remove_runtime_files();
     wait_for_children();
-    Ok(result?)
+    result?;
+    Ok(code)
+}
+
+/// Where configurations of recording sessions are.
+fn places(options: &Options) -> Places {
+    match &options.load {
+        Some(path) => Places::This(path.clone()),
+        None => Places::Usual {
+            home: options.home.clone(),
+            system: configurations::SYSTEM.into(),
+            owner: Some(options.uid).filter(|&uid| uid != 0),
+        },
+    }
+}
+
+fn load_failed(why: impl Display) -> String {
+    format!("Session load failed: {why}")
+}
+
+/// Everything is there: who started the daemon is told.
+fn announce(readiness: Option<Readiness>, options: &Options) {
+    if let Some(Err(error)) = readiness.map(|readiness| readiness.announce(options.sig_parent)) {
+        log::warn!("Nobody is there to be told that the daemon is ready: {error}");
+    }
 }
 
 /// Opens the port of agents and tells them which it is. Without it the daemon goes on.

@@ -21,18 +21,19 @@ type Room = (&'static str, &'static str);
 
 /// The house, floor by floor from the top. Imports go down; on one floor, only as far as it is written here.
 const HOUSE: &[&[Room]] = &[
-    &[("main", "boot reactor daemon state kernel consumer helper accounts turn users sys")],
-    &[("boot", "users sys")],
+    &[("main", "boot reactor daemon config state kernel consumer helper accounts turn users sys")],
+    &[("boot", "config users sys")],
     &[("reactor", "turn sys")],
-    &[("daemon", "client trigger operation state accounts turn sys")],
+    &[("daemon", "client config trigger operation state accounts turn sys")],
     &[(
         "client",
-        "trigger operation state ust kernel consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
+        "config trigger operation state ust kernel consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
     &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
     &[("operation", "state config ust kernel consumer relayd helper model turn text sys lttng_protocol")],
     &[("state", "ust agent kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
     &[
+        ("config", "model text"),
         ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
         ("agent", "accounts model turn lttng_protocol"),
         ("kernel", "helper model turn text sys lttng_protocol"),

@@ -11,6 +11,7 @@ use lttng_protocol::client::ErrorCode;
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
 use super::dialect::{Dialect, Follows, V2_13};
+use super::load::Load;
 use super::serve::serve;
 use crate::operation::answer::{Answer, Failure};
 use crate::operation::tasks::Tasks;
@@ -45,6 +46,8 @@ pub struct Clients {
     all: BTreeMap<ConnId, ClientConnection>,
     /// Those whose request is complete but has to wait, oldest first.
     waiting: VecDeque<ConnId>,
+    /// The client that the daemon itself is while it loads sessions.
+    pub load: Load,
 }
 
 impl Clients {

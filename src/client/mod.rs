@@ -11,7 +11,8 @@
 //! Health queries ([`health`]) are no requests, but come from clients, too. When there are too many connections of both,
 //! some have to make [`room`].
 //!
-//! What a trigger does to a session is served like a client's command ([`reaction`]).
+//! What a trigger does to a session is served like a client's command ([`reaction`]), and so is what makes the sessions that
+//! are loaded at the start ([`load`]).
 //!
 //! Error codes are given here and nowhere else ([`code`]).
 
@@ -27,6 +28,7 @@ pub mod event_rule;
 pub mod health;
 pub mod kernel;
 pub mod listing;
+pub mod load;
 mod logger;
 mod notifier;
 pub mod reaction;

@@ -14,10 +14,9 @@ use super::read::READS;
 use super::{Reactor, Source, children, inspect};
 use crate::sys::fork::companion;
 use crate::sys::{clock, memory};
-use crate::turn::errand::Listener;
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
-use crate::turn::output::{Output, SharedFd};
+use crate::turn::output::{Output, SharedFd, Told};
 
 /// How long a peer may take to fetch its last bytes.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,9 +25,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);
 const ROUNDS: usize = 256;
 
 impl<M: Machine> Reactor<M> {
-    /// Carries out what the machine wants, until it wants nothing more, or the next turn is to go on with it. `stopped`
-    /// is told of each socket that is not listened to any more.
-    pub(super) fn carry_out(&mut self, stopped: &mut impl FnMut(Listener)) {
+    /// Carries out what the machine wants, until it wants nothing more, or the next turn is to go on with it. `tell`
+    /// is told what is nobody's affair here.
+    pub(super) fn carry_out(&mut self, tell: &mut impl FnMut(Told)) {
         self.unfinished = false;
         for _ in 0..ROUNDS {
             let outputs = self.machine.take_outputs();
@@ -36,7 +35,7 @@ impl<M: Machine> Reactor<M> {
                 return;
             }
             for output in outputs {
-                self.carry_out_one(output, stopped);
+                self.carry_out_one(output, tell);
             }
             for conn in std::mem::take(&mut self.unflushed) {
                 self.flush(conn);
@@ -46,7 +45,7 @@ impl<M: Machine> Reactor<M> {
         self.unfinished = true;
     }
 
-    fn carry_out_one(&mut self, output: Output, stopped: &mut impl FnMut(Listener)) {
+    fn carry_out_one(&mut self, output: Output, tell: &mut impl FnMut(Told)) {
         match output {
             Output::Send { to, bytes, descriptors } => {
                 self.write(to, |connection| connection.queue(bytes, descriptors));
@@ -103,8 +102,10 @@ impl<M: Machine> Reactor<M> {
             }
             Output::StopListening(listener) => {
                 self.stop_listening(listener);
-                stopped(listener);
+                tell(Told::Stopped(listener));
             }
+            Output::Ready => tell(Told::Ready),
+            Output::Failed => tell(Told::Failed),
             Output::Exit => self.over = true,
         }
     }

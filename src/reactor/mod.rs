@@ -43,7 +43,7 @@ use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
 use crate::turn::messages::{Messages, Topic};
-use crate::turn::output::SharedFd;
+use crate::turn::output::{SharedFd, Told};
 
 /// Bytes read at once. A message is read whole.
 const BUFFER: usize = 64 << 10;
@@ -182,20 +182,20 @@ impl<M: Machine> Reactor<M> {
         Ok(())
     }
 
-    /// Runs until the machine is over. `stopped` is told of each socket that is not listened to any more.
+    /// Runs until the machine is over. `tell` is told what the process has to know.
     ///
     /// # Errors
     /// What the system says about waiting: nothing can go on without.
-    pub fn run(mut self, mut stopped: impl FnMut(Listener)) -> io::Result<()> {
+    pub fn run(mut self, mut tell: impl FnMut(Told)) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         while !self.over {
-            self.turn(&mut events, &mut stopped)?;
+            self.turn(&mut events, &mut tell)?;
         }
         Ok(())
     }
 
     /// Waits until something happens, and deals with it.
-    fn turn(&mut self, events: &mut Events, stopped: &mut impl FnMut(Listener)) -> io::Result<()> {
+    fn turn(&mut self, events: &mut Events, tell: &mut impl FnMut(Told)) -> io::Result<()> {
         let timeout = self.timeout();
         match self.poll.poll(events, timeout) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
@@ -210,10 +210,10 @@ impl<M: Machine> Reactor<M> {
             self.read(conn);
         }
         self.machine.settle();
-        self.carry_out(stopped);
+        self.carry_out(tell);
         if !self.poll_new_ones() {
             self.machine.settle();
-            self.carry_out(stopped);
+            self.carry_out(tell);
         }
         Ok(())
     }

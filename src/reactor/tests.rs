@@ -154,6 +154,13 @@ impl Machine for Notes {
     }
 }
 
+/// What is not listened to any more.
+fn note(stopped: &mut Vec<Listener>, told: Told) {
+    if let Told::Stopped(listener) = told {
+        stopped.push(listener);
+    }
+}
+
 /// A reactor with its machine, one step at a time.
 struct Bench {
     reactor: Reactor<Notes>,
@@ -186,7 +193,7 @@ impl Bench {
     /// The machine wants something, and what is told of it at once.
     fn want(&mut self, output: Output) -> Option<Input> {
         self.reactor.machine.outputs.push(output);
-        self.reactor.carry_out(&mut |listener| self.stopped.push(listener));
+        self.reactor.carry_out(&mut |told| note(&mut self.stopped, told));
         self.reactor.machine.inputs.pop_front()
     }
 
@@ -203,7 +210,7 @@ impl Bench {
     /// Waits until something happens.
     fn turn(&mut self) {
         assert!(Instant::now() < self.reactor.machine.patience, "nothing happens");
-        self.reactor.turn(&mut self.events, &mut |listener| self.stopped.push(listener)).unwrap();
+        self.reactor.turn(&mut self.events, &mut |told| note(&mut self.stopped, told)).unwrap();
     }
 
     fn connecting(&mut self, errand: Errand, to: Address) -> ConnId {

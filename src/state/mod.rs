@@ -410,7 +410,7 @@ impl State {
             Timer::Rotation(session) => self.rotate_in_time(session),
             Timer::Notifiers => self.retry_notifiers(),
             // It is enough that everything is looked at.
-            Timer::Push | Timer::Retry | Timer::Task(_) | Timer::End => {}
+            Timer::Push | Timer::Retry | Timer::Task(_) | Timer::Load | Timer::End => {}
         }
     }
 

@@ -54,6 +54,8 @@ pub enum Requester {
     Client(ConnId),
     /// A trigger whose condition was met.
     Trigger(TriggerId),
+    /// A recording session configuration that is loaded. One command at a time is served for them.
+    Configuration,
 }
 
 /// Which consumer daemon.

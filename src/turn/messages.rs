@@ -53,6 +53,8 @@ pub enum Topic {
     Folders,
     /// Something of an application's buffers can't be had.
     Buffers,
+    /// A recording session configuration can't be loaded.
+    Load,
     /// The helper process.
     Helper,
     /// A mistake in the daemon.

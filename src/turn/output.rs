@@ -113,8 +113,23 @@ pub enum Output {
     },
     /// Stop listening and remove the socket file.
     StopListening(Listener),
+    /// Everything that is loaded at the start is there: who started the daemon is to be told.
+    Ready,
+    /// It can't be had, and the daemon is ending because of that.
+    Failed,
     /// Everything is done: leave the loop.
     Exit,
+}
+
+/// What the process is told, which knows what that means outside the loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// See [`Output::Ready`].
+    Ready,
+    /// See [`Output::Failed`].
+    Failed,
+    /// This is not listened to any more.
+    Stopped(Listener),
 }
 
 /// What the reactor found of a process that does not answer.

@@ -34,6 +34,8 @@ pub enum Timer {
     Notifiers,
     /// A task is looked at even if nothing changed.
     Task(TaskId),
+    /// Loading recording session configurations goes on: others have had their turn.
+    Load,
     /// The daemon has had its time to end.
     End,
 }

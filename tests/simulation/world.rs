@@ -104,6 +104,9 @@ pub struct World {
     pub inspections: Vec<(Duration, i32)>,
     pub killed: Vec<i32>,
     pub stopped: Vec<Listener>,
+    /// What was said of what is loaded at the start.
+    pub ready: bool,
+    pub failed: bool,
     pub exited: bool,
     /// Messages with descriptors that the daemon was sent so far, and whether there is no room for those of the next one.
     pub deliveries: usize,
@@ -199,6 +202,8 @@ impl World {
             inspections: Vec::new(),
             killed: Vec::new(),
             stopped: Vec::new(),
+            ready: false,
+            failed: false,
             exited: false,
             deliveries: 0,
             is_full: |_, _| false,

@@ -16,6 +16,7 @@ mod channel;
 mod command;
 mod context;
 mod error;
+mod error_text;
 mod event;
 mod header;
 mod probe;

@@ -10,10 +10,9 @@ use super::settings::Settings;
 pub fn without_effect(settings: &Settings, env: &dyn Fn(&str) -> Option<OsString>) -> Vec<String> {
     let set = |name: &str| env(name).is_some_and(|value| !value.is_empty());
     let asked = [
-        (settings.load.is_some(), "Session configurations can't be loaded yet", "--load"),
         (
             set("LTTNG_SESSION_CONFIG_XSD_PATH"),
-            "Session configurations can't be loaded yet",
+            "The rules of session configurations are built in",
             "LTTNG_SESSION_CONFIG_XSD_PATH",
         ),
         (

@@ -365,7 +365,10 @@ fn what_is_accepted_without_effect_is_said() {
     let user = folder.host(1000);
     assert_eq!(options(&user, &["-v", "-d", "-c", "/c"], &[]).without_effect, [""; 0]);
     // With a value of its kind each; all others do what they say.
-    let missing = [("--load", "/sessions")];
+    for option in [["--load", "/sessions"], ["--agent-tcp-port", "5345"]] {
+        assert_eq!(options(&user, &option, &[]).without_effect, [""; 0]);
+    }
+    let missing: [(&str, &str); 0] = [];
     for (option, value) in missing {
         let said = options(&user, &[option, value], &[]).without_effect;
         assert!(

@@ -106,6 +106,8 @@ impl World {
                 self.daemon.inspected(conn, state);
             }
             Output::StopListening(listener) => self.stopped.push(listener),
+            Output::Ready => self.ready = true,
+            Output::Failed => self.failed = true,
             Output::Exit => self.exited = true,
         }
     }
