@@ -5,6 +5,13 @@
 //! One program, not one per file: the tests share the machine through one lock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod agents_channels;
+mod agents_contexts;
+mod agents_hostile;
+mod agents_lifecycle;
+mod agents_lists;
+mod agents_rules;
+mod agents_triggers;
 mod appcontexts;
 mod channels;
 mod clear;

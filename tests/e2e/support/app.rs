@@ -79,7 +79,12 @@ impl App {
         Self::spawn(sandbox, sandbox.command(sandbox.foreign_program(foreign, name)))
     }
 
-    /// The same for a program that brings LTTng-UST to complain, without what it says.
+    /// Starts what this command of the sandbox runs, which says `ready PID` first and answers each line.
+    pub fn start_command(sandbox: &Sandbox, command: Command) -> Self {
+        Self::spawn(sandbox, command)
+    }
+
+    /// Starts a program of `tests/apps` that brings LTTng-UST to complain, without what it says.
     pub fn start_complaining(sandbox: &Sandbox, name: &str, args: &[&str]) -> Self {
         let mut command = sandbox.command(sandbox.program(name));
         command.args(args).stderr(Stdio::null());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Compiles the C programs of `tests/apps`, once for all tests, into a cache beside the test binaries.
+//! Compiles the C programs of `tests/apps`, and the Java one, once for all tests, into a cache beside the test binaries.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("contexts", &["contexts.c", "providers.c"], &["-llttng-ust", "-ldl", "-pthread"]),
     ("control", &["control.c"], &["-D_GNU_SOURCE", "-Wno-deprecated-declarations", "-llttng-ctl"]),
     ("crowd", &["crowd.c"], &[]),
+    ("domains", &["domains.c"], &["-llttng-ctl"]),
     ("floor", &["../bench/floor/floor.c"], &["-O2", "-D_GNU_SOURCE"]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
@@ -61,6 +62,42 @@ pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
     compiled(&format!("-{kind}"), &wanted, options).join(format!("{name}-{kind}"))
 }
 
+/// The Java program of `tests/apps` as an archive, compiled with these others.
+pub fn java_archive(libraries: &[&Path]) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/Loggers.java");
+    let mut hasher = DefaultHasher::new();
+    fs::read(&source).unwrap().hash(&mut hasher);
+    let folder = format!("java-{:016x}", hasher.finish());
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
+    let path = std::env::join_paths(libraries).unwrap();
+    let archive = cache.join("loggers.jar");
+    once(&cache, || {
+        let classes = cache.join("classes");
+        run(Command::new("javac").arg("-cp").arg(path).arg("-d").arg(&classes).arg(&source));
+        run(Command::new("jar").arg("cf").arg(&archive).arg("-C").arg(&classes).arg("."));
+    });
+    archive
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Has the cache filled, once for all tests. They run in several processes and threads: one does, the others wait for it.
+fn once(cache: &Path, fill: impl FnOnce()) {
+    fs::create_dir_all(cache).unwrap();
+    let lock = Flock::lock(File::create(cache.join("lock")).unwrap(), FlockArg::LockExclusive)
+        .map_err(|(_, error)| error)
+        .unwrap();
+    let done = cache.join("done");
+    if !done.exists() {
+        fill();
+        File::create(&done).unwrap();
+    }
+    drop(lock);
+}
+
 /// The folder with these programs, compiled with these options.
 ///
 /// `suffix` is that of their names.
@@ -72,29 +109,17 @@ fn compiled(suffix: &str, programs: &[(&str, &[&str], &[&str])], options: &[Stri
     );
     let only = if let [(name, _, _)] = programs { format!("-{name}") } else { String::new() };
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("apps-{fingerprint:016x}{only}{suffix}"));
-    fs::create_dir_all(&cache).unwrap();
-    // Tests run in several processes and threads: one compiles, the others wait for it.
-    let lock = Flock::lock(File::create(cache.join("lock")).unwrap(), FlockArg::LockExclusive)
-        .map_err(|(_, error)| error)
-        .unwrap();
-    let done = cache.join("done");
-    if !done.exists() {
+    once(&cache, || {
         for (program, files, libraries) in programs {
-            let output = Command::new("gcc")
+            run(Command::new("gcc")
                 .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-I."])
                 .args(options)
                 .args(["-o".as_ref(), cache.join(format!("{program}{suffix}")).as_os_str()])
                 .args(*files)
                 .args(*libraries)
-                .current_dir(&sources)
-                .output()
-                .unwrap();
-            let text = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "gcc {program}: {text}");
+                .current_dir(&sources));
         }
-        File::create(&done).unwrap();
-    }
-    drop(lock);
+    });
     cache
 }
 

@@ -21,6 +21,7 @@ pub mod build;
 pub mod chunk;
 pub mod daemon;
 pub mod foreign;
+pub mod loggers;
 pub mod normalise;
 pub mod process;
 pub mod relay;
@@ -144,12 +145,14 @@ fn cannot_run() -> bool {
 /// The same for a test that needs one program only.
 pub fn is_missing(program: &str, package: &str) -> bool {
     let missing = find_program(program).is_none();
-    let reason = format!("no {program} (package {package})");
-    assert!(!missing || env::var_os("LTTNG_TEST_REQUIRE").is_none(), "cannot run: {reason}");
-    if missing {
-        skip(&reason);
-    }
-    missing
+    missing && lacks(&format!("no {program} (package {package})"))
+}
+
+/// Skips a test that can't run for this reason. Always true, unless that is an error.
+pub fn lacks(reason: &str) -> bool {
+    assert!(env::var_os("LTTNG_TEST_REQUIRE").is_none(), "cannot run: {reason}");
+    skip(reason);
+    true
 }
 
 /// Tells the user, past the test harness's capture, that this test did not run.
