@@ -75,6 +75,7 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelNam
     if desk.domain == Some(Domain::Kernel) {
         return kernel::channel::disable(desk, id, &name);
     }
+    desk.only_in(Domain::UserSpace, ErrorCode::UnknownDomain)?;
     find(desk, id, &name)?.enabled = false;
     desk.changed(id)
 }
@@ -99,6 +100,9 @@ pub fn need(
     check_name(name, false)?;
     if started {
         return Err(ErrorCode::TraceAlreadyStarted);
+    }
+    if name == METADATA {
+        return Err(ErrorCode::InvalidChannelName);
     }
     ust.named_channel |= !name.is_empty();
     let scheme = scheme.map_or(Ok(ust.scheme), |scheme| scheme.ok_or(ErrorCode::BufferNotSupported))?;

@@ -21,16 +21,15 @@ pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Serving {
     if desk.domain == Some(Domain::Kernel) {
         return kernel::context::add(desk, id, wanted);
     }
+    if desk.session(id)?.was_started() {
+        return Err(ErrorCode::TraceAlreadyStarted.into());
+    }
     let loggers = desk.logger_domain();
     match loggers {
         Some(domain) => check_domain(domain, &wanted.channel)?,
         None => desk.only_in(Domain::UserSpace, ErrorCode::Und)?,
     }
-    let session = desk.session(id)?;
-    if session.was_started() {
-        return Err(ErrorCode::TraceAlreadyStarted.into());
-    }
-    let created = session.channels().is_empty();
+    let created = desk.session(id)?.channels().is_empty();
     if created {
         need(desk, id, None, loggers.map_or("", LoggerDomain::channel))?;
     }

@@ -46,7 +46,7 @@ impl Desk<'_> {
     pub(super) fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
         let row = row(command);
         // A trigger on what the kernel does needs its tracer; for what applications do, nothing has to be there.
-        let acts = row.domain || command == Command::RegisterTrigger;
+        let acts = row.domain || matches!(command, Command::RegisterTrigger | Command::UnregisterTrigger);
         let kernel = acts && self.domain == Some(Domain::Kernel);
         if kernel && self.state.settings.no_kernel {
             return Err(self.no_kernel().into());

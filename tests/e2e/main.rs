@@ -49,6 +49,7 @@ mod snapshot;
 mod snapshot_outputs;
 mod successors;
 mod support;
+mod sweep;
 mod texts;
 mod trackers;
 mod trigger_commands;

@@ -130,6 +130,13 @@ impl Daemon {
         let _ = self.entrance.wait();
     }
 
+    /// Waits for the end that it comes to by itself, and says it: `exit N`, `signal N`.
+    pub fn fallen(mut self) -> String {
+        let end = self.lines.next();
+        let _ = self.entrance.wait();
+        end
+    }
+
     /// Kills it without a chance to clean up.
     pub fn kill(mut self) {
         self.process.signal(Signal::SIGKILL);

@@ -17,6 +17,7 @@
 //! * `LTTNG_TEST_REQUIRE=1`: a test that cannot run here fails instead of being skipped.
 
 pub mod app;
+pub mod asker;
 pub mod build;
 pub mod chunk;
 pub mod daemon;
