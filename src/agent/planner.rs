@@ -22,9 +22,9 @@ pub struct Desired {
 
 impl Desired {
     /// Has what a rule is about handed over.
-    pub fn add_rule(&mut self, domain: LoggerDomain, rule: &LoggerRule) {
+    pub fn add_rule(&mut self, rule: &LoggerRule) {
         let (levels, level) = match rule.levels {
-            LogLevels::All => (LevelKind::All, domain.every_level()),
+            LogLevels::All => (LevelKind::All, rule.level),
             LogLevels::AtLeast(level) => (LevelKind::AtLeast, level),
             LogLevels::Exactly(level) => (LevelKind::Exactly, level),
         };

@@ -85,6 +85,8 @@ pub struct EnableEvent {
     pub kind: EventKind,
     /// Log level condition.
     pub levels: Option<LogLevels>,
+    /// The log level as it was said, also if it limits nothing.
+    pub level: i32,
     /// The filter, not validated.
     pub filter: Option<Filter>,
     /// Patterns of names that are left out.

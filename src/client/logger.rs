@@ -48,7 +48,14 @@ fn add_or_enable(
     let levels = wanted.levels.ok_or(ErrorCode::Invalid)?;
     let contexts = wanted.filter.as_ref().map(|filter| contexts_of(&filter.bytecode, filter.reloc_offset));
     let contexts = contexts.unwrap_or_default();
-    let rule = LoggerRule { name: wanted.name, levels, filter: wanted.filter, contexts, enabled: true };
+    let rule = LoggerRule {
+        name: wanted.name,
+        levels,
+        level: wanted.level,
+        filter: wanted.filter,
+        contexts,
+        enabled: true,
+    };
     let ust = desk.session_mut(id)?.wanted.ust.as_mut().ok_or(ErrorCode::UstChanNotFound)?;
     let channel = ust.find_mut(domain.channel()).ok_or(ErrorCode::UstChanNotFound)?;
     switch_on(channel, domain, rule.filter.clone())?;
@@ -127,7 +134,7 @@ pub fn disable_all(ust: &mut UstDomain, domain: LoggerDomain) {
 pub fn rules(desk: &Desk<'_>, id: SessionId, domain: LoggerDomain) -> Serving {
     let ust = desk.session(id)?.wanted.ust.as_ref();
     let rules = ust.and_then(|ust| ust.loggers.get(&domain)).map(|loggers| loggers.rules.clone());
-    answer(Answer::LoggerRules(domain, rules.unwrap_or_default()))
+    answer(Answer::LoggerRules(rules.unwrap_or_default()))
 }
 
 /// The contexts of programs by which a filter decides.

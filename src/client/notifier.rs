@@ -109,7 +109,8 @@ impl Compiled {
             Some(LogLevelRule::Exactly(level)) => LogLevels::Exactly(*level),
             Some(LogLevelRule::AtLeast(level)) => LogLevels::AtLeast(*level),
         };
-        Some((domain, LoggerRule { name: pattern.clone(), levels, filter, contexts, enabled: true }))
+        let level = domain.every_level();
+        Some((domain, LoggerRule { name: pattern.clone(), levels, level, filter, contexts, enabled: true }))
     }
 
     /// What applications are told of this rule; nothing if it is none of theirs, or if its name is too long for them.

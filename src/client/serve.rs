@@ -45,7 +45,8 @@ impl Desk<'_> {
     /// The session that a request is about, once everything is there that the command needs.
     pub(super) fn admit(&mut self, command: Command, name: &str) -> Result<Option<SessionId>, Unserved> {
         let row = row(command);
-        // A trigger on what the kernel does needs its tracer; for what applications do, nothing has to be there.
+        // A trigger on what the kernel does needs its tracer, and one on loggers needs that agents can come; for what
+        // applications do, nothing has to be there.
         let acts = row.domain || matches!(command, Command::RegisterTrigger | Command::UnregisterTrigger);
         let kernel = acts && self.domain == Some(Domain::Kernel);
         if kernel && self.state.settings.no_kernel {
@@ -57,6 +58,9 @@ impl Desk<'_> {
         }
         if kernel {
             self.want_tracer()?;
+        }
+        if acts && self.logger_domain().is_some() && !self.state.serves_agents() {
+            return Err(ErrorCode::AgentTracingDisabled.into());
         }
         if let Some(id) = session.filter(|id| self.state.is_held(*id)) {
             log::trace!("Session {} is busy: command {command:?} waits", id.0);
@@ -100,12 +104,8 @@ impl Desk<'_> {
     /// The domain's part of the session, and its consumer daemons.
     fn prepare_domain(&mut self, session: Option<SessionId>) -> Result<(), Unserved> {
         match self.domain {
-            Some(Domain::UserSpace) => {}
+            Some(Domain::UserSpace | Domain::Jul | Domain::Log4j | Domain::Python) => {}
             Some(Domain::Kernel) => return self.prepare_kernel(session),
-            Some(Domain::Jul | Domain::Log4j | Domain::Python) if self.state.serves_agents() => {}
-            Some(Domain::Jul | Domain::Log4j | Domain::Python) => {
-                return Err(ErrorCode::AgentTracingDisabled.into());
-            }
             None => return Ok(()),
         }
         // Without a session nothing is recorded, and no consumer daemon is needed.

@@ -228,7 +228,7 @@ fn channels_and_trackers_of_user_space() {
 
 fn logger(name: &str, levels: LogLevels, expression: Option<&str>) -> LoggerRule {
     let filter = expression.and_then(filter);
-    LoggerRule { name: name.into(), levels, filter, contexts: Vec::new(), enabled: true }
+    LoggerRule { name: name.into(), levels, level: 0, filter, contexts: Vec::new(), enabled: true }
 }
 
 #[test]

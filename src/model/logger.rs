@@ -102,6 +102,8 @@ pub struct LoggerRule {
     pub name: Text,
     /// The more severe a level, the higher, unlike those of tracepoints: see [`LogLevels`].
     pub levels: LogLevels,
+    /// The log level as it was said, also if it limits nothing: agents are told it, and users shown it.
+    pub level: i32,
     /// The user's filter with what picks the logger and the levels; none for a rule about everything.
     pub filter: Option<Filter>,
     /// The contexts of programs by which the filter decides.

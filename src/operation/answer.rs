@@ -12,8 +12,8 @@ use lttng_protocol::trigger::{ErrorResult, Trigger};
 use crate::kernel;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
-    BufferingScheme, Channel, Domain, EventRule, KernelChannel, KernelRule, LoggerDomain, LoggerRule,
-    NetworkOutput, RotationState, Schedules, SessionKind, SnapshotOutput,
+    BufferingScheme, Channel, Domain, EventRule, KernelChannel, KernelRule, LoggerRule, NetworkOutput,
+    RotationState, Schedules, SessionKind, SnapshotOutput,
 };
 use crate::relayd::conversation::Refusal;
 use crate::text::Text;
@@ -54,7 +54,7 @@ pub enum Answer {
     /// The rules of a channel.
     EventRules(Vec<EventRule>),
     /// The rules about loggers of a domain.
-    LoggerRules(LoggerDomain, Vec<LoggerRule>),
+    LoggerRules(Vec<LoggerRule>),
     /// The rules of a kernel channel in the order in which they are listed, each with the program in which its probe sits.
     KernelRules(Vec<(KernelRule, Option<SharedFd>)>),
     /// The tracepoints of the kernel, by their names.

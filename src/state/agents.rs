@@ -228,12 +228,12 @@ impl State {
             let sessions = self.sessions.iter().filter(|session| !session.is_destroyed());
             for loggers in sessions.filter_map(|session| session.wanted.ust.as_ref()?.loggers.get(&domain)) {
                 for rule in loggers.rules.iter().filter(|rule| rule.enabled) {
-                    desired.add_rule(domain, rule);
+                    desired.add_rule(rule);
                 }
                 desired.add_contexts(domain, loggers.provided());
             }
             for (_, rule) in self.agents.of_triggers.values().filter(|(of, _)| *of == domain) {
-                desired.add_rule(domain, rule);
+                desired.add_rule(rule);
                 desired.add_contexts(domain, rule.contexts.iter().cloned());
             }
             if *known != desired {

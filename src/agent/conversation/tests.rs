@@ -21,8 +21,7 @@ fn desired(names: &[&str]) -> Desired {
     let mut desired = Desired::default();
     for &name in names {
         let (name, levels, contexts) = (name.into(), LogLevels::All, Vec::new());
-        desired
-            .add_rule(LoggerDomain::Jul, &LoggerRule { name, levels, filter: None, contexts, enabled: true });
+        desired.add_rule(&LoggerRule { name, levels, level: 0, filter: None, contexts, enabled: true });
     }
     desired
 }

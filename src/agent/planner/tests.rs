@@ -45,6 +45,7 @@ fn rule(name: u8, filter: u8) -> LoggerRule {
     LoggerRule {
         name: format!("logger.{name}").into(),
         levels: LogLevels::All,
+        level: 0,
         filter: number.map(filter_of),
         contexts: Vec::new(),
         enabled: true,
@@ -54,7 +55,7 @@ fn rule(name: u8, filter: u8) -> LoggerRule {
 fn desired(rules: &[(u8, u8)], contexts: &[u8]) -> Desired {
     let mut desired = Desired::default();
     for &(name, filter) in rules {
-        desired.add_rule(LoggerDomain::Jul, &rule(name, filter));
+        desired.add_rule(&rule(name, filter));
     }
     let context = |number: &u8| ProgramContext { provider: "p".into(), name: format!("c{number}").into() };
     desired.add_contexts(LoggerDomain::Jul, contexts.iter().map(context));
@@ -193,7 +194,7 @@ fn contexts_come_first_and_go_last() {
 #[test]
 fn what_is_wanted_twice_is_asked_for_once() {
     let mut desired = desired(&[(0, 0), (0, 0), (0, 1)], &[1, 1]);
-    desired.add_rule(LoggerDomain::Jul, &rule(0, 1));
+    desired.add_rule(&rule(0, 1));
     assert_eq!((desired.rules.len(), desired.contexts.len()), (2, 1));
     let named: Vec<i32> = desired.rules.iter().map(|rule| rule.level).collect();
     assert_eq!(named, [i32::MIN; 2]);
@@ -205,6 +206,6 @@ fn the_python_agent_is_never_asked_for_contexts() {
     let context = ProgramContext { provider: "p".into(), name: "c".into() };
     desired.add_contexts(LoggerDomain::Python, [context]);
     assert!(desired.contexts.is_empty());
-    desired.add_rule(LoggerDomain::Python, &rule(0, 0));
+    desired.add_rule(&rule(0, 0));
     assert_eq!(desired.rules.first().map(|rule| rule.level), Some(10));
 }

@@ -165,7 +165,8 @@ fn enable_event(channel: String, scheme: Option<BufferingScheme>, event: Event) 
         seqnum: bytecode.seqnum,
     });
     let kind = kind(event.instrumentation);
-    EnableEvent { channel, scheme, name: event.name, kind, levels, filter, exclusions: event.exclusions }
+    let Event { name, loglevel: level, exclusions, .. } = event;
+    EnableEvent { channel, scheme, name, kind, levels, level, filter, exclusions }
 }
 
 fn kind(instrumentation: Instrumentation) -> EventKind {

@@ -18,8 +18,8 @@ use super::Tag;
 use crate::model::tracker::{Policy, Value};
 use crate::model::{
     Address, Attributes, BufferingScheme, Domain, Endpoint, EventRule, KernelRule, KernelRuleKind, LogLevels,
-    LoggerDomain, LoggerRule, Output, ProbePlace, ProgramPlace, RotationState, RuleKind, SessionKind,
-    SnapshotOutput, Transfer,
+    LoggerRule, Output, ProbePlace, ProgramPlace, RotationState, RuleKind, SessionKind, SnapshotOutput,
+    Transfer,
 };
 use crate::operation::answer::{Answer, AnyChannel, CreatedOutput, ListedChannel, ListedSession};
 use crate::text::Text;
@@ -102,8 +102,8 @@ pub(super) fn reply(tag: Tag, result: Result<Answer, ErrorCode>) -> (Reply, Foll
             let rules: Vec<_> = rules.iter().map(rule).collect();
             ok.with_list(&rules, Event::encode)
         }
-        Ok(Answer::LoggerRules(domain, rules)) => {
-            let rules: Vec<_> = rules.into_iter().map(|rule| logger_rule(domain, rule)).collect();
+        Ok(Answer::LoggerRules(rules)) => {
+            let rules: Vec<_> = rules.into_iter().map(logger_rule).collect();
             ok.with_list(&rules, Event::encode)
         }
         Ok(Answer::KernelRules(rules)) => return kernel_rules(ok, rules),
@@ -231,8 +231,8 @@ fn levels(levels: LogLevels, every: i32) -> (i8, i32) {
     }
 }
 
-fn logger_rule(domain: LoggerDomain, rule: LoggerRule) -> Event {
-    let (loglevel_type, loglevel) = levels(rule.levels, domain.every_level());
+fn logger_rule(rule: LoggerRule) -> Event {
+    let (loglevel_type, loglevel) = levels(rule.levels, rule.level);
     let filter = rule.filter.map(|filter| filter.expression);
     Event { loglevel_type, loglevel, enabled: rule.enabled.into(), filter, ..Event::tracepoint(rule.name) }
 }

@@ -31,9 +31,18 @@ fn channel(name: &str) -> EnableChannel {
 }
 
 fn rule(channel: &str, name: &str, kind: EventKind) -> EnableEvent {
-    let (levels, filter) = (None, None);
+    let (levels, level, filter) = (None, 0, None);
     let exclusions = vec!["left out".into(), "left out".into()];
-    EnableEvent { channel: channel.into(), scheme: None, name: name.into(), kind, levels, filter, exclusions }
+    EnableEvent {
+        channel: channel.into(),
+        scheme: None,
+        name: name.into(),
+        kind,
+        levels,
+        level,
+        filter,
+        exclusions,
+    }
 }
 
 fn filter(bytecode: &[u8]) -> Option<Filter> {

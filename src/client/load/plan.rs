@@ -24,7 +24,9 @@ use crate::config::{
     TrackerConfiguration,
 };
 use crate::model::tracker::Policy;
-use crate::model::{Attributes, BufferingScheme, Domain, Filter, LogLevels, ProbePlace, SessionKind, Target};
+use crate::model::{
+    Attributes, BufferingScheme, Domain, Filter, LogLevels, LoggerDomain, ProbePlace, SessionKind, Target,
+};
 use crate::text::Text;
 use crate::turn::output::SharedFd;
 
@@ -296,7 +298,8 @@ impl Steps<'_> {
         event: EventConfiguration,
     ) -> Result<Step, Unmakeable> {
         let name = event.name.unwrap_or_else(|| "*".into());
-        let levels = levels(domain, event.levels, event.level);
+        let level = event.level.unwrap_or_else(|| usual_level(domain));
+        let levels = levels(event.levels, level);
         let refused = |why: String| {
             let part = Part::Event(name.clone());
             Unmakeable { code: ErrorCode::LoadInvalidConfig, part, why: Some(why) }
@@ -336,8 +339,16 @@ impl Steps<'_> {
         };
         let part = Part::Event(name.clone());
         let (channel, levels, exclusions) = (channel.to_owned(), Some(levels), event.exclusions);
-        let action =
-            Action::EnableEvent(EnableEvent { channel, scheme, name, kind, levels, filter, exclusions });
+        let action = Action::EnableEvent(EnableEvent {
+            channel,
+            scheme,
+            name,
+            kind,
+            levels,
+            level,
+            filter,
+            exclusions,
+        });
         Ok(Step { domain: Some(domain), command: Command::Serve(action), part, program })
     }
 
@@ -383,12 +394,12 @@ pub fn targets(network: lttng_protocol::client::NetworkOutput) -> SetOutput {
     SetOutput(targets.into())
 }
 
-fn levels(domain: Domain, levels: Option<LevelType>, level: Option<i32>) -> LogLevels {
-    let level = level.unwrap_or(match domain {
-        Domain::Jul | Domain::Log4j => i32::MIN,
-        Domain::Python => 10,
-        Domain::Kernel | Domain::UserSpace => 14,
-    });
+/// The log level of a rule that names none, as stock clients say it.
+fn usual_level(domain: Domain) -> i32 {
+    LoggerDomain::of(domain).map_or(14, LoggerDomain::every_level)
+}
+
+fn levels(levels: Option<LevelType>, level: i32) -> LogLevels {
     match levels.unwrap_or(LevelType::All) {
         LevelType::All => LogLevels::All,
         LevelType::Range => LogLevels::AtLeast(level),

@@ -109,6 +109,7 @@ fn logger(name: &str, level: Option<i32>, filter: Option<&str>) -> EnableEvent {
         name: name.into(),
         kind: EventKind::Tracepoint,
         levels: Some(level.map_or(LogLevels::All, LogLevels::AtLeast)),
+        level: level.unwrap_or(-1),
         filter,
         exclusions: Vec::new(),
     }
@@ -137,7 +138,7 @@ fn a_rule_is_kept_as_it_was_said_and_as_one_that_picks() {
     let list = |desk: &mut Desk<'_>, id| listing::event_rules(desk, id, name());
     let Ok(Answer::EventRules(shown)) = world.serve(Domain::UserSpace, list) else { panic!() };
     assert_eq!(shown, []);
-    let Ok(Answer::LoggerRules(_, shown)) = world.serve(Domain::Jul, list) else { panic!() };
+    let Ok(Answer::LoggerRules(shown)) = world.serve(Domain::Jul, list) else { panic!() };
     assert_eq!(shown.len(), 1);
 }
 

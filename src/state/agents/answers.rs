@@ -202,7 +202,10 @@ impl State {
     pub fn list_loggers(&mut self, domain: LoggerDomain) -> ListingId {
         let id = self.counters.listing();
         let mut listing = Listing::default();
-        for (&agent_id, agent) in self.agents.all.iter_mut().filter(|(_, agent)| agent.domain == Some(domain))
+        // Those that are still to be told to go on take no part yet.
+        let asked = self.agents.all.iter_mut();
+        for (&agent_id, agent) in
+            asked.filter(|(_, agent)| agent.domain == Some(domain) && agent.is_released())
         {
             if agent.lagging || agent.is_behind() {
                 listing.incomplete = true;
