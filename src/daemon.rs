@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::accounts::Resource;
 use crate::client::Clients;
-use crate::client::health::HealthQueries;
+use crate::client::health::{self, HealthQueries};
 use crate::client::load::Load;
 use crate::client::reaction;
 use crate::client::room::{self, Peers};
@@ -28,6 +28,7 @@ use crate::turn::facts::Fact;
 use crate::turn::ids::{ConnId, Identity, Requester, SessionId};
 use crate::turn::machine::{Attached, Caller, Expected, Machine};
 use crate::turn::output::{Output, ProcessState, SharedFd};
+use crate::turn::progress::Part;
 use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
@@ -159,7 +160,9 @@ impl Daemon {
         for post in std::mem::take(&mut self.state.turn.posts) {
             match post {
                 Post::Begin(wanted) => self.tasks.begin_wanted(&mut self.state, wanted),
-                Post::Answered(ticket, answered) => self.tasks.answered(ticket, answered),
+                Post::Answered(ticket, answered) => {
+                    self.tasks.answered(ticket, answered, self.state.turn.now);
+                }
             }
         }
     }
@@ -291,9 +294,24 @@ impl Machine for Daemon {
     fn time(&mut self, now: Instant, wall: i64) {
         self.state.turn.now = now.max(self.state.turn.now);
         self.state.turn.wall = wall;
+        let due = self.state.turn.timers.next();
+        self.state.turn.progress.begin(self.state.turn.now, due);
+    }
+
+    fn worked(&mut self, until: Instant) {
+        self.state.turn.progress.worked(until);
+    }
+
+    fn hears(&mut self, listener: Listener, able: bool) {
+        let now = self.state.turn.now;
+        if let Some(part) = health::hearer(listener) {
+            self.state.turn.progress.hears(part, able, now);
+            self.state.turn.progress.work_on(part);
+        }
     }
 
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
+        self.hears(listener, true);
         let credentials = match caller {
             Caller::Process(credentials) => credentials,
             Caller::Address(_, uid) if listener == Listener::Agents => {
@@ -344,9 +362,10 @@ impl Machine for Daemon {
             let (triggers, tasks) = (&mut self.triggers, &mut self.tasks);
             self.clients.received(&mut self.state, triggers, tasks, conn, bytes, attached);
         } else if self.triggers.subscribers.has(conn) {
+            self.state.turn.progress.work_on(Part::Subscribers);
             self.triggers.heard(&mut self.state, conn, bytes, attached);
         } else if self.health.has(conn) {
-            self.health.received(&mut self.state, conn, bytes);
+            self.health.received(&mut self.state, &self.tasks, conn, bytes);
         } else {
             self.state.received(conn, bytes, attached);
         }
@@ -380,6 +399,7 @@ impl Machine for Daemon {
     }
 
     fn spawned(&mut self, errand: Errand, result: io::Result<i32>) {
+        self.state.turn.progress.work_on(health::starter(errand));
         self.state.spawned(errand, result);
     }
 

@@ -18,6 +18,7 @@ pub mod consumer;
 pub mod elf;
 pub mod expression;
 pub mod filter;
+pub mod health;
 pub mod kernel;
 mod numbered;
 pub mod relayd;

@@ -1,23 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Health queries: whoever asks is told which parts of the daemon have failed. They have a socket of their own and no
+//! Health queries: whoever asks is told which parts of the daemon are in bad health. They have a socket of their own and no
 //! dialect, and their connections are charged like those of other clients.
+//!
+//! The answer is made of what was measured since the last one ([`crate::turn::progress`]) and of how things are now: who
+//! owes an answer for too long, who is gone. Nothing here assumes that something works. That a part of the original is
+//! always well (hash tables are not destroyed here) is the only thing said that is not looked at.
+//!
+//! What the bits mean: `protocol/doc/health-protocol.md`, sections 3 and 6.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use lttng_protocol::health::{Component, REQUEST_LEN, encode};
+
 use crate::accounts::{Charge, Resource};
+use crate::operation::tasks::Tasks;
 use crate::state::State;
 use crate::sys::socket::Credentials;
+use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::{ConnId, ConsumerKind};
 use crate::turn::output::Output;
+use crate::turn::progress::Part;
 use crate::turn::timers::Timer;
 
 /// How long a health query may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a health query, whatever they are.
-const QUERY_LEN: usize = 4;
-/// Bit of the consumer daemons in the answer.
-const CONSUMER: u64 = 1 << 4;
+
+/// The components of the original that do what a part of the daemon does.
+fn components(part: Part) -> &'static [Component] {
+    match part {
+        Part::Commands => &[Component::Command],
+        Part::Applications => &[Component::AppManage],
+        Part::Registration => &[Component::AppRegistration, Component::AppRegistrationDispatch],
+        Part::Notify => &[Component::AppManageNotify],
+        Part::Kernel => &[Component::Kernel],
+        Part::Consumers => &[Component::Consumer],
+        Part::Subscribers => &[Component::Notification],
+        Part::Rotations => &[Component::Rotation],
+        Part::Timers => &[Component::Timer],
+        Part::Actions => &[Component::ActionExecutor],
+    }
+}
+
+/// The part of the daemon to which those belong who connect to this socket, if it can be told of them.
+pub fn hearer(listener: Listener) -> Option<Part> {
+    match listener {
+        Listener::Clients => Some(Part::Commands),
+        Listener::Applications => Some(Part::Registration),
+        Listener::Notifications => Some(Part::Subscribers),
+        Listener::ConsumerError(_) => Some(Part::Consumers),
+        // Who asks is heard; others have no component of the original's.
+        _ => None,
+    }
+}
+
+/// The part of the daemon that has a process started.
+pub fn starter(errand: Errand) -> Part {
+    match errand {
+        Errand::ConsumerProcess(_) => Part::Consumers,
+        Errand::Tracer => Part::Kernel,
+        _ => Part::Commands,
+    }
+}
 
 /// A health query that is not complete.
 #[derive(Debug)]
@@ -72,15 +116,27 @@ impl HealthQueries {
     }
 
     /// Input: bytes, of which only the number counts.
-    pub fn received(&mut self, state: &mut State, conn: ConnId, bytes: &[u8]) {
+    pub fn received(&mut self, state: &mut State, tasks: &Tasks, conn: ConnId, bytes: &[u8]) {
         let Some(query) = self.all.get_mut(&conn) else { return };
         query.received = query.received.saturating_add(bytes.len());
-        if query.received >= QUERY_LEN {
+        if query.received >= REQUEST_LEN {
             self.forget(state, conn);
-            let health = if self.missing.is_empty() { 0 } else { CONSUMER };
-            state.turn.outputs.send(conn, health.to_ne_bytes().to_vec());
+            let reply = self.reply(state, tasks);
+            state.turn.outputs.send(conn, reply.to_vec());
             state.turn.outputs.push(Output::CloseWhenSent(conn));
         }
+    }
+
+    /// How things are. What was measured is told once, as by the original.
+    fn reply(&self, state: &mut State, tasks: &Tasks) -> [u8; 8] {
+        let now = state.turn.now;
+        let mut bad = state.turn.progress.take_late(now);
+        bad.extend(state.stuck().chain(tasks.stuck(now)));
+        bad.extend(self.missing.first().map(|_| Part::Consumers));
+        if !bad.is_empty() {
+            log::debug!("Health: {bad:?} in bad health");
+        }
+        encode(bad.into_iter().flat_map(components).copied())
     }
 
     /// Forgets one, whose connection is closed or will be.

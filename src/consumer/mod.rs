@@ -118,6 +118,8 @@ pub struct Consumer<T> {
     pub metadata: Option<MetadataTalk>,
     queue: VecDeque<Job<T>>,
     active: Option<(Sender<T>, Answer)>,
+    /// When it was asked that, or has last answered a part of it.
+    moved: Option<Instant>,
     input: Inbox,
     descriptors: VecDeque<OwnedFd>,
     error_input: Inbox,
@@ -138,6 +140,7 @@ impl<T> Consumer<T> {
             metadata: None,
             queue: VecDeque::new(),
             active: None,
+            moved: None,
             input: Inbox::default(),
             descriptors: VecDeque::new(),
             error_input: Inbox::default(),
@@ -168,6 +171,11 @@ impl<T> Consumer<T> {
     /// Whether nothing is asked of it at the moment.
     pub fn is_quiet(&self) -> bool {
         self.active.is_none() && self.queue.is_empty()
+    }
+
+    /// Since when nothing has come of what it owes.
+    pub fn owes_since(&self) -> Option<Instant> {
+        self.moved.filter(|_| self.active.is_some())
     }
 
     /// Starts it.
@@ -289,7 +297,7 @@ impl<T> Consumer<T> {
             tail: Tail::Descriptor(samples),
             sender: Sender::Greeting { last: true },
         });
-        self.ask_next(outputs);
+        self.ask_next(now, outputs);
         true
     }
 
@@ -297,12 +305,19 @@ impl<T> Consumer<T> {
     ///
     /// # Errors
     /// Gives the tag back when there is no consumer daemon to ask.
-    pub fn ask(&mut self, request: Request, tail: Tail, tag: T, outputs: &mut Outputs) -> Result<(), T> {
+    pub fn ask(
+        &mut self,
+        request: Request,
+        tail: Tail,
+        tag: T,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) -> Result<(), T> {
         if self.state != State::Ready {
             return Err(tag);
         }
         self.queue.push_back(Job { request, tail, sender: Sender::Owner(tag) });
-        self.ask_next(outputs);
+        self.ask_next(now, outputs);
         Ok(())
     }
 
@@ -314,8 +329,10 @@ impl<T> Consumer<T> {
         &mut self,
         bytes: &[u8],
         attached: Attached,
+        now: Instant,
         outputs: &mut Outputs,
     ) -> Result<Vec<Event<T>>, Broken> {
+        self.moved = Some(now);
         self.input.push(bytes);
         self.descriptors.extend(attached.descriptors);
         if attached.lost
@@ -340,7 +357,7 @@ impl<T> Consumer<T> {
                         }
                         events.extend(self.finished(sender, outcome)?);
                     }
-                    self.ask_next(outputs);
+                    self.ask_next(now, outputs);
                 }
             }
         }
@@ -397,12 +414,13 @@ impl<T> Consumer<T> {
         }
     }
 
-    fn ask_next(&mut self, outputs: &mut Outputs) {
+    fn ask_next(&mut self, now: Instant, outputs: &mut Outputs) {
         if self.active.is_some() {
             return;
         }
         let (Some(conn), Some(job)) = (self.command, self.queue.pop_front()) else { return };
         outputs.send(conn, job.request.encode());
+        self.moved = Some(now);
         self.active = Some((job.sender, Answer::expected(&job.request, job.tail)));
     }
 

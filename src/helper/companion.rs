@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::Level;
 
@@ -19,6 +19,7 @@ use crate::turn::ids::ConnId;
 use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, SharedFd};
+use crate::turn::progress;
 
 /// How many helpers may die without having answered anything, and in which time, before no more are started for as
 /// long.
@@ -74,6 +75,12 @@ impl<P: Protocol, T> Helper<P, T> {
         self.link.is_idle()
     }
 
+    /// Whether it does what it is there for: it answers in time, and can be started if it is needed.
+    pub fn is_well(&self, now: Instant) -> bool {
+        let answers = self.link.owes_since().is_none_or(|since| !progress::is_late(since, now));
+        answers && (self.stage != Stage::Gone || self.attempts.may_try(now))
+    }
+
     /// It was forked as this process. Its connection is there next.
     pub fn forked(&mut self, result: io::Result<i32>) {
         self.pid = result.ok();
@@ -108,7 +115,7 @@ impl<P: Protocol, T> Helper<P, T> {
 
     /// Asks something. The answer comes later, in any case.
     pub fn ask(&mut self, job: P::Job, descriptors: Vec<SharedFd>, tag: T, turn: &mut Turn) {
-        self.link.ask(job, descriptors, tag, &mut turn.outputs);
+        self.link.ask(job, descriptors, tag, turn.now, &mut turn.outputs);
         self.need(turn);
         turn.changed = true;
     }

@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::os::fd::OwnedFd;
+use std::time::Instant;
 
 use super::request::{MAX_DESCRIPTORS, MAX_MESSAGE, Malformed, Request, Response};
 use crate::turn::ids::ConnId;
@@ -71,6 +72,8 @@ pub struct Link<P, T> {
 #[derive(Debug)]
 struct UnderWay<T> {
     tag: T,
+    /// When it was asked.
+    asked: Instant,
     message: Vec<u8>,
     descriptors: Vec<SharedFd>,
     /// The descriptors are not kept.
@@ -118,16 +121,29 @@ impl<P: Protocol, T> Link<P, T> {
         self.under_way.is_empty()
     }
 
+    /// Since when the oldest answer is owed, also by those that have died meanwhile.
+    pub fn owes_since(&self) -> Option<Instant> {
+        self.under_way.values().map(|request| request.asked).min()
+    }
+
     /// Asks, or has it wait for a helper; descriptors go along. The answer comes later, in any case; what can't be sent is
     /// answered by [`Link::take_unsent`].
-    pub fn ask(&mut self, job: P::Job, descriptors: Vec<SharedFd>, tag: T, outputs: &mut Outputs) {
+    pub fn ask(
+        &mut self,
+        job: P::Job,
+        descriptors: Vec<SharedFd>,
+        tag: T,
+        now: Instant,
+        outputs: &mut Outputs,
+    ) {
         self.next = self.next.saturating_add(1);
         let id = self.next;
         let (again, gives_away) = (P::may_be_repeated(&job), P::gives_away(&job));
         let brings = P::brings(&job);
         let message = P::encode(id, job);
         let (length, attached) = (message.len(), descriptors.len());
-        self.under_way.insert(id, UnderWay { tag, message, descriptors, gives_away, brings, again });
+        let request = UnderWay { tag, asked: now, message, descriptors, gives_away, brings, again };
+        self.under_way.insert(id, request);
         if length > P::MAX_MESSAGE {
             self.unsent.push((id, libc::ENAMETOOLONG));
         } else if attached > P::MAX_DESCRIPTORS {
@@ -289,7 +305,7 @@ mod tests {
 
     fn asked(link: &mut Link<Numbers, char>, job: u8, tag: char) -> usize {
         let mut outputs = Outputs::default();
-        link.ask(job, Vec::new(), tag, &mut outputs);
+        link.ask(job, Vec::new(), tag, Instant::now(), &mut outputs);
         outputs.take().len()
     }
 
@@ -357,9 +373,9 @@ mod tests {
         let watched = [SharedFd::downgrade(&kept), SharedFd::downgrade(&given)];
         let open = || watched.each_ref().map(|descriptor| descriptor.strong_count() > 0);
         let mut link = Link::<Numbers, char>::default();
-        link.ask(1, vec![kept], 'a', &mut outputs);
-        link.ask(7, vec![given], 'b', &mut outputs);
-        link.ask(1, vec![file(), file(), file()], 'c', &mut outputs);
+        link.ask(1, vec![kept], 'a', Instant::now(), &mut outputs);
+        link.ask(7, vec![given], 'b', Instant::now(), &mut outputs);
+        link.ask(1, vec![file(), file(), file()], 'c', Instant::now(), &mut outputs);
         // Nothing is closed before there is a helper that takes it.
         assert_eq!((sent(&mut outputs), open()), (vec![], [true, true]));
         assert_eq!(link.take_unsent(), [('c', libc::E2BIG)]);

@@ -83,6 +83,10 @@ impl Task for Archive {
         let state = ready!(self.go(cx))?;
         Poll::Ready(self.end(cx, state))
     }
+
+    fn rotates(&self) -> bool {
+        self.leave == Leave::Archive
+    }
 }
 
 impl Archive {

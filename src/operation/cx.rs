@@ -134,6 +134,8 @@ pub struct Clock {
     pub deadline: Instant,
     /// When it wants to be looked at before that.
     pub look: Option<Instant>,
+    /// When it got on last: it began, or was given its time anew, or something was answered.
+    pub moved: Instant,
     /// How much of its time each follower has taken.
     patience: Patience,
 }
@@ -141,7 +143,8 @@ pub struct Clock {
 impl Clock {
     /// For a task that begins now.
     pub fn begin(state: &State) -> Self {
-        Clock { deadline: state.turn.after(TIMEOUT), look: None, patience: Patience::default() }
+        let (deadline, moved) = (state.turn.after(TIMEOUT), state.turn.now);
+        Clock { deadline, look: None, moved, patience: Patience::default() }
     }
 
     /// When it is looked at next.
@@ -204,6 +207,7 @@ impl<'a> Cx<'a> {
     /// Gives the task its time anew: it gets on, but has much to do, or asks again and again.
     pub fn renew(&mut self) {
         self.clock.deadline = self.after(TIMEOUT);
+        self.clock.moved = self.now();
         self.expired = false;
     }
 

@@ -42,6 +42,10 @@ impl Task for Rotate {
         }
         Poll::Ready(result.map(|left| Answer::RotationBegun(left.unwrap_or(0))))
     }
+
+    fn rotates(&self) -> bool {
+        true
+    }
 }
 
 impl Rotate {

@@ -22,6 +22,11 @@ pub trait Task: Debug {
         false
     }
 
+    /// Whether it is part of a rotation that somebody has asked for.
+    fn rotates(&self) -> bool {
+        false
+    }
+
     /// Whether it ends the session that it holds: nobody is shown it any more.
     fn ends_session(&self) -> bool {
         false

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::task::Poll;
+use std::time::Instant;
 
 use super::answer::{Answer, Failure};
 use super::cx::{Clock, Cx, Jobs};
@@ -12,6 +13,7 @@ use super::task::Task;
 use crate::model::Holder;
 use crate::state::State;
 use crate::turn::ids::{Requester, SessionId, TaskId};
+use crate::turn::progress::{self, Part};
 use crate::turn::timers::Timer;
 use crate::turn::{Answered, Begin, Ticket};
 
@@ -80,10 +82,21 @@ impl Tasks {
     }
 
     /// A request of a task is answered.
-    pub fn answered(&mut self, ticket: Ticket, answered: Answered) {
+    pub fn answered(&mut self, ticket: Ticket, answered: Answered, now: Instant) {
         if let Some(running) = self.under_way.get_mut(&ticket.task) {
+            running.clock.moved = now;
             running.jobs.answered(ticket, answered);
         }
+    }
+
+    /// The parts of the daemon that have a task which does not get on.
+    pub fn stuck(&self, now: Instant) -> impl Iterator<Item = Part> {
+        let late = move |running: &&Running| progress::is_late(running.clock.moved, now);
+        self.under_way.values().filter(late).flat_map(|Running { task, requester, .. }| {
+            let rotation = task.rotates().then_some(Part::Rotations);
+            let action = matches!(requester, Some(Requester::Trigger(_))).then_some(Part::Actions);
+            rotation.into_iter().chain(action)
+        })
     }
 
     /// Whether there is none.

@@ -127,7 +127,10 @@ impl<M: Machine> Reactor<M> {
                         return;
                     }
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.machine.hears(listener, true);
+                    return;
+                }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 // One that can be missed is closed at the end of this turn.
                 Err(error) if is_shortage(&error) && self.make_room() => {
@@ -138,6 +141,7 @@ impl<M: Machine> Reactor<M> {
                 Err(error) => {
                     // Out of descriptors, most likely. Whoever waits is taken when some are free again.
                     self.say(Level::Error, format_args!("Can't take connections for the moment: {error}"));
+                    self.machine.hears(listener, false);
                     self.postponed.insert(listening);
                     self.accept_again = Instant::now().checked_add(ACCEPT_PAUSE);
                     return;

@@ -208,13 +208,16 @@ impl<M: Machine> Reactor<M> {
         }
         for conn in self.take_readable(events) {
             self.read(conn);
+            self.machine.worked(Instant::now());
         }
         self.machine.settle();
+        self.machine.worked(Instant::now());
         self.carry_out(tell);
         if !self.poll_new_ones() {
             self.machine.settle();
             self.carry_out(tell);
         }
+        self.machine.worked(Instant::now());
         Ok(())
     }
 

@@ -69,6 +69,11 @@ struct Notes {
     dispensable: VecDeque<ConnId>,
     /// What was found of processes.
     inspected: Vec<ProcessState>,
+    /// When the turn began, and when its pieces of work were done.
+    woke: Option<Instant>,
+    pieces: Vec<Instant>,
+    /// Who could be taken, or not.
+    heard: Vec<(Listener, bool)>,
 }
 
 impl Notes {
@@ -82,7 +87,16 @@ fn kind<T>(result: io::Result<T>) -> Result<T, ErrorKind> {
 }
 
 impl Machine for Notes {
-    fn time(&mut self, _: Instant, _: i64) {}
+    fn time(&mut self, now: Instant, _: i64) {
+        self.woke = Some(now);
+    }
+    fn worked(&mut self, until: Instant) {
+        assert!(self.woke.is_some_and(|woke| woke <= until), "work before the turn began");
+        self.pieces.push(until);
+    }
+    fn hears(&mut self, listener: Listener, able: bool) {
+        self.heard.push((listener, able));
+    }
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller) {
         self.note(Input::Accepted(listener, conn, caller));
     }
@@ -184,6 +198,9 @@ impl Bench {
             attached: Vec::new(),
             dispensable: VecDeque::new(),
             inspected: Vec::new(),
+            woke: None,
+            pieces: Vec::new(),
+            heard: Vec::new(),
         };
         // No signal at all: other tests of this process have children, too.
         let reactor = Reactor::new(machine, SignalFd::new(&SigSet::empty()).unwrap()).unwrap();

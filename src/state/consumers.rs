@@ -214,7 +214,7 @@ impl State {
         purpose: Purpose,
     ) -> bool {
         let Some(consumer) = self.consumers.current(consumer) else { return false };
-        consumer.ask(request.into(), tail, purpose, &mut self.turn.outputs).is_ok()
+        consumer.ask(request.into(), tail, purpose, self.turn.now, &mut self.turn.outputs).is_ok()
     }
 
     /// Asks the consumer daemon of this kind that there is now, about what it has told us itself.
@@ -364,7 +364,7 @@ impl State {
 
     pub(super) fn consumer_command_received(&mut self, kind: ConsumerKind, bytes: &[u8], attached: Attached) {
         let Some(consumer) = self.consumers.all.get_mut(&kind) else { return };
-        match consumer.command_received(bytes, attached, &mut self.turn.outputs) {
+        match consumer.command_received(bytes, attached, self.turn.now, &mut self.turn.outputs) {
             Ok(events) => {
                 for event in events {
                     match event {

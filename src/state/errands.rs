@@ -77,6 +77,7 @@ impl State {
 
     /// Input: there is something to be read from a descriptor that is only polled.
     pub fn ready(&mut self, conn: ConnId) {
+        self.work_for(conn);
         match self.roles.get(&conn).copied() {
             Some(Role::KernelEvents) => self.read_kernel_events(),
             Some(Role::NewCpus(session, channel)) => self.look_for_streams(session, channel),

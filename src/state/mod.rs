@@ -12,6 +12,7 @@ mod applications;
 mod buffers;
 mod consumers;
 mod errands;
+mod health;
 mod helper;
 mod introductions;
 mod kernel;
@@ -303,6 +304,7 @@ impl State {
     /// Input: bytes and descriptors on a connection, if it is a peer's. Descriptors that the peer had no reason to send
     /// are closed.
     pub fn received(&mut self, conn: ConnId, bytes: &[u8], attached: Attached) {
+        self.work_for(conn);
         match self.roles.get(&conn).copied() {
             None => {}
             Some(Role::ConsumerMonitor(kind)) => self.samples_received(kind, bytes),

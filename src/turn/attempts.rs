@@ -22,9 +22,9 @@ impl Attempts {
     }
 
     /// Whether another attempt may be made now.
-    pub fn may_try(&mut self, now: Instant) -> bool {
-        self.failed.retain(|&at| now.saturating_duration_since(at) < self.period);
-        self.failed.len() < self.limit
+    pub fn may_try(&self, now: Instant) -> bool {
+        let counts = |at: &&Instant| now.saturating_duration_since(**at) < self.period;
+        self.failed.iter().filter(counts).count() < self.limit
     }
 
     /// An attempt has failed.

@@ -62,6 +62,13 @@ pub trait Machine {
     /// Time goes on. Called before the inputs of a turn.
     fn time(&mut self, now: Instant, wall: i64);
 
+    /// A piece of the turn's work is done: whatever the machine was told since the last one, or since time went on, has
+    /// taken until now.
+    fn worked(&mut self, until: Instant);
+
+    /// Nobody can be taken from a listening socket although somebody may wait there; or everybody who waited was.
+    fn hears(&mut self, listener: Listener, able: bool);
+
     /// A peer connected to a listening socket.
     fn accepted(&mut self, listener: Listener, conn: ConnId, caller: Caller);
 

@@ -2,7 +2,8 @@
 //! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
 //! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), what for ([`errand`]), what it tells
 //! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), how often
-//! something is tried ([`attempts`]), and what the parts say to those that stand above them ([`Turn`]).
+//! something is tried ([`attempts`]), whether the loop gets on ([`progress`]), and what the parts say to those that stand above them
+//! ([`Turn`]).
 //!
 //! Nothing here decides anything, and nothing here knows who uses it.
 
@@ -14,6 +15,7 @@ pub mod inbox;
 pub mod machine;
 pub mod messages;
 pub mod output;
+pub mod progress;
 pub mod timers;
 pub mod watch;
 
@@ -25,6 +27,7 @@ use self::facts::Facts;
 use self::ids::{BuffersKey, SessionId, TaskId};
 use self::messages::{Messages, Topic};
 use self::output::Outputs;
+use self::progress::Progress;
 use self::timers::Timers;
 use crate::sys::clock;
 use log::Level;
@@ -104,6 +107,8 @@ pub struct Turn {
     pub facts: Facts,
     /// What is to be dealt with above the state.
     pub posts: Vec<Post>,
+    /// Whether the loop gets on.
+    pub progress: Progress,
     /// What has been said.
     messages: Messages,
     /// Something happened that tasks or waiting clients may have been waiting for.
@@ -120,6 +125,7 @@ impl Turn {
             timers: Timers::default(),
             facts: Facts::default(),
             posts: Vec::new(),
+            progress: Progress::new(now),
             messages: Messages::default(),
             changed: false,
         }

@@ -103,7 +103,7 @@ fn sessions_with_rules_in_every_domain() {
         let look = || {
             s.lttng_unordered(&["list", "s"]);
             s.lttng_xml(&["list", "s"]);
-            s.lttng(&["list", "s", "--domain"]);
+            s.lttng_unordered(&["list", "s", "--domain"]);
             s.lttng_xml(&["list", "s", "--domain"]);
             s.lttng(&["list"]);
             s.lttng_unordered(&["status"]);

@@ -23,6 +23,7 @@ mod evaluations;
 mod filters;
 mod footprint;
 mod foreign;
+mod health;
 mod helpers;
 mod hostile;
 mod identity;

@@ -49,6 +49,12 @@ impl Client {
         self.descriptors = segment.descriptors;
     }
 
+    /// All that it was sent, once the daemon has closed the connection. What is none of commands is no [`Reply`].
+    pub fn bytes(&self) -> &[u8] {
+        assert!(self.ended, "the connection is still there");
+        &self.received
+    }
+
     /// The one reply, once the daemon has closed the connection. `None` if it closed without one.
     pub fn reply(&self) -> Option<Reply> {
         assert!(self.ended, "no reply, and the connection is still there");
@@ -267,6 +273,13 @@ pub fn schedule(session: &str, kind: ScheduleKind, set: bool, value: u64) -> Req
 
 pub fn clear(session: &str) -> Request {
     request(session, None, &Body::ClearSession)
+}
+
+/// Saves one session, or all.
+pub fn save(session: Option<&str>, overwrite: bool) -> Request {
+    let session = session.map(str::to_owned);
+    let body = Body::SaveSession { session, directory: Some("/saved".to_owned()), overwrite };
+    request("", None, &body)
 }
 
 pub fn list_sessions() -> Request {

@@ -69,7 +69,7 @@ impl Helper {
         match job {
             // Without text it is only found out whether there could be a file.
             PathJob::SaveFile { path, .. } => {
-                let text = segment.descriptors.into_iter().next().map(File::from);
+                let text = segment.descriptors.first().map(|text| File::from(text.try_clone().unwrap()));
                 self.saved.extend(text.map(|text| (path.clone(), read_whole(&text))));
             }
             _ => assert_eq!(segment.descriptors.len(), usize::from(seeks)),

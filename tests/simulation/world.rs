@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use lttng_protocol::client::{ErrorCode, Reply};
+use lttng_protocol::health::{self, Component, REQUEST_LEN};
 use lttng_protocol::trigger::channel::{DaemonMessage, Status};
 use lttng_protocol::trigger::{Condition, Trigger};
 use lttng_protocol::ust::registration::SocketKind;
@@ -391,6 +392,27 @@ impl World {
         let caller = Caller::Process(Credentials { pid: 4000, uid, gid: uid });
         self.daemon.accepted(Listener::Clients, conn, caller);
         id
+    }
+
+    /// Somebody asks for the daemon's health in pieces of these lengths, and leaves them to be carried.
+    pub fn send_query(&mut self, pieces: &[usize]) -> ClientId {
+        let id = ClientId(self.clients.len());
+        let conn = self.link(Peer::Client(id.0));
+        self.clients.push(Client::new(conn));
+        let caller = Caller::Process(Credentials { pid: 4500, uid: USER, gid: USER });
+        self.daemon.accepted(Listener::Health, conn, caller);
+        pieces.iter().for_each(|&length| self.say(conn, &vec![0; length]));
+        id
+    }
+
+    /// The components that are in bad health, as it says now.
+    #[track_caller]
+    pub fn health(&mut self) -> Vec<Component> {
+        let id = self.send_query(&[REQUEST_LEN]);
+        self.pump();
+        let client = &mut self.clients[id.0];
+        client.left = true;
+        health::decode(client.bytes().try_into().expect("the whole reply")).expect("components")
     }
 
     /// An event happens in an application; its notifiers tell of it.

@@ -73,7 +73,9 @@ impl World {
         for post in std::mem::take(&mut self.state.turn.posts) {
             match post {
                 Post::Begin(wanted) => self.tasks.begin_wanted(&mut self.state, wanted),
-                Post::Answered(ticket, answered) => self.tasks.answered(ticket, answered),
+                Post::Answered(ticket, answered) => {
+                    self.tasks.answered(ticket, answered, self.state.turn.now);
+                }
             }
         }
         let told = &mut self.told;

@@ -178,3 +178,47 @@ fn newcomers_are_taken_in_a_full_table() {
         drop((full, peers));
     });
 }
+
+/// Whoever waits, and can't be taken, is told of as long as that is so.
+#[test]
+fn who_can_not_be_taken_is_told_of() {
+    with_small_table("who_can_not_be_taken_is_told_of", || {
+        let folder = Folder::new("deaf");
+        let socket = UnixListener::bind(folder.socket()).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let mut bench = Bench::new();
+        let listener = Listener::ANY[0];
+        bench.reactor.machine.alone = false;
+        bench.reactor.listen(listener, socket.into()).unwrap();
+        let _peer = UnixStream::connect(folder.socket()).unwrap();
+        bench.reactor.reserve.lend(usize::MAX);
+        let full = fill();
+        while bench.reactor.machine.heard != [(listener, false)] {
+            bench.turn();
+        }
+        drop(full);
+        while bench.reactor.machine.heard.last() != Some(&(listener, true)) {
+            bench.turn();
+        }
+        assert!(matches!(bench.reactor.machine.inputs.front(), Some(Input::Accepted(..))));
+    });
+}
+
+/// What the pieces of a turn were spent on can be told from when they were done.
+#[test]
+fn each_piece_of_work_is_told_of_when_it_is_done() {
+    let mut bench = Bench::new();
+    let (first, mut peers) = (bench.pair(), vec![]);
+    peers.push(first);
+    let second = bench.pair();
+    peers.push(second);
+    for (_, peer) in &mut peers {
+        peer.write_all(b"x").unwrap();
+    }
+    bench.reactor.machine.pieces.clear();
+    bench.turn();
+    // Two were read from, then the machine settled, and then its wishes were carried out.
+    let pieces = &bench.reactor.machine.pieces;
+    assert_eq!(pieces.len(), 4);
+    assert!(pieces.is_sorted());
+}

@@ -32,6 +32,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("floor", &["../bench/floor/floor.c"], &["-O2", "-D_GNU_SOURCE"]),
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
+    ("health", &["health.c"], &["-llttng-ctl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
     ("lttng-sessiond-clock", &["../../programs/lttng-sessiond-clock.c"], &["-rdynamic", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),

@@ -299,8 +299,16 @@ impl Logging {
 
 /// A peer at the agents' port that need not behave: `agent.py`. Needs Python only.
 pub fn fake_agent(s: &Sandbox) -> App {
+    fake_agent_by(s, s.command("python3"))
+}
+
+/// The same as another user.
+pub fn fake_agent_as(s: &Sandbox, user: User) -> App {
+    fake_agent_by(s, s.command_as(user, "python3"))
+}
+
+fn fake_agent_by(s: &Sandbox, mut command: Command) -> App {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps/agent.py");
-    let mut command = s.command("python3");
     command.args(["-B", "-s"]).arg(s.share(&program));
     App::start_command(s, command)
 }

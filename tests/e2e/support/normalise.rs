@@ -113,6 +113,9 @@ fn normalise(text: &str, dir: &Path) -> String {
     lines.join("\n") + "\n"
 }
 
+/// What a domain's part of a session's text begins with.
+const DOMAIN: &str = "=== Domain: ";
+
 /// What stands for a digit, and what for a sign, in the dates of names.
 const DATES: [(&str, &str); 2] = [("00000000-000000", "DATE"), ("00000000T000000+0000", "TIME")];
 
@@ -146,7 +149,26 @@ fn sort_items(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let mut out = Vec::new();
     sort_level(&lines, &mut out);
+    sort_domains(&mut out);
     out.join("\n") + "\n"
+}
+
+/// Sorts the domains of a session. They are the last in its text, but for what the client had to complain about.
+fn sort_domains(lines: &mut Vec<String>) {
+    let is_end = |line: &String| line == "--- stderr";
+    let is_head = |line: &String| line.starts_with(DOMAIN);
+    let Some(from) = lines.iter().position(is_head) else { return };
+    let end = lines.iter().rposition(is_end).filter(|end| *end > from).unwrap_or(lines.len());
+    let rest = lines.split_off(end);
+    let mut domains: Vec<Vec<String>> = Vec::new();
+    for line in lines.drain(from..) {
+        match domains.last_mut() {
+            Some(domain) if !is_head(&line) => domain.push(line),
+            _ => domains.push(vec![line]),
+        }
+    }
+    domains.sort();
+    lines.extend(domains.into_iter().flatten().chain(rest));
 }
 
 fn sort_level(lines: &[&str], out: &mut Vec<String>) {
@@ -204,6 +226,13 @@ mod tests {
             sort_items(text),
             "b\na\n- x: [enabled]\n- y: [enabled]\n    z\n    v (type: t)\n    w (type: t)\n"
         );
+    }
+
+    #[test]
+    fn domains_are_sorted_up_to_the_end_of_the_text() {
+        let text = "status 0\nSession\n=== Domain: b\nz\n=== Domain: a\ny\n--- stderr\nx\n";
+        let want = "status 0\nSession\n=== Domain: a\ny\n=== Domain: b\nz\n--- stderr\nx\n";
+        assert_eq!(sort_items(text), want);
     }
 
     #[test]

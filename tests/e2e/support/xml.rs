@@ -13,7 +13,7 @@ pub struct Element {
 }
 
 /// Elements whose children come in no defined order.
-const UNORDERED: &[&str] = &["channels", "events", "pids", "process_attr_values", "triggers"];
+const UNORDERED: &[&str] = &["channels", "domains", "events", "pids", "process_attr_values", "triggers"];
 
 /// Elements whose text differs from run to run.
 const VARYING: &[&str] = &["creation_time", "id", "pid"];
