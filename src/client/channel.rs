@@ -80,9 +80,33 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelNam
     desk.changed(id)
 }
 
+/// Makes sure that a channel exists, as [`need`] does, and changes something in it. When that is refused, the channel goes
+/// again if it was made for that, and with it what its name and its scheme would have fixed for later ones.
+pub fn with_channel<T>(
+    desk: &mut Desk<'_>,
+    id: SessionId,
+    scheme: Option<Option<BufferingScheme>>,
+    name: &str,
+    change: impl FnOnce(&mut Desk<'_>) -> Result<T, ErrorCode>,
+) -> Result<T, ErrorCode> {
+    let fixed = |ust: &UstDomain| (ust.named_channel, ust.scheme, ust.scheme_fixed);
+    let existed = find(desk, id, name).is_ok();
+    let before = desk.session(id)?.wanted.ust.as_ref().map_or(fixed(&UstDomain::default()), fixed);
+    need(desk, id, scheme, name)?;
+    let result = change(desk);
+    if result.is_err()
+        && !existed
+        && let Some(ust) = &mut desk.session_mut(id)?.wanted.ust
+    {
+        ust.channels.pop();
+        (ust.named_channel, ust.scheme, ust.scheme_fixed) = before;
+    }
+    result
+}
+
 /// Makes sure that the channel for an event rule or context exists. Without a `scheme`, a new one is of the session's
 /// kind; an inner `None` is a kind that user space does not have.
-pub fn need(
+fn need(
     desk: &mut Desk<'_>,
     id: SessionId,
     scheme: Option<Option<BufferingScheme>>,
@@ -115,15 +139,6 @@ pub fn need(
 pub fn find<'a>(desk: &'a mut Desk<'_>, id: SessionId, name: &str) -> Result<&'a mut Channel, ErrorCode> {
     let ust: Option<&mut UstDomain> = desk.session_mut(id)?.wanted.ust.as_mut();
     ust.and_then(|ust| ust.find_mut(name)).ok_or(ErrorCode::UstChanNotFound)
-}
-
-/// Takes back the channel that was made last.
-pub fn drop_last(desk: &mut Desk<'_>, id: SessionId) {
-    if let Ok(session) = desk.session_mut(id)
-        && let Some(ust) = &mut session.wanted.ust
-    {
-        ust.channels.pop();
-    }
 }
 
 /// The name becomes part of file names. One for which no consumer daemon can make files is never recorded.

@@ -6,7 +6,7 @@
 use lttng_protocol::client::ErrorCode;
 
 use super::action::AddContext;
-use super::channel::{drop_last, find, need};
+use super::channel::{find, with_channel};
 use super::desk::{Desk, Serving};
 use super::kernel;
 use crate::model::{Channel, Context, Domain, LoggerDomain, ProgramContext};
@@ -29,26 +29,33 @@ pub fn add(desk: &mut Desk<'_>, id: SessionId, wanted: AddContext) -> Serving {
         Some(domain) => check_domain(domain, &wanted.channel)?,
         None => desk.only_in(Domain::UserSpace, ErrorCode::Und)?,
     }
-    let created = desk.session(id)?.channels().is_empty();
-    if created {
-        need(desk, id, None, loggers.map_or("", LoggerDomain::channel))?;
+    let add = |desk: &mut Desk<'_>| {
+        let provided = loggers.zip(provided(&wanted.context));
+        add_to_channels(desk, id, wanted)?;
+        provided.map_or(Ok(()), |(domain, context)| ask_agents(desk, id, domain, context))
+    };
+    if desk.session(id)?.channels().is_empty() {
+        with_channel(desk, id, None, loggers.map_or("", LoggerDomain::channel), add)?;
+    } else {
+        add(desk)?;
     }
-    let provided = loggers.zip(provided(&wanted.context));
-    let result = add_to_channels(desk, id, wanted);
-    if result.is_ok()
-        && let Some((domain, context)) = provided
-        && let Some(ust) = &mut desk.session_mut(id)?.wanted.ust
-    {
+    desk.changed(id)
+}
+
+/// Has agents provide a context.
+fn ask_agents(
+    desk: &mut Desk<'_>,
+    id: SessionId,
+    domain: LoggerDomain,
+    context: ProgramContext,
+) -> Result<(), ErrorCode> {
+    if let Some(ust) = &mut desk.session_mut(id)?.wanted.ust {
         let contexts = &mut ust.loggers.entry(domain).or_default().contexts;
         if !contexts.contains(&context) {
             contexts.push(context);
         }
     }
-    if result.is_err() && created {
-        drop_last(desk, id);
-    }
-    result?;
-    desk.changed(id)
+    Ok(())
 }
 
 /// Channels in a domain of loggers are the domain's, or all.

@@ -8,7 +8,7 @@ use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter;
 
 use super::action::{DisableEvent, EnableEvent, EventKind};
-use super::channel::{drop_last, find, need};
+use super::channel::{find, with_channel};
 use super::desk::{Desk, Serving};
 use super::{kernel, logger};
 use crate::model::rule::is_reserved;
@@ -29,15 +29,12 @@ pub fn enable(desk: &mut Desk<'_>, id: SessionId, wanted: EnableEvent) -> Servin
     desk.only_in(Domain::UserSpace, ErrorCode::Und)?;
     check_channel_name(desk, id, &wanted.channel)?;
     let fault = filter_fault(wanted.filter.as_ref());
-    let existed = find(desk, id, &wanted.channel).is_ok();
-    need(desk, id, Some(wanted.scheme), &wanted.channel)?;
-    let result =
-        find(desk, id, &wanted.channel).and_then(|channel| add_or_enable(channel, wanted, fault.is_some()));
+    let (scheme, name) = (wanted.scheme, wanted.channel.clone());
+    let result = with_channel(desk, id, Some(scheme), &name, |desk| {
+        find(desk, id, &name).and_then(|channel| add_or_enable(channel, wanted, fault.is_some()))
+    });
     if let (Err(ErrorCode::FilterInval), Some(fault)) = (&result, fault) {
         say_refused_filter(desk, &fault);
-    }
-    if result.is_err() && !existed {
-        drop_last(desk, id);
     }
     result?;
     desk.changed(id)

@@ -10,7 +10,7 @@ use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter;
 
 use super::action::{DisableEvent, EnableEvent, EventKind};
-use super::channel::{self, drop_last, need};
+use super::channel::with_channel;
 use super::desk::{Desk, Serving, answer};
 use super::event_rule::{filter_fault, say_refused_filter};
 use crate::model::logger::ALL_LOGGERS;
@@ -23,19 +23,13 @@ use crate::turn::ids::SessionId;
 /// Adds a rule about loggers, or enables one that exists. The channel is always the domain's.
 pub fn enable(desk: &mut Desk<'_>, id: SessionId, domain: LoggerDomain, wanted: EnableEvent) -> Serving {
     let fault = filter_fault(wanted.filter.as_ref());
-    let existed = channel::find(desk, id, domain.channel()).is_ok();
-    need(desk, id, None, domain.channel())?;
-    let result = match &fault {
+    with_channel(desk, id, None, domain.channel(), |desk| match &fault {
         Some(fault) => {
             say_refused_filter(desk, fault);
             Err(ErrorCode::FilterInval)
         }
         None => add_or_enable(desk, id, domain, wanted),
-    };
-    if result.is_err() && !existed {
-        drop_last(desk, id);
-    }
-    result?;
+    })?;
     desk.changed(id)
 }
 

@@ -142,8 +142,8 @@ pub fn list(desk: &mut Desk<'_>, _: Nothing) -> Serving {
 
 /// Tells what went wrong with a part of a trigger.
 pub fn errors(desk: &mut Desk<'_>, AskErrors(query): AskErrors) -> Serving {
-    check_owner(desk, &query.trigger)?;
     let id = find(desk, &query.trigger)?;
+    check_owner(desk, &query.trigger)?;
     let registered = desk.triggers.registry.get(id).ok_or(ErrorCode::TriggerNotFound)?;
     let failures = |tally: &Tally| ErrorResult::execution_failures(tally.failures);
     let errors = match &query.target {

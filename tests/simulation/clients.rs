@@ -28,6 +28,24 @@ fn a_request_in_single_bytes() {
 }
 
 #[test]
+fn a_rule_that_is_refused_leaves_no_channel_behind() {
+    let mut world = World::new();
+    world.must(&client::create("s"));
+    for (channel, rule, code) in [
+        ("metadata", "app:*", ErrorCode::InvalidChannelName),
+        ("c", "lttng_jul:*", ErrorCode::InvalidEventName),
+    ] {
+        let refused = client::per_process(client::enable_event("s", channel, client::rule(rule)));
+        let id = world.send(&refused);
+        assert_eq!(world.wait_for(id).code, code);
+    }
+    // After a channel with a name, the next one would have to have one, and the same kind of buffers.
+    world.must(&client::enable_event("s", "", client::rule("app:*")));
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
+}
+
+#[test]
 fn half_a_request_is_dropped_after_ten_seconds() {
     let mut world = World::new();
     let whole = client::create("s").bytes();

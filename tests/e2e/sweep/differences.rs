@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Where the daemons differ, and why.
 
-use super::Situation::{self, Empty, Garbled};
+use super::Situation::{self, Empty, Furnished, Snapshot, Started, Stopped};
 
 /// Requests that are answered differently. What is empty is about all.
 pub struct Difference {
@@ -26,15 +26,14 @@ const LOGGERS: &[u32] = &[3, 4, 5];
 /// Those that are none. 0 is sent when a command has no domain.
 const NO_DOMAINS: &[u32] = &[0, 6, 99];
 
+/// All but the kernel's, which is not there.
+const SERVED: &[u32] = &[0, 2, 3, 4, 5, 6, 99];
+
+/// The sessions that exist.
+const SESSIONS: &[Situation] = &[Empty, Furnished, Started, Stopped, Snapshot];
+
 /// Numbers between those of commands.
 const HOLES: &[u32] = &[1, 7, 8, 22, 23, 29, 30, 37, 38, 39];
-
-/// What is to become the same.
-pub const NOT_YET: &[Difference] = &[
-    Difference { domains: LOGGERS, ours: "137", why: "loggers are not traced yet", ..ANY },
-    Difference { commands: &[14], domains: LOGGERS, ours: "12", why: "loggers are not listed yet", ..ANY },
-    Difference { commands: &[31], ours: "12", why: "sessions are not saved yet", ..ANY },
-];
 
 /// What is meant.
 pub const DIFFERENCES: &[Difference] = &[
@@ -51,30 +50,51 @@ pub const DIFFERENCES: &[Difference] = &[
         ..ANY
     },
     Difference {
-        situations: &[Garbled],
-        stock: "23",
-        ours: "closed",
-        why: "bytes that are no name of a session are no request",
-        ..ANY
-    },
-    Difference {
-        commands: &[0, 3, 6, 52],
+        commands: &[0, 6],
+        domains: SERVED,
+        situations: SESSIONS,
         forms: &["none"],
         stock: "died",
         ours: "152",
-        why: "a variable part of no bytes is malformed",
+        why: "a context or rule of no bytes is malformed",
+    },
+    Difference {
+        commands: &[3],
+        domains: &[2, 3, 4, 5],
+        situations: &[Furnished, Started, Stopped, Snapshot],
+        forms: &["none"],
+        stock: "died",
+        ours: "152",
+        why: "a rule of no bytes is malformed",
+    },
+    Difference {
+        commands: &[52],
+        forms: &["none"],
+        stock: "died",
+        ours: "152",
+        why: "a question of no bytes is malformed",
         ..ANY
     },
     Difference {
-        commands: &[5, 49],
+        commands: &[5],
+        domains: SERVED,
+        situations: SESSIONS,
         forms: &["none"],
         stock: "died",
         ours: "97",
-        why: "no channel, no session of no bytes",
+        why: "a channel of no bytes is none",
+    },
+    Difference {
+        commands: &[49],
+        forms: &["none"],
+        stock: "died",
+        ours: "97",
+        why: "a session of no bytes is none",
         ..ANY
     },
     Difference {
         commands: &[43, 44],
+        domains: SERVED,
         forms: &["none"],
         stock: "died",
         ours: "125",
@@ -84,6 +104,7 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         commands: &[12],
         domains: NO_DOMAINS,
+        situations: SESSIONS,
         stock: "died",
         ours: "12",
         why: "a domain that has no event rules",
@@ -92,10 +113,20 @@ pub const DIFFERENCES: &[Difference] = &[
     Difference {
         commands: &[12],
         domains: &[2],
+        situations: SESSIONS,
+        forms: &["none", "ones", "unknown"],
         stock: "died",
         ours: "59",
         why: "the rules of an unknown channel",
-        ..ANY
+    },
+    Difference {
+        commands: &[12],
+        domains: &[2],
+        situations: &[Empty],
+        forms: &["c"],
+        stock: "died",
+        ours: "59",
+        why: "the rules of a channel that is not there",
     },
     Difference {
         commands: &[14, 18],
@@ -129,6 +160,7 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         commands: &[24],
+        situations: &[Started, Snapshot],
         stock: "died",
         ours: "13",
         why: "whether data of a session that records is pending",
@@ -154,11 +186,21 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         commands: &[6],
+        domains: &[2],
+        situations: &[Empty],
+        stock: "112",
+        ours: "112",
+        why: "the same for a rule with a reserved name",
+        ..ANY
+    },
+    Difference {
+        commands: &[6],
+        domains: &[2],
+        situations: &[Empty, Furnished],
         forms: &["channel of metadata"],
         stock: "died",
         ours: "113",
         why: "metadata has no rules",
-        ..ANY
     },
     Difference {
         commands: &[6],
@@ -179,11 +221,12 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference {
         commands: &[6],
+        domains: SERVED,
+        situations: SESSIONS,
         forms: &["filter without code"],
         stock: "died",
         ours: "97",
         why: "a filter is an expression with its code",
-        ..ANY
     },
     Difference {
         commands: &[21],

@@ -10,6 +10,8 @@ use lttng_protocol::client::{
     TrackerValue, Uri,
 };
 
+use lttng_protocol::trigger::Trigger;
+
 use crate::support::asker::Then;
 use crate::support::socket::REQUEST_SIZE;
 
@@ -34,6 +36,13 @@ pub struct Form {
 impl Form {
     fn new(name: &str, parameters: Vec<u8>, payload: Vec<u8>) -> Self {
         Form { name: name.to_owned(), parameters, payload, then: Then::Wait, damaged: false }
+    }
+
+    /// One whose parameters say no more than the length of its payload.
+    fn of_length(name: &str, payload: Vec<u8>) -> Self {
+        let mut parameters = vec![0; PARAMETERS_LEN];
+        parameters[..4].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_ne_bytes());
+        Form::new(name, parameters, payload)
     }
 
     fn of(name: &str, body: Body) -> Self {
@@ -124,11 +133,22 @@ pub fn enable_event(channel: &str, event: Event) -> Body {
     Body::EnableEvent { channel: channel.to_owned(), event }
 }
 
-/// All forms of a command. `dir` is a folder that its user may write to.
-pub fn all(command: u32, dir: &str, fresh: &str) -> Vec<Form> {
+/// What requests are about.
+#[derive(Clone, Copy, Default)]
+pub struct Matter<'a> {
+    /// A folder that the client may write to.
+    pub dir: &'a str,
+    /// The name of a session that does not exist.
+    pub fresh: &'a str,
+    /// The client's user.
+    pub uid: u32,
+}
+
+/// All forms of a command.
+pub fn all(command: u32, matter: Matter<'_>) -> Vec<Form> {
     let none = Form::new("none", vec![0; PARAMETERS_LEN], Vec::new());
     let ones = Form::new("ones", vec![0xff; PARAMETERS_LEN], Vec::new());
-    let right = right(command, dir, fresh);
+    let right = right(command, matter);
     let mut forms = Vec::new();
     match right.first() {
         Some(first) if !first.payload.is_empty() => forms.extend(damaged(command, first)),
@@ -186,17 +206,26 @@ fn vector(name: &str) -> Vec<u8> {
     std::fs::read(folder.join(name)).unwrap()
 }
 
-/// A trigger as it was recorded.
-fn trigger(name: &str, file: &str) -> Form {
-    let payload = vector(file);
-    let mut parameters = vec![0; PARAMETERS_LEN];
-    parameters[..4].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_ne_bytes());
-    Form::new(name, parameters, payload)
+/// A trigger as it was recorded, but for whose it is.
+fn trigger(name: &str, file: &str, uid: u32) -> Form {
+    let recorded = Trigger::decode_payload(&vector(file), 0).unwrap();
+    let payload = Trigger { owner: uid, ..recorded }.encode_payload();
+    Form::of_length(name, payload)
 }
 
 /// The trigger that is registered when one is removed or asked for its errors.
-pub fn known_trigger() -> Form {
-    trigger("known", "register-er-user-tracepoint-min.bin")
+pub fn known_trigger(uid: u32) -> Form {
+    trigger("known", "register-er-user-tracepoint-min.bin", uid)
+}
+
+/// A question about a trigger that is not registered.
+fn recorded_query(name: &str, file: &str) -> Form {
+    Form::of_length(name, vector(file))
+}
+
+/// A question about the one that is.
+fn error_query(name: &str, target: u8, uid: u32) -> Form {
+    Form::of_length(name, [&[target], &known_trigger(uid).payload[..]].concat())
 }
 
 fn output(id: u32, name: &str, url: &str) -> SnapshotOutput {
@@ -219,7 +248,8 @@ fn path_uri(path: &str) -> Uri {
 }
 
 /// Requests as clients make them, some of which make no sense.
-fn right(command: u32, dir: &str, fresh: &str) -> Vec<Form> {
+fn right(command: u32, matter: Matter<'_>) -> Vec<Form> {
+    let Matter { dir, fresh, uid } = matter;
     let Some(command) = Command::from_number(command) else { return Vec::new() };
     match command {
         Command::AddContext => {
@@ -315,19 +345,19 @@ fn right(command: u32, dir: &str, fresh: &str) -> Vec<Form> {
             vec![Form::of("a folder", Body::SetShmPath { path: format!("{dir}/shm") })]
         }
         Command::RegisterTrigger | Command::UnregisterTrigger => vec![
-            known_trigger(),
-            trigger("about a session", "register-cond-rotation-completed.bin"),
-            trigger("about buffers", "register-cond-buffer-low-ratio.bin"),
-            trigger("about the kernel", "register-er-kernel-tracepoint.bin"),
-            trigger("about loggers", "register-er-jul-logging-min.bin"),
+            known_trigger(uid),
+            trigger("about a session", "register-cond-rotation-completed.bin", uid),
+            trigger("about buffers", "register-cond-buffer-low-ratio.bin", uid),
+            trigger("about the kernel", "register-er-kernel-tracepoint.bin", uid),
+            trigger("about loggers", "register-er-jul-logging-min.bin", uid),
         ],
         Command::ExecuteErrorQuery => vec![
-            trigger("of a trigger", "error-query-trigger.request-payload.bin"),
-            trigger("of a condition", "error-query-condition.request-payload.bin"),
-            trigger("of an action", "error-query-action.request-payload.bin"),
-            error_query("of the known one", 0),
-            error_query("of its condition", 1),
-            error_query("of an unknown part", 7),
+            recorded_query("of a trigger", "error-query-trigger.request-payload.bin"),
+            recorded_query("of a condition", "error-query-condition.request-payload.bin"),
+            recorded_query("of an action", "error-query-action.request-payload.bin"),
+            error_query("of the known one", 0, uid),
+            error_query("of its condition", 1, uid),
+            error_query("of an unknown part", 7, uid),
         ],
         Command::RotationGetInfo => {
             [0, 1].map(|id| Form::of(&format!("number {id}"), Body::RotationInfo { id })).to_vec()
@@ -364,7 +394,7 @@ fn enable_events() -> Vec<Form> {
         Form::of("unknown channel", enable_event("unknown", rule("a:c"))),
         Form::of("channel of metadata", enable_event("metadata", rule("a:c"))),
         Form::of("no name", enable_event("c", rule(""))),
-        Form::of("reserved", enable_event("c", rule("lttng_ust:tick"))),
+        Form::of("reserved", enable_event("c", rule("lttng_jul:tick"))),
         Form::of("level", enable_event("c", levels(1, 4))),
         Form::of("one level", enable_event("c", levels(2, 4))),
         Form::of("unknown kind of level", enable_event("c", levels(3, 4))),
@@ -410,14 +440,6 @@ fn trackers(body: impl Fn(i32) -> Body) -> Vec<Form> {
     [(1, "processes"), (0, "processes of the kernel"), (3, "users"), (9, "unknown")]
         .map(|(attribute, name)| Form::of(name, body(attribute)))
         .to_vec()
-}
-
-fn error_query(name: &str, target: u8) -> Form {
-    let known = known_trigger();
-    let payload = [&[target], &known.payload[..]].concat();
-    let mut parameters = vec![0; PARAMETERS_LEN];
-    parameters[..4].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_ne_bytes());
-    Form::new(name, parameters, payload)
 }
 
 fn creations(dir: &str, fresh: &str) -> Vec<Form> {
