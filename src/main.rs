@@ -52,18 +52,21 @@ fn main() -> ExitCode {
     let environment = |name: &str| std::env::var_os(name);
     let options = match options::parse(std::env::args_os(), &environment) {
         Ok(Invocation::Run(options)) => options,
-        Ok(Invocation::Version) => return print(&format!("{}\n", options::VERSION)),
+        Ok(Invocation::Version(messages, options)) => {
+            messages.iter().for_each(|line| complain(line));
+            if let Some(options) = options {
+                start_logging(&options);
+                show(&options);
+            }
+            return print(&format!("{}\n", options::VERSION));
+        }
         Ok(Invocation::Help) => return print(options::USAGE),
         Err(failure) => {
-            for line in failure.lines {
-                eprintln!("{line}");
-            }
+            failure.lines.iter().for_each(|line| complain(line));
             return ExitCode::from(failure.status);
         }
     };
-    for line in &options.messages {
-        eprintln!("{line}");
-    }
+    options.messages.iter().for_each(|line| complain(line));
     start_logging(&options);
     match run(&options) {
         Ok(code) => code,
@@ -81,6 +84,24 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
+/// Prints what is wrong with the options, also if the daemon is to be quiet.
+fn complain(line: &str) {
+    eprintln!("{line}");
+    if line.starts_with("Error: ") && aborts_on_error() {
+        std::process::abort();
+    }
+}
+
+/// Whether the first error that is reported is to end the process, as whoever tests it may wish.
+fn aborts_on_error() -> bool {
+    std::env::var_os("LTTNG_ABORT_ON_ERROR").is_some_and(|value| value == "1")
+}
+
+/// The configuration, for those who want to know.
+fn show(options: &Options) {
+    options.dump().iter().for_each(|line| log::info!("{line}"));
+}
+
 /// Everything goes to standard error, in the words of the original: `Error: …`, `Warning: …`.
 fn start_logging(options: &Options) {
     let level = match (options.quiet, options.verbose) {
@@ -90,9 +111,18 @@ fn start_logging(options: &Options) {
         (false, 2) => LevelFilter::Debug,
         (false, _) => LevelFilter::Trace,
     };
+    let (quiet, aborts) = (options.quiet, aborts_on_error());
     env_logger::Builder::new()
-        .filter_level(level)
-        .format(|out, record| match record.level() {
+        // An error ends the process also if nobody is told of it.
+        .filter_level(if aborts { level.max(LevelFilter::Error) } else { level })
+        .format(move |out, record| match record.level() {
+            log::Level::Error if aborts => {
+                if !quiet {
+                    // What is given to `out` would be lost.
+                    eprintln!("Error: {}", record.args());
+                }
+                std::process::abort()
+            }
             log::Level::Error => writeln!(out, "Error: {}", record.args()),
             log::Level::Warn => writeln!(out, "Warning: {}", record.args()),
             log::Level::Info => writeln!(out, "DBG1 - {}: {}", record.target(), record.args()),
@@ -104,7 +134,7 @@ fn start_logging(options: &Options) {
 
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     signal::prepare_daemon()?;
-    log::info!("{options:?}");
+    show(options);
     let clock = trace_clock(options)?;
     let group = users::system_group_id(&options.group);
     if options.uid == 0 && group.is_none() {

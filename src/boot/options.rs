@@ -8,6 +8,7 @@
 //! It must never create a file or start anything: a wrong command line leaves no trace. It prints
 //! nothing either; the lines to print are handed back.
 
+mod dump;
 mod ini;
 mod missing;
 mod paths;
@@ -15,6 +16,7 @@ mod settings;
 mod table;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -154,8 +156,9 @@ pub struct Consumer {
 pub enum Invocation {
     /// Run the daemon.
     Run(Box<Options>),
-    /// Print [`VERSION`] and exit with 0.
-    Version,
+    /// Print [`VERSION`] and exit with 0; before that print these lines to standard error and, if that is wanted, the
+    /// [configuration](Options::dump). It may be none that a daemon can run with.
+    Version(Vec<String>, Option<Box<Options>>),
     /// Print [`USAGE`] and exit with 0.
     Help,
 }
@@ -224,16 +227,29 @@ pub fn parse_on(
 ) -> Result<Invocation, Failure> {
     let mut lines = Vec::new();
     let given = table::command_line(args).map_err(|line| failure(&mut lines, line))?;
+    let app_socket_timeout = app_socket_timeout(env, &mut lines);
     let home = home(host, env);
     let mut settings = Settings::default();
     settings.apply_environment(env, host.set_id);
     read_files(host, home.as_deref(), &given, &mut settings, &mut lines)?;
-    if let Some(at_once) = apply_command_line(host, &given, &mut settings, &mut lines)? {
-        return Ok(at_once);
+    let wanted = apply_command_line(host, &given, &mut settings, &mut lines)?;
+    if wanted == Wanted::Help {
+        return Ok(Invocation::Help);
     }
-    let options =
-        resolve(host, env, home, settings, lines.clone()).map_err(|line| failure(&mut lines, line))?;
-    Ok(Invocation::Run(Box::new(options)))
+    let resolved = resolve(host, env, home, settings, app_socket_timeout, lines.clone()).map(Box::new);
+    if wanted == Wanted::Version {
+        let lines = resolved.as_ref().map_or(lines, |options| options.messages.clone());
+        return Ok(Invocation::Version(lines, resolved.ok()));
+    }
+    resolved.map(Invocation::Run).map_err(|line| failure(&mut lines, line))
+}
+
+/// What the options ask for, all in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Daemon,
+    Version,
+    Help,
 }
 
 fn failure(lines: &mut Vec<String>, line: String) -> Failure {
@@ -264,21 +280,26 @@ fn read_files(
 ) -> Result<(), Failure> {
     let in_home = home.map(|home| home.join(".lttng/lttng.conf"));
     for path in [Some(host.system_config.clone()), in_home].into_iter().flatten() {
-        if let Ok(text) = std::fs::read(&path) {
-            settings.apply_file(&text, host.set_id, lines);
+        match std::fs::read(&path) {
+            Ok(text) => settings.apply_file(&path, &text, host.set_id, lines),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => {
+                let shown = path.display();
+                lines.push(format!("Warning: Can't read the daemon configuration file {shown}: {error}"));
+            }
         }
     }
     let configs = given.iter().filter(|(entry, _)| entry.name == Name::Config && !host.set_id);
-    if let Some(path) = configs.filter_map(|(_, value)| value.as_ref()).next_back() {
-        if path.is_empty() {
-            let line = "Warning: Invalid argument provided for option \"config\", using default value.";
-            return Err(failure(lines, line.to_owned()));
-        }
-        let text = std::fs::read(path).map_err(|_| {
-            let shown = Path::new(path).display();
+    let config = configs.filter_map(|(_, value)| value.as_ref()).next_back();
+    // An empty one is none, as in the original.
+    if let Some(path) = config.filter(|path| !path.is_empty()) {
+        let path = paths::make_absolute(host.current_directory.as_deref(), path.into())
+            .map_err(|line| failure(lines, line))?;
+        let text = std::fs::read(&path).map_err(|_| {
+            let shown = path.display();
             failure(lines, format!("Error: Failed to open daemon configuration file at {shown}"))
         })?;
-        settings.apply_file(&text, host.set_id, lines);
+        settings.apply_file(&path, &text, host.set_id, lines);
     }
     Ok(())
 }
@@ -289,12 +310,14 @@ fn apply_command_line(
     given: &[Given],
     settings: &mut Settings,
     lines: &mut Vec<String>,
-) -> Result<Option<Invocation>, Failure> {
-    let mut version = None;
+) -> Result<Wanted, Failure> {
+    let mut wanted = Wanted::Daemon;
     for (entry, value) in given {
         match (entry.name, value) {
-            (Name::Help, _) => return Ok(Some(Invocation::Help)),
-            (Name::Version, _) => version = Some(Invocation::Version),
+            (Name::Help, _) => return Ok(Wanted::Help),
+            (Name::Version, _) => wanted = Wanted::Version,
+            // That was read already.
+            (Name::Config, _) if !host.set_id => {}
             (_, Some(value)) => {
                 if host.set_id && entry.takes == Takes::Trusted {
                     lines.push(settings::refused(entry));
@@ -305,7 +328,7 @@ fn apply_command_line(
             (_, None) => settings.switch_on(entry),
         }
     }
-    Ok(version)
+    Ok(wanted)
 }
 
 /// Fills in the defaults and makes paths absolute.
@@ -317,6 +340,7 @@ fn resolve(
     env: Environment<'_>,
     home: Option<PathBuf>,
     settings: Settings,
+    app_socket_timeout: Option<Duration>,
     mut messages: Vec<String>,
 ) -> Result<Options, String> {
     let wanted = match (host.uid, &home) {
@@ -325,13 +349,13 @@ fn resolve(
         (_, None) => return Err("Error: Can't get HOME directory for sockets creation.".to_owned()),
     };
     let paths = Paths::new(host.current_directory.as_deref(), wanted)?;
-    let without_effect = missing::without_effect(&settings, env);
+    let without_effect = missing::without_effect(env);
     let (ust32, ust64) = with_default_programs(settings.ust32, settings.ust64);
     let ustconsumerd64 = consumer(&paths, ust64, "ustconsumerd64")?;
     let ustconsumerd32 = consumer(&paths, ust32, "ustconsumerd32")?;
     let mut kconsumerd = consumer(&paths, settings.kernel, "kconsumerd")?;
     kconsumerd.path = kernel_program(&ustconsumerd64, &ustconsumerd32);
-    let app_socket_timeout = app_socket_timeout(env, &mut messages);
+    let network_timeout = network_timeout(env, &mut messages);
     let user_memory = memory(env, "LTTNG_SESSIOND_USER_MEMORY", USER_MEMORY, &mut messages);
     let all_memory = memory(env, "LTTNG_SESSIOND_ALL_MEMORY", ALL_MEMORY, &mut messages);
     Ok(Options {
@@ -362,7 +386,7 @@ fn resolve(
         event_notifier_slots_kernel: settings.notifier_slots_kernel.unwrap_or(NOTIFIER_SLOTS),
         event_notifier_slots_user: settings.notifier_slots_user.unwrap_or(NOTIFIER_SLOTS),
         app_socket_timeout,
-        network_timeout: network_timeout(env),
+        network_timeout,
         user_memory,
         all_memory,
         clock_plugin: paths.absolute(trusted(host, env, "LTTNG_UST_CLOCK_PLUGIN"))?,
@@ -432,12 +456,30 @@ fn memory(env: Environment<'_>, name: &str, default: u64, lines: &mut Vec<String
     }
 }
 
-/// `LTTNG_NETWORK_SOCKET_TIMEOUT` in milliseconds; only a positive number acts.
-fn network_timeout(env: Environment<'_>) -> Option<Duration> {
-    let text = env("LTTNG_NETWORK_SOCKET_TIMEOUT")?;
-    let text = text.to_string_lossy();
-    let milliseconds = settings::leading_number(text.trim_start()).filter(|number| *number > 0)?;
-    u32::try_from(milliseconds).ok().map(|number| Duration::from_millis(number.into()))
+/// `LTTNG_NETWORK_SOCKET_TIMEOUT` in milliseconds; only a positive number acts, and what is none counts as 0.
+fn network_timeout(env: Environment<'_>, lines: &mut Vec<String>) -> Option<Duration> {
+    const NAME: &str = "LTTNG_NETWORK_SOCKET_TIMEOUT";
+    let value = env(NAME)?;
+    let text = value.to_string_lossy();
+    let (negative, digits) = match text.trim_ascii_start().split_at_checked(1) {
+        Some(("-", digits)) => (true, digits),
+        Some(("+", digits)) => (false, digits),
+        _ => (false, text.trim_ascii_start()),
+    };
+    let milliseconds = if digits.starts_with(|first: char| first.is_ascii_digit()) {
+        settings::leading_number(digits).and_then(|number| u32::try_from(number).ok())
+    } else {
+        Some(0)
+    };
+    match milliseconds {
+        Some(0) => None,
+        Some(1) if negative => None,
+        Some(milliseconds) if !negative => Some(Duration::from_millis(milliseconds.into())),
+        _ => {
+            lines.push(format!("Error: Invalid value \"{text}\" used for \"{NAME}\" environment variable"));
+            None
+        }
+    }
 }
 
 /// The decimal number that a text starts with, like `atoi`; none is 0. `None`: it does not fit.

@@ -20,7 +20,7 @@ const STATE: usize = HEADER + 1;
 const ADDRESSES: usize = HEADER + 4;
 const UID: usize = HEADER + 64;
 const INODE: usize = HEADER + 68;
-/// Bytes of both ports and of the first address, which are read again: ports (u16 each), source (16), destination (16).
+/// Bytes of the addresses: ports (u16 each), source, destination (16 each).
 const ADDRESSES_LEN: usize = 36;
 /// `TCP_LISTEN`.
 const LISTENING: u8 = 10;
@@ -62,7 +62,10 @@ impl ConnectionOwners {
         // A connection that was closed by its process, or is about to be made, is said to be root's; and the socket that
         // listens at an address is told instead of a connection that is not there.
         let is_connection = answer.get(STATE).is_some_and(|&state| state != LISTENING);
-        let is_meant = answer.get(ADDRESSES..ADDRESSES + ADDRESSES_LEN) == Some(&addresses(from, to)[..]);
+        let told = answer.get(ADDRESSES..ADDRESSES + ADDRESSES_LEN);
+        // Java's sockets are of IPv6, whoever they are connected to.
+        let is_meant =
+            [addresses(from, to), addresses_in_ipv6(from, to)].iter().any(|it| told == Some(&it[..]));
         let number = |at: usize| answer.get(at..at + 4)?.try_into().ok().map(u32::from_ne_bytes);
         let has_process = number(INODE).is_some_and(|inode| inode != 0);
         Ok(number(UID).filter(|_| is_connection && is_meant && has_process))
@@ -115,12 +118,23 @@ fn question(number: u32, from: SocketAddrV4, to: SocketAddrV4) -> Vec<u8> {
 
 /// The beginning of `struct inet_diag_sockid`: ports and addresses, big-endian.
 fn addresses(from: SocketAddrV4, to: SocketAddrV4) -> [u8; ADDRESSES_LEN] {
+    let long = |address: &Ipv4Addr| {
+        let [a, b, c, d] = address.octets();
+        [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+    };
+    sockid([from.port(), to.port()], [long(from.ip()), long(to.ip())])
+}
+
+/// The same for a socket of IPv6.
+fn addresses_in_ipv6(from: SocketAddrV4, to: SocketAddrV4) -> [u8; ADDRESSES_LEN] {
+    let long = |address: &Ipv4Addr| address.to_ipv6_mapped().octets();
+    sockid([from.port(), to.port()], [long(from.ip()), long(to.ip())])
+}
+
+fn sockid(ports: [u16; 2], addresses: [[u8; 16]; 2]) -> [u8; ADDRESSES_LEN] {
     let mut bytes = [0; ADDRESSES_LEN];
-    let parts = [&from.port().to_be_bytes()[..], &to.port().to_be_bytes()[..]].concat();
-    let octets = [from.ip().octets(), to.ip().octets()];
-    let places = bytes.iter_mut();
-    let filled = parts.into_iter().chain(octets[0]).chain([0; 12]).chain(octets[1]);
-    places.zip(filled).for_each(|(place, byte)| *place = byte);
+    let parts = ports.into_iter().flat_map(u16::to_be_bytes).chain(addresses.into_iter().flatten());
+    bytes.iter_mut().zip(parts).for_each(|(place, byte)| *place = byte);
     bytes
 }
 
@@ -135,6 +149,25 @@ mod tests {
             SocketAddr::V4(address) => address,
             SocketAddr::V6(_) => panic!("{address}"),
         }
+    }
+
+    /// A connection as Java programs make it.
+    fn ipv6_stream(to: SocketAddrV4) -> OwnedFd {
+        let socket = socket(AddressFamily::Inet6, SockType::Stream, SockFlag::empty(), None).unwrap();
+        let mut address: libc::sockaddr_in6 = bytes_of_zero();
+        address.sin6_family = u16::try_from(libc::AF_INET6).unwrap();
+        address.sin6_port = to.port().to_be();
+        address.sin6_addr.s6_addr = to.ip().to_ipv6_mapped().octets();
+        let length = u32::try_from(size_of_val(&address)).unwrap();
+        // SAFETY: the address is there, with its length, until the call returns.
+        let result = unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), length) };
+        assert_eq!(result, 0, "{}", io::Error::last_os_error());
+        socket
+    }
+
+    fn bytes_of_zero() -> libc::sockaddr_in6 {
+        // SAFETY: it is plain data for which all-zero is a valid value.
+        unsafe { std::mem::zeroed() }
     }
 
     #[test]
@@ -153,6 +186,10 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(owners.owner(peer, here).unwrap(), Some(me));
         }
+        let other = ipv6_stream(here);
+        let (_taken, from) = listener.accept().unwrap();
+        assert_eq!(owners.owner(v4(from), here).unwrap(), Some(me), "a socket of IPv6");
+        drop(other);
         // Whoever listens there is not taken for who connected.
         assert_eq!(owners.owner(here, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1)).unwrap(), None);
         drop(stream);

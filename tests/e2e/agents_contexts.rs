@@ -4,7 +4,7 @@
 use crate::agents_rules::create;
 use crate::support::daemon::Daemon;
 use crate::support::loggers::{
-    DOMAINS, Domain, JAVA, Level, Logging, lines, no_agents, no_java, no_python, records,
+    DOMAINS, Domain, JAVA, Level, Logging, lines, no_agents, no_java, no_python, records, settle,
 };
 use crate::support::normalise::Order;
 use crate::support::session::BUFFERS;
@@ -17,6 +17,7 @@ const KINDS: [&str; 10] =
 
 /// Notes what the agent has enabled.
 fn note_enabled(s: &Sandbox, program: &mut Logging, when: &str) {
+    settle(s);
     for &domain in program.domains() {
         let contexts = program.contexts(domain);
         s.note(&format!("{when}: contexts in {domain:?}"), &contexts, Order::Fixed);

@@ -8,7 +8,7 @@ use crate::agents_rules::create;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::loggers::{
-    DOMAINS, Domain, JAVA, Level, Logging, fake_agent, fake_agent_as, no_python, records,
+    DOMAINS, Domain, JAVA, Level, Logging, fake_agent, fake_agent_as, no_python, records, settle,
 };
 use crate::support::normalise::Order;
 use crate::support::sandbox::OTHER;
@@ -85,6 +85,7 @@ fn setting_with_other(s: &Sandbox) -> Option<(Daemon, App)> {
 
 /// Notes what these connections were told.
 fn look(s: &Sandbox, peer: &mut App, numbers: std::ops::Range<u32>, when: &str) {
+    settle(s);
     for number in numbers {
         let served = peer.ask(&format!("served {number}"));
         let mut commands: Vec<&str> = served.split(' ').collect();

@@ -7,7 +7,7 @@ use crate::agents_rules::{create, log_all};
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::loggers::{
-    DOMAINS, Domain, JAVA, Level, Logging, fake_agent, no_agents, no_java, no_python, records,
+    DOMAINS, Domain, JAVA, Level, Logging, fake_agent, no_agents, no_java, no_python, records, settle,
 };
 use crate::support::normalise::Order;
 use crate::support::sandbox::OTHER;
@@ -296,6 +296,7 @@ fn the_end_of_a_session_leaves_nothing_enabled() {
                 s.lttng(&["start"]).ok();
             }
             let mut look = |when: &str| {
+                settle(s);
                 for program in &mut programs {
                     for &domain in program.domains() {
                         let mut found = program.enabled(domain);

@@ -3,7 +3,9 @@
 
 use crate::support::app::App;
 use crate::support::daemon::Daemon;
-use crate::support::loggers::{DOMAINS, Domain, JAVA, LEVELS, Level, Logging, lines, no_agents, records};
+use crate::support::loggers::{
+    DOMAINS, Domain, JAVA, LEVELS, Level, Logging, lines, no_agents, records, settle,
+};
 use crate::support::normalise::Order;
 use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, ours_only, side_by_side};
@@ -276,6 +278,7 @@ fn rules_change_while_programs_log() {
         let mut both = || {
             log_all(&mut programs, "a", Level::Info, &number.to_string());
             log_all(&mut programs, "b", Level::Info, &number.to_string());
+            settle(s);
             for program in &mut programs {
                 for &domain in program.domains() {
                     let enabled = program.enabled(domain);
@@ -356,6 +359,7 @@ fn sessions_share_a_logger() {
         let daemon = Daemon::start(s);
         let mut programs = Logging::all(s).map(|program| program.listed(s));
         let enabled = |programs: &mut [Logging], when: &str| {
+            settle(s);
             for program in programs {
                 for &domain in program.domains() {
                     s.note(&format!("{when}: enabled in {domain:?}"), &program.enabled(domain), Order::Fixed);

@@ -28,6 +28,7 @@ mod helpers;
 mod kernel;
 mod lagging;
 mod life;
+mod loading;
 mod notifiers;
 mod random;
 mod record;

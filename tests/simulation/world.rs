@@ -696,7 +696,7 @@ impl World {
             "relays: {}",
             "askers: {}",
             "tasks: Tasks { under_way: {} }",
-            "clients: Clients { all: {}, waiting: [] }",
+            "clients: Clients { all: {}, waiting: [], load: Load { sessions: [], owner: None, stage: Idle } }",
             "under_way: {}, unsent: [], held: []",
             "mirrors: {}, dirty: {}, askers: {}, programs: {}",
             "subscribers: Subscribers { all: {}, about: {} }",

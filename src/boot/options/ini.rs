@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStringExt;
 
 /// Longest piece of a line that is looked at; what is beyond counts as the next line.
 const MAX_LINE: usize = 199;
-/// Longest section and key name.
+/// Longest section name, and longest key name that is remembered for the lines behind it.
 const MAX_NAME: usize = 49;
 
 /// One key with one value.
@@ -22,45 +22,70 @@ pub struct Entry {
     pub key: String,
     /// The value, which may be empty.
     pub value: OsString,
+    /// The line that it stands on, counted from 1.
+    pub line: usize,
 }
 
-/// The entries of a file, in order.
-pub fn parse(text: &[u8]) -> Vec<Entry> {
+/// What a file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The entries, in order.
+    pub entries: Vec<Entry>,
+    /// The lines that say nothing, counted from 1.
+    pub nonsense: Vec<usize>,
+}
+
+/// What a file says.
+pub fn parse(text: &[u8]) -> Contents {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut entries = Vec::new();
+    let mut contents = Contents::default();
     let mut section = String::new();
     let mut last_key = String::new();
-    for line in text.split_inclusive(|byte| *byte == b'\n').flat_map(|line| line.chunks(MAX_LINE)) {
-        let indented = line.first().is_some_and(u8::is_ascii_whitespace);
-        let line = line.trim_ascii();
-        let (Some(first), continuation) = (line.first(), indented && !last_key.is_empty()) else {
+    let numbered = text.split_inclusive(|byte| *byte == b'\n').zip(1..);
+    for (piece, line) in
+        numbered.flat_map(|(text, line)| text.chunks(MAX_LINE).map(move |piece| (piece, line)))
+    {
+        let indented = piece.first().is_some_and(u8::is_ascii_whitespace);
+        let text = piece.trim_ascii();
+        let (Some(first), continuation) = (text.first(), indented && !last_key.is_empty()) else {
             continue;
         };
         if matches!(first, b';' | b'#') {
             continue;
         }
+        let mut add = |key: &str, value: &[u8]| {
+            let value = OsString::from_vec(value.to_vec());
+            contents.entries.push(Entry { section: section.clone(), key: key.to_owned(), value, line });
+        };
         if continuation {
-            entries.push(entry(&section, &last_key, line));
-        } else if *first == b'[' {
-            if let Some(end) = line.iter().position(|byte| *byte == b']') {
-                section = name(line.get(1..end).unwrap_or_default());
-                last_key.clear();
+            add(&last_key, text);
+        } else if let Some(rest) = text.strip_prefix(b"[") {
+            match without_comment(rest).iter().position(|byte| *byte == b']') {
+                Some(end) => {
+                    section = name(rest.get(..end).unwrap_or_default());
+                    last_key.clear();
+                }
+                None => contents.nonsense.push(line),
             }
-        } else if let Some((key, value)) = key_and_value(line) {
-            last_key = name(key.trim_ascii());
-            entries.push(entry(&section, &last_key, value));
+        } else if let Some((key, value)) = key_and_value(text) {
+            let key = key.trim_ascii();
+            add(&String::from_utf8_lossy(key), value);
+            // Only what is remembered of it is cut.
+            last_key = name(key);
+        } else {
+            contents.nonsense.push(line);
         }
     }
-    entries
+    contents
 }
 
 /// Splits at the first `=` or, without one, at the first `:`; both only before a comment.
 fn key_and_value(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let line = without_comment(line);
-    let at =
-        line.iter().position(|byte| *byte == b'=').or_else(|| line.iter().position(|byte| *byte == b':'));
-    let (key, rest) = line.split_at_checked(at?)?;
-    Some((key, rest.get(1..).unwrap_or_default().trim_ascii()))
+    let before = without_comment(line);
+    let find = |wanted| before.iter().position(|byte| *byte == wanted);
+    let (key, rest) = line.split_at_checked(find(b'=').or_else(|| find(b':'))?)?;
+    // One that the value begins with is part of it.
+    Some((key, without_comment(rest.get(1..).unwrap_or_default().trim_ascii()).trim_ascii()))
 }
 
 /// A `;` behind white space starts a comment.
@@ -74,17 +99,13 @@ fn name(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..MAX_NAME).unwrap_or(bytes)).into_owned()
 }
 
-fn entry(section: &str, key: &str, value: &[u8]) -> Entry {
-    Entry { section: section.to_owned(), key: key.to_owned(), value: OsString::from_vec(value.to_vec()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Vec<(String, String, String)> {
         let plain = |entry: Entry| (entry.section, entry.key, entry.value.into_string().unwrap());
-        parse(text.as_bytes()).into_iter().map(plain).collect()
+        parse(text.as_bytes()).entries.into_iter().map(plain).collect()
     }
 
     fn is(text: &str, expected: &[(&str, &str, &str)]) {
@@ -110,7 +131,7 @@ mod tests {
     fn comments() {
         is(
             "; x=1\n# y=2\n  # z=3\na=b;c\nd = e ; f\nempty= ; nothing\n",
-            &[("", "a", "b;c"), ("", "d", "e"), ("", "empty", "")],
+            &[("", "a", "b;c"), ("", "d", "e"), ("", "empty", "; nothing")],
         );
     }
 
@@ -136,6 +157,9 @@ mod tests {
     #[test]
     fn what_cannot_be_understood_is_left_out() {
         is("[open\nnonsense\nk=v\n=x\n", &[("", "k", "v"), ("", "", "x")]);
+        let contents = parse(b"[open ;]\n; fine\nnonsense\nk=v\n w\n");
+        assert_eq!(contents.nonsense, [1, 3]);
+        assert_eq!(contents.entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [4, 5]);
     }
 
     #[test]
@@ -144,6 +168,8 @@ mod tests {
         let all = parsed(&text);
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].2.len(), MAX_LINE - 2);
-        assert_eq!(parsed(&format!("{}=v\n", "k".repeat(80)))[0].1.len(), MAX_NAME);
+        let names: Vec<usize> =
+            parsed(&format!("{}=v\n w\n", "k".repeat(80))).iter().map(|e| e.1.len()).collect();
+        assert_eq!(names, [80, MAX_NAME]);
     }
 }

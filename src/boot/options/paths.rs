@@ -49,7 +49,10 @@ impl<'a> Paths<'a> {
 
 /// Absolute paths stay as they are. Relative ones are looked up from the current directory: what exists
 /// of them is freed of symbolic links, what does not is appended.
-fn make_absolute(current: Option<&Path>, path: PathBuf) -> Result<PathBuf, String> {
+///
+/// # Errors
+/// The line to print: it is relative, and there is no current directory.
+pub fn make_absolute(current: Option<&Path>, path: PathBuf) -> Result<PathBuf, String> {
     if path.is_absolute() {
         return Ok(path);
     }

@@ -5,13 +5,15 @@
 //! the order of precedence is all there is to see.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::ini;
 use super::table::{Entry, Name, Takes, by_key};
 
 /// The section of configuration files that is the daemon's.
 const SECTION: &str = "sessiond";
+/// The largest number that a switch may have for a value.
+const MAX_LEVEL: u64 = i32::MAX as u64;
 
 /// What was asked for. `None`: nothing, the default holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,14 +67,16 @@ impl Settings {
         self.ust64.libdir = path("LTTNG_CONSUMERD64_LIBDIR");
     }
 
-    /// Applies the text of a configuration file. What is wrong in it is left out, with a line to print.
-    pub fn apply_file(&mut self, text: &[u8], set_id: bool, lines: &mut Vec<String>) {
-        for item in ini::parse(text).into_iter().filter(|item| item.section == SECTION) {
+    /// Applies the text of a configuration file. What is wrong in it is left out, with a line to print for each mistake:
+    /// the original's text, and where it is.
+    pub fn apply_file(&mut self, path: &Path, text: &[u8], set_id: bool, lines: &mut Vec<String>) {
+        let contents = ini::parse(text);
+        let mut wrong: Vec<(usize, String)> = Vec::new();
+        for item in contents.entries.into_iter().filter(|item| item.section == SECTION) {
             let Some(entry) = by_key(&item.key) else {
-                lines.push(format!(
-                    "Warning: Unrecognized option \"{}\" in daemon configuration file.",
-                    item.key
-                ));
+                let text =
+                    format!("Warning: Unrecognized option \"{}\" in daemon configuration file.", item.key);
+                wrong.push((item.line, text));
                 continue;
             };
             if matches!(entry.name, Name::Help | Name::Version | Name::Config) {
@@ -83,8 +87,13 @@ impl Settings {
                 Takes::Trusted if set_id => Err(refused(entry)),
                 Takes::Trusted | Takes::Number => self.apply(entry, &item.value),
             };
-            lines.extend(applied.err());
+            wrong.extend(applied.err().map(|text| (item.line, text)));
         }
+        let nonsense = "Warning: Neither a section nor an option with a value: ignored";
+        wrong.extend(contents.nonsense.into_iter().map(|line| (line, nonsense.to_owned())));
+        wrong.sort_by_key(|(line, _)| *line);
+        let path = path.display();
+        lines.extend(wrong.into_iter().map(|(line, text)| format!("{text} ({path}, line {line})")));
     }
 
     /// Applies an option that takes an argument.
@@ -92,7 +101,7 @@ impl Settings {
     /// # Errors
     /// The line to print: the value is not one for this option.
     pub fn apply(&mut self, entry: &Entry, value: &OsStr) -> Result<(), String> {
-        if value.is_empty() {
+        if value.is_empty() && !matches!(entry.name, Name::NotifierSlotsKernel | Name::NotifierSlotsUser) {
             let long = entry.long;
             return Err(format!(
                 "Warning: Invalid argument provided for option \"{long}\", using default value."
@@ -186,7 +195,7 @@ fn level(text: &str) -> Option<u64> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     if digits.starts_with(|first: char| first.is_ascii_digit()) {
         let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        return digits.get(..end)?.parse().ok();
+        return digits.get(..end)?.parse().ok().filter(|&level| level <= MAX_LEVEL);
     }
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
     if is(&["yes", "true", "on"]) {

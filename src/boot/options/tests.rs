@@ -110,7 +110,7 @@ fn home_and_run_directory() {
     let failure = invoke(&homeless, &[], &[]).unwrap_err();
     assert_eq!(failure.lines, ["Error: Can't get HOME directory for sockets creation."]);
     assert_eq!(invoke(&homeless, &["--help"], &[]), Ok(Invocation::Help));
-    assert_eq!(invoke(&homeless, &["-V"], &[]), Ok(Invocation::Version));
+    assert_eq!(invoke(&homeless, &["-V"], &[]), Ok(Invocation::Version(Vec::new(), None)));
 }
 
 #[test]
@@ -136,6 +136,21 @@ fn each_source_overrides_the_one_before() {
 }
 
 #[test]
+fn files_that_can_not_be_read_are_told() {
+    let folder = Folder::new("unreadable");
+    let user = folder.host(1000);
+    assert_eq!(options(&user, &[], &[]).messages, [""; 0]);
+    std::fs::create_dir(&user.system_config).unwrap();
+    let said = options(&user, &[], &[]).messages;
+    let path = user.system_config.display().to_string();
+    assert!(matches!(&said[..], [line] if line.starts_with("Warning: Can't read") && line.contains(&path)));
+    let failure = invoke(&user, &["--config=gone"], &[]).unwrap_err();
+    let line =
+        format!("Error: Failed to open daemon configuration file at {}", folder.0.join("gone").display());
+    assert_eq!(failure.lines.last(), Some(&line));
+}
+
+#[test]
 fn switches_and_levels_in_files() {
     let folder = Folder::new("levels");
     let user = folder.host(1000);
@@ -154,24 +169,32 @@ fn switches_and_levels_in_files() {
     assert_eq!(with("verbose=9").verbose, 3);
     assert!(with("verbose-consumer=2").verbose_consumer);
     assert!(with("daemonize=on").daemonize);
-    let odd = with("quiet=maybe\nbackground=-1\nverbose =\nhelp=1\nversion=1\nconfig=/x\nbogus=1");
+    let in_file = |lines: &[(usize, &str)]| -> Vec<String> {
+        let path = folder.0.join("system.conf");
+        lines.iter().map(|(line, text)| format!("{text} ({}, line {line})", path.display())).collect()
+    };
+    let odd = with(
+        "quiet=maybe\nbackground=-1\nverbose =\nhelp=1\nversion=1\nconfig=/x\nbogus=1\nverbose=2147483648\nnothing",
+    );
     assert_eq!(
         odd.messages,
-        [
-            "Warning: Invalid configuration value \"maybe\" for option quiet",
-            "Warning: Invalid configuration value \"-1\" for option background",
-            "Warning: Invalid configuration value \"\" for option verbose",
-            "Warning: Unrecognized option \"bogus\" in daemon configuration file.",
-        ]
+        in_file(&[
+            (2, "Warning: Invalid configuration value \"maybe\" for option quiet"),
+            (3, "Warning: Invalid configuration value \"-1\" for option background"),
+            (4, "Warning: Invalid configuration value \"\" for option verbose"),
+            (8, "Warning: Unrecognized option \"bogus\" in daemon configuration file."),
+            (9, "Warning: Invalid configuration value \"2147483648\" for option verbose"),
+            (10, "Warning: Neither a section nor an option with a value: ignored"),
+        ])
     );
     assert!(!odd.quiet && !odd.background);
     let wrong = with("agent-tcp-port=70000\nclient-sock=\ngroup=ops");
     assert_eq!(
         wrong.messages,
-        [
-            "Error: Port overflow in --agent-tcp-port parameter: 70000",
-            "Warning: Invalid argument provided for option \"client-sock\", using default value.",
-        ]
+        in_file(&[
+            (2, "Error: Port overflow in --agent-tcp-port parameter: 70000"),
+            (3, "Warning: Invalid argument provided for option \"client-sock\", using default value."),
+        ])
     );
     assert_eq!((wrong.agent_tcp_ports, wrong.group.as_str()), (5345..=5354, "ops"));
 }
@@ -237,6 +260,10 @@ fn refused_command_lines() {
             &["-V", "--config=/nonexistent/file"],
             "Error: Failed to open daemon configuration file at /nonexistent/file",
         ),
+        (
+            &["--event-notifier-error-buffer-size-kernel="],
+            "Error: Wrong value in --event-notifier-error-buffer-size-kernel parameter: ",
+        ),
         // Errors of form come before anything acts.
         (&["-h", "--bogus"], "lttng-sessiond: unrecognized option '--bogus'"),
     ] {
@@ -252,7 +279,24 @@ fn help_acts_where_it_stands_and_version_at_the_end() {
     assert!(invoke(&user, &["--agent-tcp-port=0", "-h"], &[]).is_err());
     assert!(invoke(&user, &["-V", "--agent-tcp-port=0"], &[]).is_err());
     assert_eq!(invoke(&user, &["-V", "-h"], &[]), Ok(Invocation::Help));
-    assert_eq!(invoke(&user, &["--vers"], &[]), Ok(Invocation::Version));
+    assert!(
+        matches!(invoke(&user, &["--vers"], &[]), Ok(Invocation::Version(said, Some(_))) if said.is_empty())
+    );
+}
+
+/// Version and configuration can be seen without starting anything; what is wrong is said then, too, that of the
+/// environment first.
+#[test]
+fn the_version_comes_with_what_is_wrong() {
+    let folder = Folder::new("version");
+    let user = folder.host(1000);
+    folder.write("system.conf", "[sessiond]\nbogus=1\ngroup=ops\n");
+    let invoked = invoke(&user, &["-V", "--config="], &[("LTTNG_APP_SOCKET_TIMEOUT", "-2")]);
+    let Ok(Invocation::Version(said, Some(options))) = invoked else { panic!("{invoked:?}") };
+    assert_eq!((said.len(), options.group.as_str()), (2, "ops"));
+    assert!(said[0].starts_with("Error: Invalid value \"-2\"") && said[1].contains("bogus"), "{said:?}");
+    let dump = options.dump();
+    assert!(dump.contains(&"\ttracing group name:            ops".to_owned()), "{dump:#?}");
 }
 
 #[test]
@@ -329,9 +373,12 @@ fn timeouts() {
     let network = |value| options(&user, &[], &[("LTTNG_NETWORK_SOCKET_TIMEOUT", value)]).network_timeout;
     assert_eq!(network("1500"), Some(Duration::from_millis(1500)));
     assert_eq!(network("0x10"), Some(Duration::from_millis(16)));
-    for none in ["0", "-1", "soon"] {
+    assert_eq!(network("+7ms"), Some(Duration::from_millis(7)));
+    for none in ["0", "-1", "soon", "", "-2", "99999999999999999999"] {
         assert_eq!(network(none), None, "{none}");
     }
+    let said = |value| options(&user, &[], &[("LTTNG_NETWORK_SOCKET_TIMEOUT", value)]).messages.len();
+    assert_eq!(["-1", "soon", "-2", "99999999999999999999"].map(said), [0, 0, 1, 1]);
 }
 
 #[test]
@@ -355,8 +402,9 @@ fn a_set_user_id_program_does_not_take_paths() {
         format!("Warning: Getting '{name}' argument from setuid/setgid binary refused for security reasons.")
     };
     assert_eq!((given.pidfile, given.no_kernel), (folder.0.join("home/.lttng/lttng-sessiond.pid"), true));
-    let names = ["-p, --pidfile", "-c, --client-sock", "-l, --load", "-f, --config"];
-    assert_eq!(given.messages, names.map(line));
+    let mut lines = ["-p, --pidfile", "-c, --client-sock", "-l, --load", "-f, --config"].map(line);
+    lines[0] += &format!(" ({}, line 2)", folder.0.join("system.conf").display());
+    assert_eq!(given.messages, lines);
 }
 
 #[test]
@@ -368,17 +416,11 @@ fn what_is_accepted_without_effect_is_said() {
     for option in [["--load", "/sessions"], ["--agent-tcp-port", "5345"]] {
         assert_eq!(options(&user, &option, &[]).without_effect, [""; 0]);
     }
-    let variables = [
-        ("LTTNG_SESSION_CONFIG_XSD_PATH", "/xsd"),
-        ("LTTNG_ABORT_ON_ERROR", "1"),
-        ("LTTNG_DEBUG_NOCLONE", "1"),
-    ];
+    let variables = [("LTTNG_SESSION_CONFIG_XSD_PATH", "/xsd"), ("LTTNG_DEBUG_NOCLONE", "1")];
     for variable in variables {
         assert_eq!(options(&user, &[], &[variable]).without_effect.len(), 1, "{}", variable.0);
     }
-    for without in
-        [("LTTNG_ABORT_ON_ERROR", "0"), ("LTTNG_DEBUG_NOCLONE", ""), ("LTTNG_MAN_BIN_PATH", "/man")]
-    {
+    for without in [("LTTNG_DEBUG_NOCLONE", ""), ("LTTNG_MAN_BIN_PATH", "/man")] {
         assert_eq!(options(&user, &[], &[without]).without_effect, [""; 0], "{}", without.0);
     }
 }

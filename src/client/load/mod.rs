@@ -8,6 +8,7 @@
 pub mod plan;
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use log::Level;
 use lttng_protocol::client::{ErrorCode, OutputUrl};
@@ -26,8 +27,9 @@ use crate::turn::messages::Topic;
 use crate::turn::output::Output;
 use crate::turn::timers::Timer;
 
-/// Commands that are served before others have their turn.
+/// Commands that are served before others have their turn, and how long that is.
 const AT_A_TIME: usize = 64;
+const REST: Duration = Duration::from_millis(1);
 
 /// How far loading is.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -132,7 +134,7 @@ impl Load {
             }
         }
         self.stage = Stage::Resting;
-        state.turn.timers.set(Timer::Load, state.turn.now);
+        state.turn.timers.set(Timer::Load, state.turn.after(REST));
     }
 
     /// The task that was waited for is over.

@@ -107,7 +107,7 @@ impl Domain {
 /// Whether tests with Python's agent can't run here. Says why.
 pub fn no_python() -> bool {
     let module = Path::new("/usr/lib/python3/dist-packages/lttngust/agent.py");
-    is_missing("python3", "python3") || (!module.exists() && lacks("no lttngust (package python3-lttngust)"))
+    is_missing("python3", "python3") || (!module.is_file() && lacks("no lttngust (package python3-lttngust)"))
 }
 
 /// The same for Java's.
@@ -117,13 +117,13 @@ pub fn no_java() -> bool {
         return true;
     }
     let library = Path::new(NATIVE).join("liblttng-ust-jul-jni.so");
-    if !library.exists() && lacks(&format!("no {} (package liblttng-ust-agent-java-jni)", library.display()))
+    if !library.is_file() && lacks(&format!("no {} (package liblttng-ust-agent-java-jni)", library.display()))
     {
         return true;
     }
     ARCHIVES
         .iter()
-        .any(|(file, package)| !Path::new(file).exists() && lacks(&format!("no {file} (package {package})")))
+        .any(|(file, package)| !Path::new(file).is_file() && lacks(&format!("no {file} (package {package})")))
 }
 
 /// The same for a test that needs both.
@@ -317,6 +317,14 @@ fn fake_agent_by(s: &Sandbox, mut command: Command) -> App {
 fn without_counts(answer: &str) -> String {
     let names = answer.split(' ').map(|word| word.rsplit_once('=').map_or(word, |(name, _)| name));
     names.collect::<Vec<_>>().join(" ")
+}
+
+/// Waits until the agents have what they are to have. A command about a session that does not record may return before that:
+/// nothing is lost by it. An agent lists its loggers after it.
+pub fn settle(s: &Sandbox) {
+    for domain in DOMAINS {
+        s.run("lttng", &["list", domain.option()]).ok();
+    }
 }
 
 /// Loggers and texts of all records in a trace, in order: `LOGGER: TEXT`.
