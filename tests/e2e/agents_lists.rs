@@ -33,7 +33,7 @@ fn loggers_of_several_programs() {
             python.make(Domain::Python, name);
         }
         list(s);
-        s.lttng(&["list", "--jul", "--fields"]);
+        s.lttng_unordered(&["list", "--jul", "--fields"]);
         s.lttng_unordered(&["list", "--jul", "--log4j", "--python"]);
         let _app = App::start(s);
         s.lttng_unordered(&["list", "-u"]);
