@@ -282,12 +282,14 @@ impl State {
         self.turn.changed = true;
     }
 
-    /// Whether an agent has what is wanted of it, or can't be waited for.
+    /// Whether an agent has what is wanted of it, or need not or can't be waited for: the program of one that gets what
+    /// is wanted at first does not run before it has that.
     pub fn is_agent_settled(&self, id: AgentId) -> bool {
         let Some(agent) = self.agents.all.get(&id) else { return true };
         let edition = agent.domain.and_then(|domain| self.agents.wanted.get(&domain));
         agent.lagging
             || agent.is_behind()
+            || !agent.is_released()
             || !self.agents.touched && edition.is_none_or(|(_, edition)| agent.has(*edition))
     }
 

@@ -153,6 +153,7 @@ fn one_that_falls_silent_has_its_time_and_comes_back() {
         assert!(disabled <= 6 * Duration::from_secs(1), "{disabled:?}");
         let listed = list(&mut world, Domain::Jul);
         assert_eq!(listed.len(), 2, "{step}: of the other one");
+        world.pass(Duration::from_secs(6));
         assert!(!world.agents[silent].alive, "{step}: dropped");
         assert!(world.agents[well].alive && world.agents[well].handed_over().is_empty());
         // It does as agents do, and connects again.
@@ -234,6 +235,10 @@ fn one_that_takes_its_time_is_waited_for_only_so_long() {
     let agent = world.connect_agent(Some(USER), JUL);
     world.slow_agent(agent, Duration::from_secs(2));
     world.register_agent(agent);
+    world.pass(Duration::from_secs(1));
+    assert!(!world.agents[agent].released);
+    assert_eq!(list(&mut world, Domain::Jul), [], "its program does not run yet");
+    world.pass(Duration::from_secs(4));
     let taken = time(&mut world, &client::start("s"));
     assert!(taken >= Duration::from_secs(4) && taken <= Duration::from_secs(6), "{taken:?}");
     assert!(world.agents[agent].released, "its program is not held back for that");
@@ -425,6 +430,25 @@ fn a_thousand_have_what_is_wanted_and_are_listed() {
     assert_eq!(list(&mut world, Domain::Jul).len(), 2000);
     world.must(&client::destroy("s"));
     assert!(all.iter().all(|&agent| world.agents[agent].enabled.is_empty()));
+    world.end_of_everything();
+}
+
+#[test]
+fn one_that_gets_what_is_wanted_at_first_is_waited_for_by_nobody() {
+    let mut world = World::new();
+    create(&mut world);
+    world.must(&client::start("s"));
+    let agent = world.connect_agent(Some(USER), JUL);
+    world.agents[agent].hung = true;
+    world.register_agent(agent);
+    world.pump();
+    assert_eq!(time(&mut world, &client::enable_logger("s", Domain::Jul, rule("other"))), Duration::ZERO);
+    assert_eq!(list(&mut world, Domain::Jul), []);
+    world.wake_agent(agent);
+    world.pump();
+    assert_eq!((world.agents[agent].enabled.len(), world.agents[agent].before_release), (2, 2));
+    assert!(world.agents[agent].released);
+    world.must(&client::destroy("s"));
     world.end_of_everything();
 }
 

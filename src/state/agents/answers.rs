@@ -198,15 +198,15 @@ impl State {
 
     // They are listed.
 
-    /// Asks the agents of a domain for their loggers. Those that can't answer are left out.
+    /// Asks the agents of a domain for their loggers, but for those whose programs do not run yet. Those that can't answer
+    /// are left out.
     pub fn list_loggers(&mut self, domain: LoggerDomain) -> ListingId {
         let id = self.counters.listing();
         let mut listing = Listing::default();
         // Those that are still to be told to go on take no part yet.
-        let asked = self.agents.all.iter_mut();
-        for (&agent_id, agent) in
-            asked.filter(|(_, agent)| agent.domain == Some(domain) && agent.is_released())
-        {
+        let all = self.agents.all.iter_mut();
+        let running = all.filter(|(_, agent)| agent.domain == Some(domain) && agent.is_released());
+        for (&agent_id, agent) in running {
             if agent.lagging || agent.is_behind() {
                 listing.incomplete = true;
                 let text = format_args!("{}", LeftOut { pid: agent.pid, why: "it can't answer" });
