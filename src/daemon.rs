@@ -223,6 +223,7 @@ impl Daemon {
     fn begin_end(&mut self) {
         self.clients.load.give_up(&mut self.state);
         self.state.turn.outputs.push(Output::StopListening(Listener::Clients));
+        self.state.give_up_waiting_for_agents();
         self.state.start_no_more_consumers();
         let deadline = self.state.turn.after(SHUTDOWN_TIMEOUT);
         self.life = Life::Ending { deadline };

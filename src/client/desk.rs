@@ -115,9 +115,12 @@ impl Desk<'_> {
         self.domain.and_then(LoggerDomain::of)
     }
 
-    /// A session was changed. That is done at once in one that does not record; else when its followers have it.
+    /// A session was changed. That is done when its followers have it. Applications follow a session that records; agents
+    /// follow any that wants something of loggers.
     pub fn changed(&mut self, id: SessionId) -> Serving {
         self.state.touch_agents();
-        if self.session(id)?.is_active() { hold(id, Synchronise::new(id)) } else { DONE }
+        let session = self.session(id)?;
+        let is_followed = session.is_active() || session.has_loggers() && self.state.has_agents();
+        if is_followed { hold(id, Synchronise::new(id)) } else { DONE }
     }
 }

@@ -67,6 +67,11 @@ impl Session {
         self.wanted.ust.as_ref().map_or(&[], |ust| &ust.channels)
     }
 
+    /// Whether it wants something of loggers.
+    pub fn has_loggers(&self) -> bool {
+        self.wanted.ust.as_ref().is_some_and(|ust| !ust.loggers.is_empty())
+    }
+
     /// Whether data of some channel is moved into files, not copied: of that there are no snapshots.
     pub fn has_spliced_channel(&self) -> bool {
         let kernel = self.wanted.kernel.iter().flat_map(|kernel| &kernel.channels);

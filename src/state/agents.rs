@@ -293,6 +293,11 @@ impl State {
             || !self.agents.touched && edition.is_none_or(|(_, edition)| agent.has(*edition))
     }
 
+    /// The daemon is about to end: it does not wait for agents that are silent now.
+    pub fn give_up_waiting_for_agents(&mut self) {
+        self.agents.all.values_mut().for_each(Agent::give_up_waiting);
+    }
+
     /// Somebody has waited long enough for an agent. It is not dropped: it may answer yet.
     pub fn give_up_waiting_for_agent(&mut self, id: AgentId) {
         if let Some(agent) = self.agents.all.get_mut(&id) {

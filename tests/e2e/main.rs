@@ -57,4 +57,5 @@ mod texts;
 mod trackers;
 mod trigger_commands;
 mod triggers;
+mod unchanged;
 mod unmade;

@@ -491,3 +491,17 @@ fn the_end_of_the_daemon_takes_back_what_was_wanted_and_lets_them_go() {
     assert!(world.agents[agent].handed_over().is_empty());
     assert!(world.agents.iter().all(|agent| !agent.alive));
 }
+
+#[test]
+fn the_end_of_the_daemon_does_not_wait_for_an_agent_that_is_silent() {
+    let mut world = World::new();
+    let silent = world.start_agent(JUL);
+    world.must(&client::create("s"));
+    world.agents[silent].hung = true;
+    world.must(&client::enable_logger("s", Domain::Jul, rule("my.logger")));
+    world.pump();
+    let before = world.age();
+    world.end();
+    world.run_until(Duration::from_secs(30), |world| world.exited);
+    assert!(world.exited && world.age() - before < Duration::from_secs(1));
+}
