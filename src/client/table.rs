@@ -142,13 +142,13 @@ commands! {
     TrackerSetPolicy:             session, domain,  SetPolicy      => tracker::set_policy;
     UnregisterTrigger:            _,       _,       SameTrigger    => trigger::unregister;
 
-    // Not there yet, or not any more. Clients are told so.
-    DisableConsumer:              session, domain,  Nothing        => not_here_about_a_session;
-    EnableConsumer:               session, domain,  Nothing        => not_here_about_a_session;
-    RegisterConsumer:             session, domain,  Nothing        => not_here_about_a_session;
+    // Commands of older clients, which the original has given up as well.
+    DisableConsumer:              session, domain,  Nothing        => given_up;
+    EnableConsumer:               session, domain,  Nothing        => given_up;
+    RegisterConsumer:             session, domain,  Nothing        => given_up;
 }
 
-fn not_here_about_a_session(_: &mut Desk<'_>, _: SessionId, _: Nothing) -> Serving {
+fn given_up(_: &mut Desk<'_>, _: SessionId, _: Nothing) -> Serving {
     Err(ErrorCode::Und.into())
 }
 
