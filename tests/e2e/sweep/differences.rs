@@ -245,6 +245,14 @@ pub const DIFFERENCES: &[Difference] = &[
     },
     Difference { commands: &[40], forms: &["ones"], ours: "97", why: "a path that is no text", ..ANY },
     Difference {
+        commands: &[31],
+        forms: &["ones"],
+        stock: "23",
+        ours: "97",
+        why: "a name and a folder that are no texts are those of no session",
+        ..ANY
+    },
+    Difference {
         commands: &[32, 33],
         forms: &["longer", "zeros"],
         ours: "97",
