@@ -200,6 +200,10 @@ impl<'a> World<'a> {
         let matter = Matter { dir: &self.dir, fresh: &fresh, uid: self.owner.uid() };
         let all = forms::all(command, matter);
         let form = all.into_iter().find(|form| form.name == cell.form).unwrap();
+        if known == Some(Command::SaveSession) {
+            // What is saved, if all are, is what there is.
+            self.wait_for_ends()?;
+        }
         let session = self.session(cell.situation)?;
         if matches!(known, Some(Command::UnregisterTrigger | Command::ExecuteErrorQuery)) {
             let trigger =
@@ -221,6 +225,20 @@ impl<'a> World<'a> {
         }
         self.tidy_up(known, &form, &fresh, cell.domain)?;
         Ok(text)
+    }
+
+    /// Waits until the sessions of requests before this one are gone.
+    fn wait_for_ends(&mut self) -> Result<(), &'static str> {
+        let list = fixed_part(Command::ListSessions.number(), "", 0);
+        let mut outcome = Ok(());
+        eventually("no session is left", || match self.ask(&list, Then::Wait) {
+            Ok(answer) => word(&answer, 16) == 0,
+            Err(fallen) => {
+                outcome = Err(fallen);
+                true
+            }
+        });
+        outcome
     }
 
     /// Removes what is in no session.
