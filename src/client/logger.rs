@@ -104,8 +104,27 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, domain: LoggerDomain, wanted:
     if !wanted.name.is_empty() && !loggers.rules.iter().any(matches) {
         return Err(ErrorCode::UstEventNotFound.into());
     }
+    disable_those(ust, domain, matches);
+    desk.changed(id)
+}
+
+/// Disables one rule, which is there, and none of the same name.
+pub fn switch_off(desk: &mut Desk<'_>, id: SessionId, rule: &EnableEvent) -> Serving {
+    let domain = desk.logger_domain().ok_or(ErrorCode::UnknownDomain)?;
+    let ust = desk.session_mut(id)?.wanted.ust.as_mut().ok_or(ErrorCode::UstEventNotFound)?;
+    let expression = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.expression.clone());
+    disable_those(ust, domain, |known| {
+        known.name == rule.name
+            && Some(known.levels) == rule.levels
+            && expression(&known.filter) == expression(&rule.filter)
+    });
+    desk.changed(id)
+}
+
+fn disable_those(ust: &mut UstDomain, domain: LoggerDomain, are: impl Fn(&LoggerRule) -> bool) {
+    let Some(loggers) = ust.loggers.get_mut(&domain) else { return };
     let mut filters = Vec::new();
-    for rule in loggers.rules.iter_mut().filter(|rule| rule.enabled && matches(rule)) {
+    for rule in loggers.rules.iter_mut().filter(|rule| rule.enabled && are(rule)) {
         rule.enabled = false;
         filters.push(rule.filter.clone());
     }
@@ -115,7 +134,6 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, domain: LoggerDomain, wanted:
         let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
         picked.filter(|rule| filters.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = false);
     }
-    desk.changed(id)
 }
 
 /// Disables all rules about loggers: their channel was to have none any more.

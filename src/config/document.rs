@@ -97,9 +97,12 @@ fn look_through(text: &str) -> Result<(), Fault> {
     };
     while let Some(begin) = rest.find('<') {
         rest = rest.get(begin..).unwrap_or_default();
-        if let Some((_, closing)) = SPECIAL.iter().find(|(opening, _)| rest.starts_with(opening)) {
-            let Some((inside, after)) = rest.split_once(closing) else { return Ok(()) };
-            if let Some(declaration) = inside.strip_prefix("<?xml ") {
+        if let Some((opening, closing)) = SPECIAL.iter().find(|(opening, _)| rest.starts_with(opening)) {
+            // What opens it may look like what closes it: `<!-->` is the beginning of a comment.
+            let inside = rest.get(opening.len()..).unwrap_or_default();
+            let Some((inside, after)) = inside.split_once(closing) else { return Ok(()) };
+            let declaration = inside.strip_prefix("xml").filter(|_| *opening == "<?");
+            if let Some(declaration) = declaration.filter(|after| after.starts_with(char::is_whitespace)) {
                 check_encoding(declaration)?;
             }
             rest = after;
@@ -108,7 +111,7 @@ fn look_through(text: &str) -> Result<(), Fault> {
         if rest.starts_with("<!") {
             return Err(fault(FaultKind::Invalid, line(rest), "a document type is not allowed"));
         }
-        let Some((tag, after)) = rest.split_once('>') else { return Ok(()) };
+        let Some((tag, after)) = tag(rest) else { return Ok(()) };
         if tag.starts_with("</") {
             depth = depth.saturating_sub(1);
         } else if depth >= MAX_DEPTH {
@@ -121,6 +124,25 @@ fn look_through(text: &str) -> Result<(), Fault> {
         rest = after;
     }
     Ok(())
+}
+
+/// The tag at the beginning, without the `>` that ends it, and what comes after. A value of an attribute may have that in
+/// it.
+fn tag(text: &str) -> Option<(&str, &str)> {
+    let mut quote = None;
+    let end = text.bytes().position(|byte| match (quote, byte) {
+        (None, b'>') => true,
+        (None, b'"' | b'\'') => {
+            quote = Some(byte);
+            false
+        }
+        (Some(open), byte) if open == byte => {
+            quote = None;
+            false
+        }
+        _ => false,
+    })?;
+    text.split_at_checked(end).map(|(tag, after)| (tag, after.get(1..).unwrap_or_default()))
 }
 
 /// There is one encoding. ASCII is the same.

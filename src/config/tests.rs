@@ -269,6 +269,28 @@ fn hostile_files_cost_what_they_weigh() {
     assert_eq!(kind("<!DOCTYPE s SYSTEM 'file:///etc/passwd'><sessions/>"), FaultKind::Invalid);
 }
 
+/// The parser sees no more depth and no more attributes than were counted.
+#[test]
+fn what_is_counted_can_not_be_hidden() {
+    let namespaces = "<x xmlns:n0='/>'>".repeat(64);
+    let comment = format!("<!-->{}-->", "</x>".repeat(30));
+    let part = "<x>".repeat(30) + &comment;
+    for text in [
+        format!("<sessions a='/>'>{namespaces}</sessions>"),
+        format!("<sessions a=\"it's/>\">{namespaces}</sessions>"),
+        format!("<sessions>{part}{part}"),
+        format!("<sessions a='>'><session b='1'/></sessions>"),
+    ] {
+        let fault = read(text.as_bytes()).unwrap_err();
+        let counted = ["too many elements inside one another", "attributes are not allowed"];
+        assert!(counted.contains(&fault.text.as_str()), "{fault}: {text}");
+    }
+    assert_eq!(kind("<?xml\tversion='1.0' encoding='UTF-16'?><sessions/>"), FaultKind::Malformed);
+    // A comment may begin like this.
+    let comment = session_with("").replace("<sessions>", "<sessions><!--> <y z='1'> -->");
+    assert!(read(comment.as_bytes()).is_ok());
+}
+
 /// Every file, cut short anywhere, is refused.
 #[test]
 fn half_a_file_is_none() {

@@ -35,10 +35,12 @@ pub fn save(path: &Path, text: Option<&File>, mode: u32, overwrite: bool) -> io:
     if let Some(before) = &before {
         place.check_replaceable(before, overwrite)?;
     }
-    let (beside, file) = place.create_beside(mode)?;
+    let (beside, file) = place.create_beside()?;
     let before = before.filter(|before| kind(before) == SFlag::S_IFREG);
     let written = match text {
-        Some(text) => write(&file, text, before.as_ref()).and_then(|()| place.take(&beside, overwrite)),
+        Some(text) => write(&file, text)
+            .and_then(|()| give(&file, mode, before.as_ref()))
+            .and_then(|()| place.take(&beside, overwrite)),
         None => place.remove(&beside),
     };
     if written.is_err() {
@@ -79,14 +81,15 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// A new file, whose name ends with nothing that anybody looks for.
-    fn create_beside(&self, mode: u32) -> io::Result<(String, File)> {
+    /// A new file, whose name ends with nothing that anybody looks for. Nobody else may read it before it is known who may
+    /// read what it replaces.
+    fn create_beside(&self) -> io::Result<(String, File)> {
         let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
         let mut made = Err(Errno::EEXIST);
         for _ in 0..ATTEMPTS {
             let name: String = random::uuid()?.iter().map(|byte| format!("{byte:02x}")).collect();
             let name = format!(".lttng-save-{name}");
-            made = openat(&self.folder, name.as_str(), flags, Mode::from_bits_truncate(mode))
+            made = openat(&self.folder, name.as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)
                 .map(|file| (name, File::from(file)));
             if !matches!(made, Err(Errno::EEXIST)) {
                 break;
@@ -121,8 +124,8 @@ fn kind(file: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(file.st_mode & libc::S_IFMT)
 }
 
-/// Writes all of `text`, whose position is shared with others, and has it on the disk.
-fn write(mut file: &File, text: &File, before: Option<&FileStat>) -> io::Result<()> {
+/// Writes all of `text`, whose position is shared with others.
+fn write(mut file: &File, text: &File) -> io::Result<()> {
     let (mut piece, mut offset) = (vec![0; PIECE], 0u64);
     loop {
         let length = match text.read_at(&mut piece, offset) {
@@ -135,12 +138,26 @@ fn write(mut file: &File, text: &File, before: Option<&FileStat>) -> io::Result<
         file.write_all(piece.get(..length).unwrap_or_default())?;
         offset = offset.saturating_add(length as u64);
     }
-    if let Some(before) = before {
-        // Only root can give it away; who else writes to another's file has it as its own from now on.
-        let _ = fchown(file, Some(before.st_uid), Some(before.st_gid));
-        file.set_permissions(Permissions::from_mode(before.st_mode & 0o777))?;
-    }
+    Ok(())
+}
+
+/// Gives a file its owner and its permission bits, and has it on the disk.
+fn give(file: &File, mode: u32, before: Option<&FileStat>) -> io::Result<()> {
+    let mode = before.map_or(mode, |before| {
+        let mode = before.st_mode & 0o777;
+        // Only root can give it away; who else writes to another's file has it as its own from now on. The group may be
+        // one of its own all the same.
+        let given = fchown(file, Some(before.st_uid), Some(before.st_gid))
+            .or_else(|_| fchown(file, None, Some(before.st_gid)));
+        if given.is_ok() { mode } else { without_group(mode) }
+    });
+    file.set_permissions(Permissions::from_mode(mode))?;
     file.sync_all()
+}
+
+/// Permission bits for a group that is not the one they were made for: it may do what everybody may.
+fn without_group(mode: u32) -> u32 {
+    mode & 0o707 | (mode & 0o007) << 3
 }
 
 #[cfg(test)]
@@ -187,6 +204,21 @@ mod tests {
         save(&folder.join("again"), Some(&memory), 0o600, false).unwrap();
         assert_eq!(fs::read_to_string(folder.join("again")).unwrap(), long);
         assert_eq!(names(&folder).len(), 2);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_others_may_do_is_not_more_than_before() {
+        assert_eq!(without_group(0o660), 0o600);
+        assert_eq!(without_group(0o664), 0o644);
+        assert_eq!(without_group(0o606), 0o666);
+        let folder = folder("exact");
+        let place = folder.join("s.lttng");
+        let (name, _file) = Place::of(&place).unwrap().create_beside().unwrap();
+        assert_eq!(fs::metadata(folder.join(name)).unwrap().mode() & 0o777, 0o600, "while it is written");
+        // The umask of these tests is not 0.
+        save(&place, Some(&text("x")), 0o666, false).unwrap();
+        assert_eq!(fs::metadata(&place).unwrap().mode() & 0o777, 0o666);
         fs::remove_dir_all(&folder).unwrap();
     }
 

@@ -76,6 +76,48 @@ fn sessions_are_made_and_record() {
     world.end_of_everything();
 }
 
+/// Whoever enables the rule about all loggers has all others enabled, too; whoever loads it does not.
+#[test]
+fn rules_about_loggers_are_enabled_as_they_were() {
+    let event = |name: &str, enabled: bool, more: &str| {
+        format!(
+            "<event><name>{name}</name><enabled>{enabled}</enabled><type>TRACEPOINT</type>\
+             <loglevel_type>ALL</loglevel_type>{more}</event>"
+        )
+    };
+    let filter = "<filter>lineno == 1</filter>";
+    let (all, all_but) = (event("*", true, ""), event("*", false, filter));
+    let (on, off) = (event("on", true, ""), event("off", false, ""));
+    let off_in_part = event("on", false, "<filter>lineno == 2</filter>");
+    for events in [
+        [&all, &on, &off].map(String::as_str).concat(),
+        [&off, &on, &all].map(String::as_str).concat(),
+        [&off_in_part, &all_but, &on, &all].map(String::as_str).concat(),
+        [&event("*", false, ""), &on, &off].map(|event| event.as_str()).concat(),
+    ] {
+        let text = session("a", false)
+            .replace("<type>UST<", "<type>JUL<")
+            .replace("<name>c<", "<name>lttng_jul_channel<");
+        let (before, rest) = text.split_once("<events>").unwrap();
+        let after = rest.split_once("</events>").unwrap().1;
+        let mut world = World::new();
+        load(&mut world, &[format!("{before}<events>{events}</events>{after}")]);
+        assert!(outcome(&mut world), "{events}");
+        let saved = world.daemon.state().sessions.find("a").unwrap();
+        let saved = lttng_sessiond::config::save::save(&saved.wanted, false).unwrap();
+        let of = |text: &str| -> Vec<(String, bool)> {
+            let loaded = read(text.as_bytes()).unwrap().sessions.remove(0);
+            let channels = loaded.domains.into_iter().flat_map(|domain| domain.channels.unwrap_or_default());
+            let events = channels.flat_map(|channel| channel.events);
+            events.map(|event| (format!("{:?}", event.name), event.enabled.unwrap())).collect()
+        };
+        let wanted = of(&format!("<sessions>{before}<events>{events}</events>{after}</sessions>"));
+        assert_eq!(of(&saved), wanted, "{events}");
+        world.must(&client::destroy("a"));
+        world.end_of_everything();
+    }
+}
+
 #[test]
 fn clients_are_served_meanwhile() {
     let mut world = World::new();

@@ -15,6 +15,7 @@ use lttng_protocol::client::{ErrorCode, OutputUrl};
 
 use self::plan::{Command, Part, Plan, Programs, Step, Unmakeable, plan, targets};
 use super::desk::{Desk, Served, Serving, Unserved};
+use super::logger;
 use super::table::Action;
 use crate::config::SessionConfiguration;
 use crate::operation::answer::{Answer, Failure};
@@ -200,8 +201,9 @@ fn serve(
 ) -> Serving {
     let Some(owner) = owner else { return Err(ErrorCode::Unk.into()) };
     let action = match &step.command {
-        Command::Serve(action) => action.clone(),
-        Command::Connect(url) => connect(state, url, owner)?,
+        Command::Serve(action) => Some(action.clone()),
+        Command::Connect(url) => Some(connect(state, url, owner)?),
+        Command::SwitchOff(_) => None,
     };
     let mut desk = Desk {
         state,
@@ -211,8 +213,16 @@ fn serve(
         domain: step.domain,
         descriptors: step.program.as_slice(),
     };
-    let id = desk.admit(action.command(), session)?;
-    action.serve(&mut desk, id)
+    let command = action.as_ref().map_or(lttng_protocol::client::Command::DisableEvent, Action::command);
+    let id = desk.admit(command, session)?;
+    match (action, &step.command) {
+        (Some(action), _) => action.serve(&mut desk, id),
+        (None, Command::SwitchOff(rule)) => {
+            let id = id.ok_or(ErrorCode::SessNotFound)?;
+            logger::switch_off(&mut desk, id, rule)
+        }
+        (None, _) => Err(ErrorCode::Unk.into()),
+    }
 }
 
 /// The command that has the session record to a relay daemon; its hosts are looked up first.

@@ -2,7 +2,8 @@
 //! From what a configuration says of a session to the commands that make it, one after the other: a pure function.
 //!
 //! Commands, their order and what a failure of each counts as: `protocol/doc/session-config.md`, section 6. Different
-//! here: a channel of user space that is disabled stays so; a filter of an agent's domain that says already which logger
+//! here: a channel of user space that is disabled stays so; of rules about loggers, those are disabled that are to be, since
+//! whoever enables the one about all loggers enables all; a filter of an agent's domain that says already which logger
 //! it is about is not made to say it once more; contexts of Python's channel are added. So loading and saving leaves a
 //! file as it is.
 
@@ -60,6 +61,8 @@ pub enum Command {
     Serve(Action),
     /// The session records to this relay daemon, whose hosts may have names that are to be looked up.
     Connect(OutputUrl),
+    /// This rule about loggers is disabled, and no other one.
+    SwitchOff(EnableEvent),
 }
 
 /// What a command is about, which decides what is said when it fails.
@@ -262,7 +265,7 @@ impl Steps<'_> {
     }
 
     /// All are enabled, so that all are there in their order. If some are to be disabled, all are disabled then, and those
-    /// are enabled that are to be.
+    /// are enabled that are to be; of rules about loggers, each that is to be disabled is.
     fn events(
         &mut self,
         domain: Domain,
@@ -270,18 +273,16 @@ impl Steps<'_> {
         channel: &str,
         events: Vec<EventConfiguration>,
     ) -> Result<(), Unmakeable> {
-        let mut enabled = Vec::new();
-        let mut all_enabled = true;
+        let (mut enabled, mut disabled) = (Vec::new(), Vec::new());
         for event in events {
-            let is_enabled = event.enabled == Some(true);
-            all_enabled &= is_enabled;
+            let of_kind = if event.enabled == Some(true) { &mut enabled } else { &mut disabled };
             let step = self.event(domain, scheme, channel, event)?;
-            if is_enabled {
-                enabled.push(step.clone());
-            }
+            of_kind.push(step.clone());
             self.steps.push_back(step);
         }
-        if !all_enabled {
+        if LoggerDomain::of(domain).is_some() {
+            self.steps.extend(disabled.into_iter().map(switched_off));
+        } else if !disabled.is_empty() {
             let all =
                 DisableEvent { channel: channel.to_owned(), name: Text::default(), kind: EventKind::All };
             self.push(Some(domain), Part::Content, Action::DisableEvent(all));
@@ -364,6 +365,15 @@ impl Steps<'_> {
         }
         Ok(())
     }
+}
+
+/// From the command that makes a rule about loggers to the one that disables it.
+fn switched_off(step: Step) -> Step {
+    let command = match step.command {
+        Command::Serve(Action::EnableEvent(rule)) => Command::SwitchOff(rule),
+        other => other,
+    };
+    Step { command, ..step }
 }
 
 fn url(control: &str, data: &str) -> Result<OutputUrl, Unmakeable> {

@@ -44,6 +44,7 @@ fn with_session(inside: &str) -> String {
 fn words(plan: &Plan) -> Vec<String> {
     let word = |step: &Step| match &step.command {
         Command::Connect(_) => "connect".to_owned(),
+        Command::SwitchOff(event) => format!("no event {}", event.name),
         Command::Serve(action) => match action {
             Action::EnableChannel(channel) => format!("channel {}", channel.name),
             Action::DisableChannel(ChannelName(name)) => format!("no channel {name}"),
@@ -58,7 +59,7 @@ fn words(plan: &Plan) -> Vec<String> {
 fn events(plan: &Plan) -> Vec<&EnableEvent> {
     let of = |step: &'_ Step| match &step.command {
         Command::Serve(Action::EnableEvent(_)) => true,
-        Command::Serve(_) | Command::Connect(_) => false,
+        Command::Serve(_) | Command::Connect(_) | Command::SwitchOff(_) => false,
     };
     let steps = plan.steps.iter().filter(|step| of(step));
     steps
