@@ -65,13 +65,12 @@ fn add_or_enable(
     Ok(())
 }
 
-/// Whoever wants all loggers has all rules about some of them enabled, too.
+/// Whoever wants all loggers has all rules about some of them enabled, too. What they pick is picked by the one about all
+/// as long as that is enabled, so nothing else is switched on here, and whoever enables one of them by its name, as the
+/// original's loader does, is not refused.
 fn enable_all(ust: &mut UstDomain, domain: LoggerDomain) {
     let Some(loggers) = ust.loggers.get_mut(&domain) else { return };
     loggers.rules.iter_mut().for_each(|rule| rule.enabled = true);
-    if let Some(channel) = ust.find_mut(domain.channel()) {
-        channel.rules.iter_mut().filter(|rule| rule.is_of_loggers()).for_each(|rule| rule.enabled = true);
-    }
 }
 
 /// Switches the rule about the tracepoint on that has this filter.
@@ -128,11 +127,16 @@ fn disable_those(ust: &mut UstDomain, domain: LoggerDomain, are: impl Fn(&Logger
         rule.enabled = false;
         filters.push(rule.filter.clone());
     }
+    let left = loggers.rules.iter().filter(|rule| rule.enabled);
+    let left: Vec<_> = left.map(|rule| rule.filter.as_ref().map(|filter| filter.bytecode.clone())).collect();
     if let Some(channel) = ust.find_mut(domain.channel()) {
         let bytecode = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
         let filters: Vec<_> = filters.iter().map(bytecode).collect();
         let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
         picked.filter(|rule| filters.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = false);
+        // Those that the one about all had enabled pick for themselves from now on.
+        let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
+        picked.filter(|rule| left.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = true);
     }
 }
 

@@ -160,7 +160,18 @@ fn rules_are_switched_off_and_on_again() {
     assert_eq!(world.switches(), (said(&[("a", false), ("a", true), ("b", true)]), vec![false, true, true]));
     // All loggers are those of rules, too.
     world.enable(logger("*", None, None)).unwrap();
-    assert_eq!(world.switches().1, [true; 4]);
+    assert!(world.switches().0.iter().all(|(_, enabled)| *enabled));
+    assert_eq!(world.switches().1, [false, true, true, true], "one picks for all");
+    // The original's loader, and whoever is not sure, may say so of one of them.
+    world.enable(logger("a", None, None)).unwrap();
+    assert_eq!(world.enable(logger("a", None, None)), Err(ErrorCode::UstEventEnabled));
+    world.disable("*").unwrap();
+    world.disable("a").unwrap();
+    world.enable(logger("*", None, None)).unwrap();
+    world.disable("*").unwrap();
+    let names = [("a", true), ("a", true), ("b", true), ("*", false)];
+    assert_eq!(world.switches(), (said(&names), vec![true, true, true, false]), "each for itself again");
+    world.enable(logger("*", None, None)).unwrap();
     world.disable("").unwrap();
     assert_eq!(world.switches().1, [false; 4]);
     assert!(world.switches().0.iter().all(|(_, enabled)| !enabled));
