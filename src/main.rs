@@ -10,6 +10,7 @@ use std::error::Error;
 use std::fmt::Display;
 use std::fs;
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 use std::process::ExitCode;
@@ -143,12 +144,14 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let in_group = group.is_some_and(users::process_is_member);
     let taken = instance::default_client_socks(options, in_group);
     let mut instance = Instance::claim(options, group.unwrap_or(0), &taken)?;
-    let mode = Mode::new(options.daemonize, options.background);
-    let readiness = daemonize::detach(mode, &[instance.lock_fd()])?;
-    let helper = helper::start()?;
     say_what_is_missing(options);
+    // In the background, nobody would see what is wrong with a file.
     let Configurations { sessions, programs: probed } =
         configurations::find(&places(options)).map_err(load_failed)?;
+    let mode = Mode::new(options.daemonize, options.background);
+    let keep: Vec<_> = probed.values().map(AsFd::as_fd).chain([instance.lock_fd()]).collect();
+    let readiness = daemonize::detach(mode, &keep)?;
+    let helper = helper::start()?;
 
     let limits = limits(options);
     let mut consumers =

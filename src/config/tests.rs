@@ -279,7 +279,7 @@ fn what_is_counted_can_not_be_hidden() {
         format!("<sessions a='/>'>{namespaces}</sessions>"),
         format!("<sessions a=\"it's/>\">{namespaces}</sessions>"),
         format!("<sessions>{part}{part}"),
-        format!("<sessions a='>'><session b='1'/></sessions>"),
+        "<sessions a='>'><session b='1'/></sessions>".to_owned(),
     ] {
         let fault = read(text.as_bytes()).unwrap_err();
         let counted = ["too many elements inside one another", "attributes are not allowed"];

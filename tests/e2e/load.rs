@@ -327,6 +327,21 @@ fn the_command_in_the_foreground_tells_whether_loading_has_failed() {
 }
 
 #[test]
+fn in_the_background_a_wrong_file_is_named_as_well() {
+    ours_only("nobody is told", |s| {
+        let daemon = s.which().path();
+        let wrong = write(s, "wrong.lttng", "<sessions>\n\t<nonsense/>\n</sessions>\n");
+        for option in ["--daemonize", "--background"] {
+            let run = s.run(daemon.to_str().unwrap(), &["--no-kernel", option, "--load", &wrong]);
+            assert_eq!(run.code, 1);
+            assert!(run.stderr.contains("wrong.lttng"), "{}", run.stderr);
+            assert!(run.stderr.contains("Error: Session load failed: "), "{}", run.stderr);
+            assert!(s.processes("lttng-").is_empty());
+        }
+    });
+}
+
+#[test]
 fn options_of_a_configuration_file() {
     side_by_side(|s| {
         let path = put(s, "empty", "some/file");

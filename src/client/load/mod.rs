@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use log::Level;
-use lttng_protocol::client::{ErrorCode, OutputUrl};
+use lttng_protocol::client::{self, ErrorCode, OutputUrl};
 
 use self::plan::{Command, Part, Plan, Programs, Step, Unmakeable, plan, targets};
 use super::desk::{Desk, Served, Serving, Unserved};
@@ -200,11 +200,6 @@ fn serve(
     owner: Option<Identity>,
 ) -> Serving {
     let Some(owner) = owner else { return Err(ErrorCode::Unk.into()) };
-    let action = match &step.command {
-        Command::Serve(action) => Some(action.clone()),
-        Command::Connect(url) => Some(connect(state, url, owner)?),
-        Command::SwitchOff(_) => None,
-    };
     let mut desk = Desk {
         state,
         triggers,
@@ -213,16 +208,16 @@ fn serve(
         domain: step.domain,
         descriptors: step.program.as_slice(),
     };
-    let command = action.as_ref().map_or(lttng_protocol::client::Command::DisableEvent, Action::command);
-    let id = desk.admit(command, session)?;
-    match (action, &step.command) {
-        (Some(action), _) => action.serve(&mut desk, id),
-        (None, Command::SwitchOff(rule)) => {
-            let id = id.ok_or(ErrorCode::SessNotFound)?;
-            logger::switch_off(&mut desk, id, rule)
+    let action = match &step.command {
+        Command::Serve(action) => action.clone(),
+        Command::Connect(url) => connect(desk.state, url, owner)?,
+        Command::SwitchOff(rule) => {
+            let id = desk.admit(client::Command::DisableEvent, session)?.ok_or(ErrorCode::SessNotFound)?;
+            return logger::switch_off(&mut desk, id, rule);
         }
-        (None, _) => Err(ErrorCode::Unk.into()),
-    }
+    };
+    let id = desk.admit(action.command(), session)?;
+    action.serve(&mut desk, id)
 }
 
 /// The command that has the session record to a relay daemon; its hosts are looked up first.
