@@ -160,6 +160,12 @@ impl Agent {
         Some(request)
     }
 
+    /// Something else is wanted. What it has refused and is not wanted for a moment may be asked for again, also if the
+    /// agent owes an answer for all that moment.
+    pub fn forget_unwanted(&mut self, desired: &Desired) {
+        self.mirror.forget_unwanted(desired);
+    }
+
     /// Has it asked for a list, after all that comes before that.
     pub fn list(&mut self, listing: ListingId) {
         self.lists.push_back(listing);

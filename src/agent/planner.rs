@@ -40,6 +40,19 @@ impl Desired {
             self.contexts.extend(contexts.map(Rc::new));
         }
     }
+
+    /// Takes what was wanted before from there. Agents that come at different times keep what they were asked for, which
+    /// is to be in memory once and not once for each of them.
+    pub fn share(&mut self, before: &Desired) {
+        share(&mut self.rules, &before.rules);
+        share(&mut self.contexts, &before.contexts);
+    }
+}
+
+/// Puts the ones that are known in the place of equal ones.
+fn share<T: Ord>(ones: &mut BTreeSet<Rc<T>>, known: &BTreeSet<Rc<T>>) {
+    let shared = std::mem::take(ones).into_iter().map(|one| known.get(&one).map_or(one, Rc::clone));
+    *ones = shared.collect();
 }
 
 /// What is left to be asked, in order: contexts are there before what is filtered by them, and nothing that is wanted

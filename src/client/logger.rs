@@ -6,6 +6,8 @@
 //!
 //! Codes and their order: lttng-tools 2.13, `src/bin/lttng-sessiond/{cmd,event,agent}.c`.
 
+use std::collections::BTreeSet;
+
 use lttng_protocol::client::ErrorCode;
 use lttng_protocol::filter;
 
@@ -128,10 +130,11 @@ fn disable_those(ust: &mut UstDomain, domain: LoggerDomain, are: impl Fn(&Logger
         filters.push(rule.filter.clone());
     }
     let left = loggers.rules.iter().filter(|rule| rule.enabled);
-    let left: Vec<_> = left.map(|rule| rule.filter.as_ref().map(|filter| filter.bytecode.clone())).collect();
+    let left: BTreeSet<_> =
+        left.map(|rule| rule.filter.as_ref().map(|filter| filter.bytecode.clone())).collect();
     if let Some(channel) = ust.find_mut(domain.channel()) {
         let bytecode = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
-        let filters: Vec<_> = filters.iter().map(bytecode).collect();
+        let filters: BTreeSet<_> = filters.iter().map(bytecode).collect();
         let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
         picked.filter(|rule| filters.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = false);
         // Those that the one about all had enabled pick for themselves from now on.

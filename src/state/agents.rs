@@ -8,6 +8,7 @@
 mod answers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -43,6 +44,8 @@ pub struct Agents {
     dirty: BTreeSet<AgentId>,
     /// Those that owe answers.
     watched: BTreeSet<AgentId>,
+    /// Who had its turn last.
+    last: Option<AgentId>,
     attention: Attention,
     /// What is wanted, and in which edition.
     wanted: BTreeMap<LoggerDomain, (Desired, u64)>,
@@ -62,12 +65,22 @@ impl Agents {
             newcomers: BTreeMap::new(),
             dirty: BTreeSet::new(),
             watched: BTreeSet::new(),
+            last: None,
             attention: Attention::new(now),
             wanted: wanted.collect(),
             touched: false,
             of_triggers: BTreeMap::new(),
             listings: BTreeMap::new(),
         }
+    }
+
+    /// Takes out the next one of which something may have to be asked. They have their turns one after the other: those
+    /// that answer at once have something to be asked again, and would keep the others from ever having theirs.
+    fn next_dirty(&mut self) -> Option<AgentId> {
+        let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let next = self.dirty.range((after, Bound::Unbounded)).next().or_else(|| self.dirty.first()).copied();
+        self.last = next;
+        next.filter(|id| self.dirty.remove(id))
     }
 
     /// Agents, oldest first.
@@ -237,10 +250,14 @@ impl State {
                 desired.add_contexts(domain, rule.contexts.iter().cloned());
             }
             if *known != desired {
+                desired.share(known);
                 *known = desired;
                 *edition = edition.saturating_add(1);
-                let concerned = self.agents.all.iter().filter(|(_, agent)| agent.domain == Some(domain));
-                self.agents.dirty.extend(concerned.map(|(&id, _)| id));
+                let all = self.agents.all.iter_mut();
+                for (&id, agent) in all.filter(|(_, agent)| agent.domain == Some(domain)) {
+                    agent.forget_unwanted(known);
+                    self.agents.dirty.insert(id);
+                }
                 self.turn.changed = true;
             }
         }
@@ -252,7 +269,7 @@ impl State {
             self.gather_wanted();
         }
         while !self.turn.outputs.are_large()
-            && let Some(id) = self.agents.dirty.pop_first()
+            && let Some(id) = self.agents.next_dirty()
         {
             self.drive_agent(id);
         }
@@ -308,5 +325,26 @@ impl State {
             );
             self.turn.say(Level::Info, Topic::Lagging, Some(agent.uid), text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_answers_at_once_keeps_nobody_from_having_a_turn() {
+        let mut agents = Agents::new(Instant::now());
+        let id = |number| AgentId(ConnId(number));
+        agents.dirty.extend([1, 2, 3].map(id));
+        for number in [1, 2, 3, 1, 2, 3] {
+            let next = agents.next_dirty();
+            assert_eq!(next, Some(id(number)));
+            agents.dirty.extend(next);
+        }
+        agents.dirty.clear();
+        assert_eq!(agents.next_dirty(), None);
+        agents.dirty.insert(id(2));
+        assert_eq!((agents.next_dirty(), agents.next_dirty()), (Some(id(2)), None));
     }
 }

@@ -5,6 +5,7 @@ use std::process::{Child, Stdio};
 
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, Lines, eventually};
+use crate::support::loggers::{DOMAINS, Domain, JAVA, Level, Logging, no_agents, records, settle};
 use crate::support::normalise::Order;
 use crate::support::relay::Relay;
 use crate::support::trace::events;
@@ -38,6 +39,18 @@ impl Reader {
             };
             assert!(line.ends_with(&format!("{{ n = {n} }}")), "{n} is expected: {line}");
         }
+    }
+
+    /// Waits for an event with this text of a logger of a domain, and of no other one first.
+    fn expect_record(&self, domain: Domain, text: &str) {
+        let line = loop {
+            let line = self.lines.next();
+            if line.contains(" msg = \"") {
+                break line;
+            }
+        };
+        let event = format!(" lttng_{}:event: ", domain.name());
+        assert!(line.contains(&event) && line.contains(&format!(" msg = \"{text}\"")), "{text}: {line}");
     }
 
     /// Waits for its end, which must be a good one.
@@ -167,6 +180,58 @@ fn channels_of_a_live_session() {
             s.lttng(&[&["create", "t"], options].concat());
         }
         s.lttng(&["list"]).ok();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn loggers_read_while_they_record() {
+    if no_agents() {
+        return;
+    }
+    side_by_side(|s| {
+        let daemon = Daemon::start(s);
+        let relay = Relay::start(s);
+        s.lttng(&["create", "s", "--live", "--set-url=net://localhost"]).ok();
+        for domain in DOMAINS {
+            s.lttng(&["enable-event", domain.option(), "a*"]).ok();
+        }
+        s.lttng(&["start"]).ok();
+        s.lttng_unordered(&["list", "s"]).ok();
+        note_offer(s);
+        let [mut java, mut python] = Logging::all(s).map(|logging| logging.listed(s));
+        let reader = Reader::start(s, "s");
+        let mut log = |domain, text: &str| {
+            let program = if domain == Domain::Python { &mut python } else { &mut java };
+            program.log(domain, "a.b", Level::Info, text);
+            program.log(domain, "b", Level::Info, "not wanted");
+            reader.expect_record(domain, text);
+        };
+        for domain in DOMAINS {
+            log(domain, "one");
+        }
+        s.lttng(&["disable-event", "--python", "a*"]).ok();
+        s.lttng(&["stop"]).ok();
+        s.lttng(&["start"]).ok();
+        // What comes while it is read.
+        s.lttng(&["enable-event", "--python", "a.b", "--filter=int_loglevel > 0"]).ok();
+        settle(s);
+        for domain in DOMAINS {
+            log(domain, "two");
+        }
+        let mut later = Logging::java(s, &JAVA).listed(s);
+        later.log(Domain::Log4j, "a", Level::Warning, "three");
+        reader.expect_record(Domain::Log4j, "three");
+        s.lttng(&["destroy"]).ok();
+        [java, python, later].into_iter().for_each(Logging::exit);
+        reader.end();
+        s.note("relay", &relay.tree(s), Order::Fixed);
+        let all = records(&events(s, &relay.output));
+        assert_eq!(
+            all,
+            ["one", "one", "one", "two", "two", "two", "three"]
+                .map(|text| { if text == "three" { "a: three".to_owned() } else { format!("a.b: {text}") } })
+        );
         daemon.stop();
     });
 }

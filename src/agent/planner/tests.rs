@@ -207,3 +207,16 @@ fn the_python_agent_is_never_asked_for_contexts() {
     desired.add_contexts(LoggerDomain::Python, [context]);
     assert!(desired.contexts.is_empty());
 }
+
+#[test]
+fn what_stays_wanted_is_in_memory_once() {
+    let before = desired(&[(0, 0), (1, 1)], &[0]);
+    let mut after = desired(&[(0, 1), (1, 1)], &[0, 1]);
+    let same = after.clone();
+    after.share(&before);
+    assert_eq!(after, same);
+    let is_known = |rule| before.rules.get(rule).is_some_and(|known| Rc::ptr_eq(known, rule));
+    assert_eq!(after.rules.iter().filter(|rule| is_known(rule)).count(), 1);
+    let is_known = |context| before.contexts.get(context).is_some_and(|known| Rc::ptr_eq(known, context));
+    assert_eq!(after.contexts.iter().filter(|context| is_known(context)).count(), 1);
+}
