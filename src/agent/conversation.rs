@@ -134,13 +134,13 @@ impl Agent {
         }
     }
 
-    /// What it is to be asked now, if anything. It is planned anew when there is another edition of what is wanted.
+    /// What it is to be asked now, if anything. It is planned anew when there is another edition of what is wanted, of which
+    /// [`Agent::forget_unwanted`] was told.
     pub fn next_request(&mut self, desired: &Desired, edition: u64, now: Instant) -> Option<Request> {
         if self.asked.is_some() || self.lagging {
             return None;
         }
         if self.edition != edition {
-            self.mirror.forget_unwanted(desired);
             self.todo = plan(desired, &self.mirror);
             self.edition = edition;
         }

@@ -118,9 +118,12 @@ impl Desk<'_> {
     /// A session was changed. That is done when its followers have it. Applications follow a session that records; agents
     /// follow any that wants something of loggers.
     pub fn changed(&mut self, id: SessionId) -> Serving {
-        self.state.touch_agents();
         let session = self.session(id)?;
-        let is_followed = session.is_active() || session.has_loggers() && self.state.has_agents();
+        let (is_active, has_loggers) = (session.is_active(), session.has_loggers());
+        if has_loggers {
+            self.state.touch_agents();
+        }
+        let is_followed = is_active || has_loggers && self.state.has_agents();
         if is_followed { hold(id, Synchronise::new(id)) } else { DONE }
     }
 }

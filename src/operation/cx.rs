@@ -390,7 +390,6 @@ impl<'a> Cx<'a> {
     /// Has all who follow sessions looked at, and names them: those that [`Cx::settled`] is to wait for.
     pub fn touch_followers(&mut self) -> Followers {
         self.state.touch_all_applications();
-        self.state.touch_agents();
         self.state.touch_kernel_of_all();
         // The first that is asked is waited for first: what the others take meanwhile is not counted as its time.
         let apps = self.state.applications.all.keys().rev().map(|&app| Follower::Application(app));

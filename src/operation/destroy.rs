@@ -92,6 +92,8 @@ impl Task for Destroy {
                 Phase::Kernel => {
                     ready!(cx.answers());
                     cx.state.release_kernel(self.session);
+                    // What it wanted of loggers counts no more since its end began.
+                    cx.state.touch_agents();
                     Phase::Applications(cx.touch_followers())
                 }
                 Phase::Applications(followers) => {

@@ -100,7 +100,8 @@ impl State {
         !self.agents.all.is_empty()
     }
 
-    /// Something else may be wanted of agents: they are looked at when the state settles.
+    /// Something else may be wanted of agents: they are looked at when the state settles. Commands about loggers, triggers and
+    /// ends of sessions say so. While there is no agent, nobody cares; the first one that comes says so, too.
     pub fn touch_agents(&mut self) {
         self.agents.touched = true;
         self.turn.changed = true;
@@ -219,6 +220,9 @@ impl State {
         let Ok(memory) = self.accounts.charge(uid, Resource::Memory, 0) else { return self.close(conn) };
         let release_by = self.turn.after(RELEASE_TIMEOUT);
         let id = AgentId(conn);
+        if !self.has_agents() {
+            self.touch_agents();
+        }
         self.agents.all.insert(id, Agent::new(domain, pid, uid, release_by, (charge, memory)));
         self.roles.insert(conn, Role::Agent(id));
         self.turn.timers.set(Timer::Connection(conn), release_by);
@@ -265,7 +269,7 @@ impl State {
 
     /// Asks agents for what is to be asked now, or of as many as can be sent something now.
     pub(super) fn serve_agents(&mut self) {
-        if std::mem::take(&mut self.agents.touched) {
+        if std::mem::take(&mut self.agents.touched) && self.has_agents() {
             self.gather_wanted();
         }
         while !self.turn.outputs.are_large()

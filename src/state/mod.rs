@@ -465,7 +465,6 @@ impl State {
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
         self.forget_in_kernel(session);
-        self.touch_agents();
         self.sessions.remove(session, &mut self.turn.facts)
     }
 
