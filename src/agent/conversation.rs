@@ -5,7 +5,7 @@
 //! it looks for all there is; two requests at once might be torn apart on the way, and it would leave.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lttng_protocol::agent::{Code, ListHead, Names, Registration, Request};
 
@@ -15,8 +15,7 @@ use crate::accounts::{Charge, Exhausted};
 use crate::model::LoggerDomain;
 use crate::turn::ids::ListingId;
 use crate::turn::inbox::Inbox;
-use crate::turn::output::ProcessState;
-use crate::turn::watch::{Attention, Overdue, Watch};
+use crate::turn::watch::{Watch, Watched};
 
 /// The agent does not keep to the protocol: it must be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,28 +276,15 @@ impl Agent {
     pub fn is_behind(&self) -> bool {
         self.given_up
     }
+}
 
-    /// When [`Agent::overdue`] must be asked.
-    pub fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
-        Some(self.watch?.next_due(attention, timeout, self.lagging))
+impl Watched for Agent {
+    fn watch(&self) -> (Option<&Watch>, bool) {
+        (self.watch.as_ref(), self.lagging)
     }
 
-    /// What to do about what it owes at this time. `timeout` is what a process that could answer is given; none is for
-    /// ever.
-    pub fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
-        self.watch?.overdue(now, attention, timeout, self.lagging)
-    }
-
-    /// The process that it says it is in is being looked at: not again for a while.
-    pub fn inspecting(&mut self, now: Instant) {
-        if let Some(watch) = &mut self.watch {
-            watch.inspecting(now, self.lagging);
-        }
-    }
-
-    /// That process was looked at. Returns whether it was found newly suspended or newly able to run.
-    pub fn inspected(&mut self, state: ProcessState, now: Instant) -> bool {
-        self.watch.as_mut().is_some_and(|watch| watch.inspected(state, now, &mut self.lagging))
+    fn watch_mut(&mut self) -> (Option<&mut Watch>, &mut bool) {
+        (self.watch.as_mut(), &mut self.lagging)
     }
 }
 

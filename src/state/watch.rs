@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Applications that do not answer: those that can't are found out, those that could are given up in the end.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use log::Level;
 
@@ -11,7 +11,7 @@ use crate::turn::ids::{AppId, ConnId};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
-use crate::turn::watch::Overdue;
+use crate::turn::watch::{Survey, Watched, survey};
 
 /// Applications that may owe answers while another one is asked. All of a crowd at once would compete for the CPU until
 /// the last ones had had their time without having had a chance, and each of them would cost more the more there are.
@@ -51,39 +51,25 @@ impl State {
     /// Looks at applications that owe answers. With many of them, looking at all of them in each turn would cost more than
     /// the turn: they are looked at when the first of them may be overdue.
     pub(super) fn expire_applications(&mut self) {
-        let timeout = self.settings.application_timeout;
-        let mut late = Vec::new();
-        self.applications.silent = 0;
-        let mut silent: Option<(Instant, AppId)> = None;
-        for &id in &self.applications.watched {
-            let Some(app) = self.applications.all.get(&id) else { continue };
-            if app.lagging || app.is_silent(self.turn.now, TURN) {
-                self.applications.silent = self.applications.silent.saturating_add(1);
-            }
-            match app.overdue(self.turn.now, self.applications.attention, timeout) {
-                None => {}
-                Some(Overdue::Inspect(since)) => {
-                    silent = Some(silent.map_or((since, id), |longest| longest.min((since, id))));
-                }
-                Some(Overdue::GiveUp) => {
-                    self.turn.say(
-                        Level::Warn,
-                        Topic::Silence,
-                        Some(app.credentials.uid),
-                        format_args!("Application {} did not answer in time", app.credentials.pid),
-                    );
-                    late.push(id);
-                }
-            }
-        }
-        if let Some((_, id)) = silent
+        let (now, timeout) = (self.turn.now, self.settings.application_timeout);
+        let all = &self.applications.all;
+        let watched = self.applications.watched.iter().filter_map(|&id| Some((id, &**all.get(&id)?)));
+        let silent = watched.clone().filter(|(_, app)| app.lagging || app.is_silent(now, TURN)).count();
+        let Survey { inspect, late } = survey(watched, now, self.applications.attention, timeout);
+        self.applications.silent = silent;
+        if let Some(id) = inspect
             && let Some(app) = self.applications.all.get_mut(&id)
         {
-            app.inspecting(self.turn.now);
-            self.applications.attention.look(self.turn.now);
+            app.inspecting(now);
+            self.applications.attention.look(now);
             self.turn.outputs.push(Output::Inspect { conn: id.0, pid: app.credentials.pid });
         }
         for id in late {
+            if let Some(app) = self.applications.all.get(&id) {
+                let Credentials { pid, uid, .. } = app.credentials;
+                let text = format_args!("Application {pid} did not answer in time");
+                self.turn.say(Level::Warn, Topic::Silence, Some(uid), text);
+            }
             self.drop_application(id, "it did not answer in time");
         }
         let check = |id| self.applications.all.get(id)?.next_check(self.applications.attention, timeout);

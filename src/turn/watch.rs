@@ -141,3 +141,68 @@ pub enum Overdue {
     /// It had its time.
     GiveUp,
 }
+
+/// A peer that may owe an answer.
+pub trait Watched {
+    /// When it is looked at, if it owes an answer, and whether it is known to be suspended.
+    fn watch(&self) -> (Option<&Watch>, bool);
+
+    /// The same, to be changed.
+    fn watch_mut(&mut self) -> (Option<&mut Watch>, &mut bool);
+
+    /// When [`Watched::overdue`] must be asked.
+    fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
+        let (watch, lagging) = self.watch();
+        Some(watch?.next_due(attention, timeout, lagging))
+    }
+
+    /// What to do about what it owes at this time. `timeout` is what a process that could answer is given; none is for
+    /// ever.
+    fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
+        let (watch, lagging) = self.watch();
+        watch?.overdue(now, attention, timeout, lagging)
+    }
+
+    /// Its process is being looked at: not again for a while.
+    fn inspecting(&mut self, now: Instant) {
+        if let (Some(watch), lagging) = self.watch_mut() {
+            watch.inspecting(now, *lagging);
+        }
+    }
+
+    /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.
+    fn inspected(&mut self, state: ProcessState, now: Instant) -> bool {
+        let (watch, lagging) = self.watch_mut();
+        watch.is_some_and(|watch| watch.inspected(state, now, lagging))
+    }
+}
+
+/// What is to be done about peers that owe answers.
+#[derive(Debug)]
+pub struct Survey<Id> {
+    /// Whose process is to be looked at: that of the one that has been silent longest.
+    pub inspect: Option<Id>,
+    /// Those that have had their time.
+    pub late: Vec<Id>,
+}
+
+/// Goes through peers that owe answers.
+pub fn survey<'a, Id: Copy + Ord, Peer: Watched + 'a>(
+    peers: impl Iterator<Item = (Id, &'a Peer)>,
+    now: Instant,
+    attention: Attention,
+    timeout: Option<Duration>,
+) -> Survey<Id> {
+    let mut late = Vec::new();
+    let mut longest: Option<(Instant, Id)> = None;
+    for (id, peer) in peers {
+        match peer.overdue(now, attention, timeout) {
+            None => {}
+            Some(Overdue::GiveUp) => late.push(id),
+            Some(Overdue::Inspect(since)) => {
+                longest = Some(longest.map_or((since, id), |longest| longest.min((since, id))));
+            }
+        }
+    }
+    Survey { inspect: longest.map(|(_, id)| id), late }
+}

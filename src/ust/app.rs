@@ -22,8 +22,8 @@ use crate::small_map::SmallMap;
 use crate::sys::socket::Credentials;
 use crate::turn::ids::{AppId, BuffersKey, ConnId, ListingId, Owner, SessionId};
 use crate::turn::inbox::Inbox;
-use crate::turn::output::{Outputs, ProcessState, SharedFd};
-use crate::turn::watch::{Attention, Overdue, Watch};
+use crate::turn::output::{Outputs, SharedFd};
+use crate::turn::watch::{Watch, Watched};
 
 /// Bytes of commands that an application should have to answer at once. Its socket takes about as many, so that few of
 /// them pile up here, however many there are to come and however slow it is.
@@ -418,27 +418,14 @@ impl App {
     pub fn is_silent(&self, now: Instant, duration: Duration) -> bool {
         self.watch.is_some_and(|watch| watch.is_silent(now, duration))
     }
+}
 
-    /// When [`App::overdue`] must be asked.
-    pub fn next_check(&self, attention: Attention, timeout: Option<Duration>) -> Option<Instant> {
-        Some(self.watch?.next_due(attention, timeout, self.lagging))
+impl Watched for App {
+    fn watch(&self) -> (Option<&Watch>, bool) {
+        (self.watch.as_ref(), self.lagging)
     }
 
-    /// What to do about the oldest unanswered command at this time. `timeout` is what a process that could
-    /// answer is given; none is for ever.
-    pub fn overdue(&self, now: Instant, attention: Attention, timeout: Option<Duration>) -> Option<Overdue> {
-        self.watch?.overdue(now, attention, timeout, self.lagging)
-    }
-
-    /// Its process is being looked at: not again for a while.
-    pub fn inspecting(&mut self, now: Instant) {
-        if let Some(watch) = &mut self.watch {
-            watch.inspecting(now, self.lagging);
-        }
-    }
-
-    /// Its process was looked at. Returns whether it was found newly suspended or newly able to run.
-    pub fn inspected(&mut self, state: ProcessState, now: Instant) -> bool {
-        self.watch.as_mut().is_some_and(|watch| watch.inspected(state, now, &mut self.lagging))
+    fn watch_mut(&mut self) -> (Option<&mut Watch>, &mut bool) {
+        (self.watch.as_mut(), &mut self.lagging)
     }
 }

@@ -3,6 +3,8 @@
 
 use lttng_protocol::agent::Version;
 
+use std::time::Duration;
+
 use super::*;
 use crate::accounts::{Accounts, Limit, Limits, Resource};
 use crate::model::{LogLevels, LoggerRule};

@@ -15,7 +15,7 @@ use crate::turn::ids::{AgentId, ListingId};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState};
 use crate::turn::timers::Timer;
-use crate::turn::watch::Overdue;
+use crate::turn::watch::{Survey, Watched, survey};
 
 /// What a listed name takes beside its bytes in the reply, until that is sent.
 const BESIDE_NAME: u64 = 16;
@@ -155,18 +155,10 @@ impl State {
     /// Looks at agents that owe answers, when the first of them may be overdue.
     pub(in crate::state) fn expire_agents(&mut self) {
         let (now, timeout) = (self.turn.now, self.agent_timeout());
-        let (mut late, mut silent) = (Vec::new(), None);
-        for &id in &self.agents.watched {
-            let agent = self.agents.all.get(&id);
-            match agent.and_then(|agent| agent.overdue(now, self.agents.attention, timeout)) {
-                None => {}
-                Some(Overdue::GiveUp) => late.push(id),
-                Some(Overdue::Inspect(since)) => {
-                    silent = Some(silent.map_or((since, id), |longest| (since, id).min(longest)));
-                }
-            }
-        }
-        if let Some((_, id)) = silent
+        let all = &self.agents.all;
+        let watched = self.agents.watched.iter().filter_map(|&id| Some((id, all.get(&id)?)));
+        let Survey { inspect, late } = survey(watched, now, self.agents.attention, timeout);
+        if let Some(id) = inspect
             && let Some(agent) = self.agents.all.get_mut(&id)
         {
             agent.inspecting(now);
