@@ -67,7 +67,7 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, wanted: DisableEvent) -> Serv
         && let Some(ust) = &mut desk.session_mut(id)?.wanted.ust
         && name.is_empty()
     {
-        logger::disable_all(ust, domain);
+        logger::disable_those(ust, domain, |_| true);
     }
     desk.changed(id)
 }

@@ -62,17 +62,12 @@ fn add_or_enable(
         None => loggers.rules.push(rule),
     }
     if all {
-        enable_all(ust, domain);
+        // Whoever wants all loggers has all rules about some of them enabled, too. What they pick is picked by the one about
+        // all as long as that is enabled, so nothing else is switched on here, and whoever enables one of them by its name,
+        // as the original's loader does, is not refused.
+        loggers.rules.iter_mut().for_each(|rule| rule.enabled = true);
     }
     Ok(())
-}
-
-/// Whoever wants all loggers has all rules about some of them enabled, too. What they pick is picked by the one about all
-/// as long as that is enabled, so nothing else is switched on here, and whoever enables one of them by its name, as the
-/// original's loader does, is not refused.
-fn enable_all(ust: &mut UstDomain, domain: LoggerDomain) {
-    let Some(loggers) = ust.loggers.get_mut(&domain) else { return };
-    loggers.rules.iter_mut().for_each(|rule| rule.enabled = true);
 }
 
 /// Switches the rule about the tracepoint on that has this filter.
@@ -122,31 +117,23 @@ pub fn switch_off(desk: &mut Desk<'_>, id: SessionId, rule: &EnableEvent) -> Ser
     desk.changed(id)
 }
 
-fn disable_those(ust: &mut UstDomain, domain: LoggerDomain, are: impl Fn(&LoggerRule) -> bool) {
+/// Disables the rules that are so. What the others pick is picked from now on, be it that the one about all loggers has picked
+/// it until now; nothing else is.
+pub fn disable_those(ust: &mut UstDomain, domain: LoggerDomain, are: impl Fn(&LoggerRule) -> bool) {
     let Some(loggers) = ust.loggers.get_mut(&domain) else { return };
-    let mut filters = Vec::new();
-    for rule in loggers.rules.iter_mut().filter(|rule| rule.enabled && are(rule)) {
-        rule.enabled = false;
-        filters.push(rule.filter.clone());
-    }
-    let left = loggers.rules.iter().filter(|rule| rule.enabled);
+    loggers.rules.iter_mut().filter(|rule| are(rule)).for_each(|rule| rule.enabled = false);
     let left: BTreeSet<_> =
-        left.map(|rule| rule.filter.as_ref().map(|filter| filter.bytecode.clone())).collect();
-    if let Some(channel) = ust.find_mut(domain.channel()) {
-        let bytecode = |filter: &Option<Filter>| filter.as_ref().map(|filter| filter.bytecode.clone());
-        let filters: BTreeSet<_> = filters.iter().map(bytecode).collect();
-        let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
-        picked.filter(|rule| filters.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = false);
-        // Those that the one about all had enabled pick for themselves from now on.
-        let picked = channel.rules.iter_mut().filter(|rule| rule.is_of_loggers());
-        picked.filter(|rule| left.contains(&bytecode(&rule.filter))).for_each(|rule| rule.enabled = true);
+        loggers.rules.iter().filter(|rule| rule.enabled).map(|rule| bytecode(&rule.filter)).collect();
+    let channel = ust.channels.iter_mut().find(|channel| channel.name == domain.channel());
+    let picking = channel.into_iter().flat_map(|channel| &mut channel.rules);
+    for rule in picking.filter(|rule| rule.is_of_loggers()) {
+        rule.enabled = left.contains(&bytecode(&rule.filter));
     }
 }
 
-/// Disables all rules about loggers: their channel was to have none any more.
-pub fn disable_all(ust: &mut UstDomain, domain: LoggerDomain) {
-    let rules = ust.loggers.get_mut(&domain).map(|loggers| loggers.rules.as_mut_slice());
-    rules.unwrap_or_default().iter_mut().for_each(|rule| rule.enabled = false);
+/// What picks, by which a rule is found that does so.
+fn bytecode(filter: &Option<Filter>) -> Option<&[u8]> {
+    filter.as_ref().map(|filter| filter.bytecode.as_slice())
 }
 
 /// Lists the rules about loggers, in order of creation.
