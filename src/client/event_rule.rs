@@ -5,7 +5,7 @@
 
 use log::Level;
 use lttng_protocol::client::ErrorCode;
-use lttng_protocol::filter;
+use lttng_protocol::filter::{self, Bytecode};
 
 use super::action::{DisableEvent, EnableEvent, EventKind};
 use super::channel::{find, with_channel};
@@ -79,6 +79,12 @@ fn check_channel_name(desk: &Desk<'_>, id: SessionId, channel: &str) -> Result<(
         return Err(ErrorCode::NeedChannelName);
     }
     Ok(())
+}
+
+/// A filter that was compiled here, as it is kept.
+pub(super) fn compiled_filter(expression: Text, bytecode: Bytecode) -> Filter {
+    let Bytecode { data, reloc_offset } = bytecode;
+    Filter { expression, bytecode: data, reloc_offset, seqnum: 0 }
 }
 
 /// Why a filter is refused: one that the tracer would refuse, or worse, is never stored.

@@ -13,9 +13,10 @@ use lttng_protocol::trigger::{Condition, EventRule, LogLevelRule};
 use lttng_protocol::ust::event_notifier::EventNotifier;
 
 use super::desk::Desk;
+use super::event_rule::compiled_filter;
 use super::logger::contexts_of;
 use crate::kernel::notifiers as kernel;
-use crate::model::{Filter, LogLevels, LoggerDomain, LoggerRule};
+use crate::model::{LogLevels, LoggerDomain, LoggerRule};
 use crate::turn::ids::TriggerId;
 use crate::turn::messages::Topic;
 use crate::ust::notifiers::Notifier;
@@ -26,7 +27,8 @@ const NO_PROGRAM: i32 = -1;
 /// What an event rule and its captures compile to.
 #[derive(Debug, Default)]
 pub struct Compiled {
-    filter: Option<Bytecode>,
+    /// With its text, which in a domain of loggers says more than the rule's filter.
+    filter: Option<(Text, Bytecode)>,
     captures: Vec<Bytecode>,
 }
 
@@ -48,14 +50,14 @@ pub fn compile(desk: &mut Desk<'_>, condition: &Condition) -> Result<Compiled, E
     Ok(Compiled { filter, captures })
 }
 
-fn compile_filter(rule: &EventRule) -> Result<Option<Bytecode>, filter::CompileError> {
+fn compile_filter(rule: &EventRule) -> Result<Option<(Text, Bytecode)>, filter::CompileError> {
     match rule {
         EventRule::Logging { pattern, filter, log_level, .. } => {
             let (pattern, filter) = (pattern.as_bytes(), filter.as_ref().map(Text::as_bytes));
             let whole = agent::compile_rule(pattern, log_level.map(level), filter)?;
-            Ok(whole.map(|filter| filter.bytecode))
+            Ok(whole.map(|filter| (filter.text, filter.bytecode)))
         }
-        rule => rule.filter().map(filter::compile).transpose(),
+        rule => rule.filter().map(|text| Ok((text.clone(), filter::compile(text)?))).transpose(),
     }
 }
 
@@ -82,26 +84,20 @@ impl Compiled {
             data: bytecode.data,
         };
         let captures = self.captures.into_iter().map(words).collect();
-        Some(kernel::Notifier { description, filter: self.filter.map(words), captures, program: None })
+        let filter = self.filter.map(|(_, bytecode)| words(bytecode));
+        Some(kernel::Notifier { description, filter, captures, program: None })
     }
 
     /// What agents are told of this rule; nothing if it is not about loggers.
     pub fn loggers(&self, condition: &Condition) -> Option<(LoggerDomain, LoggerRule)> {
         let Condition::EventRuleMatches {
-            rule: EventRule::Logging { domain, pattern, filter, log_level },
-            ..
+            rule: EventRule::Logging { domain, pattern, log_level, .. }, ..
         } = condition
         else {
             return None;
         };
         let domain = LoggerDomain::of_number(domain.domain().number())?;
-        let text = agent::text(pattern.as_bytes(), log_level.map(level), filter.as_ref().map(Text::as_bytes));
-        let filter = self.filter.as_ref().zip(text).map(|(bytecode, expression)| Filter {
-            expression,
-            bytecode: bytecode.data.clone(),
-            reloc_offset: bytecode.reloc_offset,
-            seqnum: 0,
-        });
+        let filter = self.filter.clone().map(|(text, bytecode)| compiled_filter(text, bytecode));
         let contexts = filter.iter().flat_map(|filter| contexts_of(&filter.bytecode, filter.reloc_offset));
         let contexts = contexts.collect();
         let levels = match log_level {
@@ -121,6 +117,11 @@ impl Compiled {
             EventRule::UserTracepoint { exclusions, .. } => exclusions.clone(),
             _ => Vec::new(),
         };
-        Some(Notifier { description, filter: self.filter, exclusions, captures: self.captures })
+        Some(Notifier {
+            description,
+            filter: self.filter.map(|(_, bytecode)| bytecode),
+            exclusions,
+            captures: self.captures,
+        })
     }
 }

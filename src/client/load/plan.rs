@@ -10,13 +10,14 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use lttng_protocol::client::{ErrorCode, OutputUrl};
-use lttng_protocol::filter::{self, Bytecode, agent};
+use lttng_protocol::filter::{self, agent};
 
 use crate::client::action::{
     AddContext, ChannelName, CreateSession, DisableEvent, EnableChannel, EnableEvent, EventKind, Nothing,
     RequestedOutput, ScheduleKind, SetOutput, SetPolicy, SetSchedule, SetShmPath, SnapshotTarget,
     TrackerValue,
 };
+use crate::client::event_rule::compiled_filter;
 use crate::client::table::Action;
 use crate::client::uri::target;
 use crate::config::{
@@ -417,14 +418,9 @@ fn levels(levels: Option<LevelType>, level: i32) -> LogLevels {
     }
 }
 
-fn with_bytecode(expression: Text, bytecode: Bytecode) -> Filter {
-    let Bytecode { data, reloc_offset } = bytecode;
-    Filter { expression, bytecode: data, reloc_offset, seqnum: 0 }
-}
-
 fn compiled(text: Text) -> Result<Filter, filter::CompileError> {
     let bytecode = filter::compile(&text)?;
-    Ok(with_bytecode(text, bytecode))
+    Ok(compiled_filter(text, bytecode))
 }
 
 /// The filter of a rule about loggers, with what picks the logger and its levels. What was saved has that in it.
@@ -444,7 +440,7 @@ fn of_loggers(
         return compiled(text.clone()).map(Some);
     }
     let composed = agent::compile_rule(name.as_bytes(), level, filter.as_ref().map(Text::as_bytes))?;
-    Ok(composed.map(|filter| with_bytecode(filter.text, filter.bytecode)))
+    Ok(composed.map(|filter| compiled_filter(filter.text, filter.bytecode)))
 }
 
 /// Whether a filter is what becomes of this name, these levels and some filter, or none.
