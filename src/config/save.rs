@@ -7,13 +7,14 @@
 //!
 //! It must never write what can't be read back.
 
+use super::context::name_in_user_space;
 use super::save_kernel;
 use super::save_text::Document;
 pub use super::save_text::Unsavable;
 use crate::model::tracker::{Policy, Tracker, Value};
 use crate::model::{
-    BufferingScheme, Channel, Context, Domain, EventRule, Filter, LogLevels, LoggerDomain, LoggerRule,
-    Output, SessionKind, UstDomain, Wanted,
+    Attributes, BufferingScheme, Channel, Context, Domain, EventRule, Filter, LogLevels, LoggerDomain,
+    LoggerRule, Output, SessionKind, UstDomain, Wanted,
 };
 use crate::text::Text;
 
@@ -98,28 +99,48 @@ fn user_space(
     document.element("channels", channels);
 }
 
+/// What every channel begins with.
+pub fn begin_channel(
+    document: &mut Document,
+    name: &str,
+    enabled: bool,
+    attributes: &Attributes,
+    output_type: &str,
+) {
+    document.text("name", name);
+    document.value("enabled", enabled);
+    document.text("overwrite_mode", if attributes.overwrite { "OVERWRITE" } else { "DISCARD" });
+    document.value("subbuffer_size", attributes.subbuf_size);
+    document.value("subbuffer_count", attributes.num_subbuf);
+    document.value("switch_timer_interval", attributes.switch_timer);
+    document.value("read_timer_interval", attributes.read_timer);
+    document.text("output_type", output_type);
+}
+
+/// The contexts of a channel.
+pub fn contexts<Context>(
+    document: &mut Document,
+    contexts: &[Context],
+    context: impl Fn(&mut Document, &Context),
+) {
+    document.element("contexts", |document| {
+        for one in contexts {
+            document.element("context", |document| context(document, one));
+        }
+    });
+}
+
 fn channel(document: &mut Document, channel: &Channel, live_timer: u64, rules: impl FnOnce(&mut Document)) {
     document.element("channel", |document| {
         let attributes = &channel.attributes;
-        document.text("name", &channel.name);
-        document.value("enabled", channel.enabled);
-        document.text("overwrite_mode", if attributes.overwrite { "OVERWRITE" } else { "DISCARD" });
-        document.value("subbuffer_size", attributes.subbuf_size);
-        document.value("subbuffer_count", attributes.num_subbuf);
-        document.value("switch_timer_interval", attributes.switch_timer);
-        document.value("read_timer_interval", attributes.read_timer);
-        document.text("output_type", "MMAP");
+        begin_channel(document, &channel.name, channel.enabled, attributes, "MMAP");
         document.value("blocking_timeout", attributes.blocking_timeout);
         document.value("monitor_timer_interval", attributes.monitor_timer);
         document.value("tracefile_size", attributes.tracefile_size);
         document.value("tracefile_count", attributes.tracefile_count);
         document.value("live_timer_interval", live_timer);
         document.element("events", rules);
-        document.element("contexts", |document| {
-            for context in &channel.contexts {
-                document.element("context", |document| self::context(document, context));
-            }
-        });
+        contexts(document, &channel.contexts, context);
     });
 }
 
@@ -178,35 +199,22 @@ pub fn filter(document: &mut Document, filter: Option<&Filter>) {
 }
 
 fn context(document: &mut Document, context: &Context) {
-    let name = match context {
-        Context::Procname => "PROCNAME",
-        Context::Vpid => "VPID",
-        Context::Vtid => "VTID",
-        Context::PthreadId => "PTHREAD_ID",
-        Context::Ip => "IP",
-        Context::CgroupNs => "CGROUP_NS",
-        Context::IpcNs => "IPC_NS",
-        Context::MntNs => "MNT_NS",
-        Context::NetNs => "NET_NS",
-        Context::PidNs => "PID_NS",
-        Context::TimeNs => "TIME_NS",
-        Context::UserNs => "USER_NS",
-        Context::UtsNs => "UTS_NS",
-        Context::Vuid => "VUID",
-        Context::Veuid => "VEUID",
-        Context::Vsuid => "VSUID",
-        Context::Vgid => "VGID",
-        Context::Vegid => "VEGID",
-        Context::Vsgid => "VSGID",
-        Context::Perf { kind, config, name } => return perf(document, *kind, *config, name),
-        Context::App { provider, name } => {
-            return document.element("app", |document| {
-                document.text("provider_name", provider);
-                document.text("ctx_name", name);
-            });
-        }
-    };
-    document.text("type", name);
+    match context {
+        Context::Perf { kind, config, name } => perf(document, *kind, *config, name),
+        Context::App { provider, name } => document.element("app", |document| {
+            document.text("provider_name", provider);
+            document.text("ctx_name", name);
+        }),
+        plain => plain_context(document, name_in_user_space(plain)),
+    }
+}
+
+/// A context that consists of its name.
+pub fn plain_context(document: &mut Document, name: Option<&str>) {
+    match name {
+        Some(name) => document.text("type", name),
+        None => document.fail(Unsavable::Text),
+    }
 }
 
 /// A perf counter.

@@ -2,7 +2,8 @@
 //! The kernel's part of a session's configuration. Its channels and rules are written newest first, as the original does,
 //! and must be loaded in any order: none depends on another.
 
-use super::save::{begin_rule, filter, perf, trackers};
+use super::context::name_in_kernel;
+use super::save::{begin_channel, begin_rule, contexts, filter, perf, plain_context, trackers};
 use super::save_text::Document;
 use crate::model::kernel::{KernelRule, KernelTrackers};
 use crate::model::{
@@ -24,18 +25,11 @@ pub fn domain(document: &mut Document, kernel: &KernelDomain, live_timer: u64) {
 fn channel(document: &mut Document, channel: &KernelChannel, live_timer: u64) {
     document.element("channel", |document| {
         let attributes = &channel.attributes;
-        document.text("name", &channel.name);
-        document.value("enabled", channel.enabled);
-        document.text("overwrite_mode", if attributes.overwrite { "OVERWRITE" } else { "DISCARD" });
-        document.value("subbuffer_size", attributes.subbuf_size);
-        document.value("subbuffer_count", attributes.num_subbuf);
-        document.value("switch_timer_interval", attributes.switch_timer);
-        document.value("read_timer_interval", attributes.read_timer);
         let transfer = match channel.transfer {
             Transfer::Splice => "SPLICE",
             Transfer::Mmap => "MMAP",
         };
-        document.text("output_type", transfer);
+        begin_channel(document, &channel.name, channel.enabled, attributes, transfer);
         document.value("tracefile_size", attributes.tracefile_size);
         document.value("tracefile_count", attributes.tracefile_count);
         document.value("live_timer_interval", live_timer);
@@ -44,14 +38,9 @@ fn channel(document: &mut Document, channel: &KernelChannel, live_timer: u64) {
         document.element("events", |document| {
             channel.rules.iter().rev().for_each(|rule| event_rule(document, rule));
         });
-        if channel.contexts.is_empty() {
-            return;
+        if !channel.contexts.is_empty() {
+            contexts(document, &channel.contexts, context);
         }
-        document.element("contexts", |document| {
-            for context in &channel.contexts {
-                document.element("context", |document| self::context(document, context));
-            }
-        });
     });
 }
 
@@ -113,44 +102,8 @@ fn probe(document: &mut Document, place: &ProbePlace) {
 }
 
 fn context(document: &mut Document, context: &KernelContext) {
-    let name = match context {
-        KernelContext::Pid => "PID",
-        KernelContext::Procname => "PROCNAME",
-        KernelContext::Prio => "PRIO",
-        KernelContext::Nice => "NICE",
-        KernelContext::Vpid => "VPID",
-        KernelContext::Tid => "TID",
-        KernelContext::Vtid => "VTID",
-        KernelContext::Ppid => "PPID",
-        KernelContext::Vppid => "VPPID",
-        KernelContext::Hostname => "HOSTNAME",
-        KernelContext::Interruptible => "INTERRUPTIBLE",
-        KernelContext::Preemptible => "PREEMPTIBLE",
-        KernelContext::NeedReschedule => "NEED_RESCHEDULE",
-        KernelContext::Migratable => "MIGRATABLE",
-        KernelContext::CallstackUser => "CALLSTACK_USER",
-        KernelContext::CallstackKernel => "CALLSTACK_KERNEL",
-        KernelContext::CgroupNs => "CGROUP_NS",
-        KernelContext::IpcNs => "IPC_NS",
-        KernelContext::MntNs => "MNT_NS",
-        KernelContext::NetNs => "NET_NS",
-        KernelContext::PidNs => "PID_NS",
-        KernelContext::TimeNs => "TIME_NS",
-        KernelContext::UserNs => "USER_NS",
-        KernelContext::UtsNs => "UTS_NS",
-        KernelContext::Uid => "UID",
-        KernelContext::Euid => "EUID",
-        KernelContext::Suid => "SUID",
-        KernelContext::Gid => "GID",
-        KernelContext::Egid => "EGID",
-        KernelContext::Sgid => "SGID",
-        KernelContext::Vuid => "VUID",
-        KernelContext::Veuid => "VEUID",
-        KernelContext::Vsuid => "VSUID",
-        KernelContext::Vgid => "VGID",
-        KernelContext::Vegid => "VEGID",
-        KernelContext::Vsgid => "VSGID",
-        KernelContext::Perf { kind, config, name } => return perf(document, *kind, *config, name),
-    };
-    document.text("type", name);
+    match context {
+        KernelContext::Perf { kind, config, name } => perf(document, *kind, *config, name),
+        plain => plain_context(document, name_in_kernel(plain)),
+    }
 }
