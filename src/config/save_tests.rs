@@ -12,7 +12,7 @@ use crate::model::{
     ProgramPlace, RuleKind, Schedules, SessionKind, SnapshotOutput, Transfer, UstDomain, Wanted,
 };
 use crate::text::Text;
-use crate::turn::ids::{ChannelId, Identity, RuleId};
+use crate::turn::ids::{ChannelId, RuleId};
 
 const PAGE: u64 = 4096;
 
@@ -26,20 +26,7 @@ fn check(vector_name: &str, wanted: &Wanted, active: bool) {
 }
 
 fn wanted(name: &str, output: Output) -> Wanted {
-    Wanted {
-        name: name.to_owned(),
-        generated_name: false,
-        owner: Identity { uid: 0, gid: 0 },
-        created: 0,
-        kind: SessionKind::Regular,
-        output,
-        snapshot_outputs: Vec::new(),
-        last_snapshot_output: 0,
-        shm_path: None,
-        schedules: Schedules::default(),
-        ust: None,
-        kernel: None,
-    }
+    Wanted { output, ..Wanted::for_tests(name) }
 }
 
 fn local(name: &str, path: &str) -> Wanted {

@@ -96,6 +96,27 @@ impl Wanted {
     }
 }
 
+#[cfg(test)]
+impl Wanted {
+    /// For tests of parts that don't care: a session of user 1000 that records nowhere, and of which nothing was said yet.
+    pub fn for_tests(name: &str) -> Self {
+        Wanted {
+            name: name.to_owned(),
+            generated_name: false,
+            owner: Identity { uid: 1000, gid: 1000 },
+            created: 0,
+            kind: SessionKind::Regular,
+            output: Output::None,
+            snapshot_outputs: Vec::new(),
+            last_snapshot_output: 0,
+            shm_path: None,
+            schedules: Schedules::default(),
+            ust: None,
+            kernel: None,
+        }
+    }
+}
+
 /// The user space part of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UstDomain {

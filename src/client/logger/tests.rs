@@ -9,12 +9,12 @@ use super::*;
 use crate::client::action::{AddContext, ChannelName, EnableChannel};
 use crate::client::desk::{Served, Unserved};
 use crate::client::{channel, context, event_rule, listing};
-use crate::model::{Attributes, BufferingScheme, Context, Domain, Output, Schedules, SessionKind, Wanted};
+use crate::model::{Attributes, BufferingScheme, Context, Domain, Wanted};
 use crate::operation::answer::Answer;
 use crate::state::{Settings, State};
 use crate::sys::socket::Credentials;
 use crate::trigger::Triggers;
-use crate::turn::ids::{ConnId, Identity, Requester};
+use crate::turn::ids::{ConnId, Requester};
 
 struct World {
     state: State,
@@ -25,20 +25,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut state = State::new(Settings::for_tests(), Instant::now(), 0);
-        state.create_session(Wanted {
-            name: "s".into(),
-            generated_name: false,
-            owner: Identity { uid: 1000, gid: 1000 },
-            created: 0,
-            kind: SessionKind::Regular,
-            output: Output::None,
-            snapshot_outputs: Vec::new(),
-            last_snapshot_output: 0,
-            shm_path: None,
-            schedules: Schedules::default(),
-            ust: Some(UstDomain::default()),
-            kernel: None,
-        });
+        state.create_session(Wanted { ust: Some(UstDomain::default()), ..Wanted::for_tests("s") });
         let session = state.sessions.find("s").unwrap().id;
         World { state, triggers: Triggers::new(1, 1), session }
     }

@@ -9,10 +9,9 @@ use super::*;
 use crate::client::desk::Served;
 use crate::client::dialect::{Dialect, V2_13};
 use crate::model::tracker::Policy;
-use crate::model::{Output, Schedules, SessionKind, Transfer, Wanted};
+use crate::model::{SessionKind, Transfer, Wanted};
 use crate::operation::answer::Answer;
 use crate::state::Settings;
-use crate::turn::ids::Identity;
 use crate::turn::output::SharedFd;
 
 struct World {
@@ -30,20 +29,7 @@ impl World {
     fn new(uid: u32, no_kernel: bool, kind: SessionKind) -> Self {
         let settings = Settings { uid, no_kernel, ..Settings::for_tests() };
         let mut state = State::new(settings, Instant::now(), 0);
-        state.create_session(Wanted {
-            name: "s".into(),
-            generated_name: false,
-            owner: Identity { uid: 1000, gid: 1000 },
-            created: 0,
-            kind,
-            output: Output::None,
-            snapshot_outputs: Vec::new(),
-            last_snapshot_output: 0,
-            shm_path: None,
-            schedules: Schedules::default(),
-            ust: None,
-            kernel: None,
-        });
+        state.create_session(Wanted { kind, ..Wanted::for_tests("s") });
         let session = state.sessions.find("s").unwrap().id;
         World { state, triggers: Triggers::new(1, 1), session, descriptors: Vec::new() }
     }

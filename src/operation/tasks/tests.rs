@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::helper::{PathJob, Response};
-use crate::model::wanted::SessionKind;
-use crate::model::{Output as SessionOutput, Schedules, Wanted};
+use crate::model::Wanted;
 use crate::operation::steps::leaving;
 use crate::state::Settings;
 use crate::turn::Post;
@@ -175,20 +174,7 @@ fn a_task_whose_session_is_gone_says_so() {
 #[test]
 fn a_session_is_held_by_one_task_until_that_is_over() {
     let mut world = World::new();
-    let wanted = Wanted {
-        name: "s".into(),
-        generated_name: false,
-        owner: OWNER,
-        created: 0,
-        kind: SessionKind::Regular,
-        output: SessionOutput::None,
-        snapshot_outputs: Vec::new(),
-        last_snapshot_output: 0,
-        shm_path: None,
-        schedules: Schedules::default(),
-        ust: None,
-        kernel: None,
-    };
+    let wanted = Wanted { owner: OWNER, ..Wanted::for_tests("s") };
     world.state.create_session(wanted);
     let session = SessionId(0);
     world.tasks.begin(&mut world.state, Box::new(Patient::default()), None, Some(session));
