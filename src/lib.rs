@@ -17,6 +17,7 @@ pub mod model;
 pub mod operation;
 pub mod reactor;
 pub mod relayd;
+pub mod report;
 pub mod small_map;
 pub mod state;
 pub mod sys;

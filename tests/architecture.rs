@@ -45,7 +45,7 @@ const HOUSE: &[&[Room]] = &[
     &[("model", "turn text")],
     &[("turn", "sys")],
     &[("text", "lttng_protocol")],
-    &[("small_map", ""), ("users", ""), ("sys", ""), ("lttng_protocol", "")],
+    &[("report", ""), ("small_map", ""), ("users", ""), ("sys", ""), ("lttng_protocol", "")],
 ];
 
 /// What talks to another process, or waits for one.
