@@ -134,6 +134,12 @@ impl Limits {
         *self.of.of(resource)
     }
 
+    /// How much one user may have of a resource.
+    pub fn for_user(&self, uid: u32, resource: Resource) -> u64 {
+        let user = self.of(resource).user;
+        if self.is_apart(uid, resource) { user.saturating_mul(OWNERS_SHARE) } else { user }
+    }
+
     /// The same limits, but for one resource.
     #[must_use]
     pub fn with(mut self, resource: Resource, limit: Limit) -> Self {
@@ -234,7 +240,7 @@ impl Account {
         let (own, all) = (self.charged.of(resource), self.common.charged.of(resource));
         let apart = self.common.limits.is_apart(self.uid, resource);
         if apart {
-            limit = Limit { user: limit.user.saturating_mul(OWNERS_SHARE), all: u64::MAX };
+            limit = Limit { user: self.common.limits.for_user(self.uid, resource), all: u64::MAX };
         } else if resource == Resource::Memory {
             limit.all = limit.all.saturating_add(self.common.of_owner.get());
         }

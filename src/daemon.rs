@@ -21,6 +21,7 @@ use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
 pub use crate::state::{Settings, Sources};
+use crate::status;
 use crate::trigger::Triggers;
 use crate::turn::Post;
 use crate::turn::errand::{Errand, Listener};
@@ -174,8 +175,13 @@ impl Daemon {
             self.triggers.observe(&fact, &mut self.state);
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
+                    self.state.turn.tally.lost_consumer(kind);
                     log::error!("Lost the {}: {why}", kind.name());
                     self.health.consumer_lost(kind);
+                }
+                Fact::ApplicationCame(_) => {
+                    let came = &mut self.state.turn.tally.applications;
+                    *came = came.saturating_add(1);
                 }
                 Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
                 Fact::Sampled(sample) => self.state.rotate_if_outgrown(sample.session),
@@ -194,7 +200,6 @@ impl Daemon {
                 | Fact::Cleared(_)
                 | Fact::SnapshotRecorded(_)
                 | Fact::Destroyed(_)
-                | Fact::ApplicationCame(_)
                 | Fact::ApplicationConverged(_)
                 | Fact::ApplicationLeft(_)
                 | Fact::ConsumerLost(..)
@@ -295,12 +300,15 @@ impl Machine for Daemon {
     fn time(&mut self, now: Instant, wall: i64) {
         self.state.turn.now = now.max(self.state.turn.now);
         self.state.turn.wall = wall;
+        let took = self.state.turn.progress.took();
+        self.state.turn.tally.turn(took);
         let due = self.state.turn.timers.next();
         self.state.turn.progress.begin(self.state.turn.now, due);
     }
 
     fn worked(&mut self, until: Instant) {
         self.state.turn.progress.worked(until);
+        self.state.turn.tally.worked(until);
     }
 
     fn hears(&mut self, listener: Listener, able: bool) {
@@ -321,7 +329,10 @@ impl Machine for Daemon {
             // Nobody else is listened to but processes of this host.
             Caller::Address(..) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
-        if matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications) {
+        if matches!(
+            listener,
+            Listener::Clients | Listener::Health | Listener::Status | Listener::Notifications
+        ) {
             let (state, peers) = self.with_peers();
             room::make_room_for(credentials.uid, state, peers);
         }
@@ -332,6 +343,7 @@ impl Machine for Daemon {
             // They have addresses.
             Listener::Agents => self.state.turn.outputs.push(Output::Close(conn)),
             Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
+            Listener::Status => status::accepted(&mut self.state, &self.triggers, conn, credentials),
             Listener::Notifications => {
                 if let Err(why) = self.triggers.subscribers.accepted(&mut self.state, conn, credentials) {
                     self.state.say_refused(credentials, why);
@@ -342,7 +354,7 @@ impl Machine for Daemon {
     }
 
     fn stands_alone(&self, listener: Listener) -> bool {
-        matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications)
+        matches!(listener, Listener::Clients | Listener::Health | Listener::Status | Listener::Notifications)
     }
 
     fn expected(&self, conn: ConnId) -> Expected {

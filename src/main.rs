@@ -27,11 +27,12 @@ use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::helper;
+use lttng_sessiond::inquiry;
 use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::reactor::{Reactor, Socket};
 use lttng_sessiond::sys::clock::{self, TraceClock};
 use lttng_sessiond::sys::connection_owner::ConnectionOwners;
-use lttng_sessiond::sys::{random, shared_memory, signal};
+use lttng_sessiond::sys::{random, shared_memory, signal, usage};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::{ConsumerKind, Identity};
 use lttng_sessiond::turn::output::Told;
@@ -62,6 +63,10 @@ fn main() -> ExitCode {
             return print(&format!("{}\n", options::VERSION));
         }
         Ok(Invocation::Help) => return print(options::USAGE),
+        Ok(Invocation::Status(options, query)) => {
+            options.messages.iter().for_each(|line| complain(line));
+            return inquiry::run(&options, query);
+        }
         Err(failure) => {
             failure.lines.iter().for_each(|line| complain(line));
             return ExitCode::from(failure.status);
@@ -171,6 +176,7 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     instance.write_pid_file(&options.pidfile)?;
     listeners.push((Listener::Health, instance.bind_health(&options.health_sock)?));
+    listeners.push((Listener::Status, instance.bind_status(&options.status_sock)?));
     listeners.push((Listener::Notifications, instance.bind_notification(&options.notification_sock)?));
     listeners.push((Listener::Clients, instance.bind_client(&options.client_sock)?));
     instance.publish_run_directory()?;
@@ -206,7 +212,9 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
             withdraw(word.as_ref());
             instance.remove_apps_socket();
         }
-        Told::Stopped(Listener::Health | Listener::Notifications | Listener::ConsumerError(_)) => {}
+        Told::Stopped(
+            Listener::Health | Listener::Status | Listener::Notifications | Listener::ConsumerError(_),
+        ) => {}
     });
     withdraw(word.as_ref());
     instance.remove_runtime_files();
@@ -301,6 +309,9 @@ fn settings(
 ) -> Result<Settings, Box<dyn Error>> {
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     Ok(Settings {
+        version: options::VERSION,
+        run_directory: options.rundir.to_string_lossy().into_owned(),
+        group: options.group.clone(),
         uid: options.uid,
         no_kernel: options.no_kernel,
         hostname: gethostname()?.into_vec().into(),
@@ -317,6 +328,7 @@ fn settings(
             uuid: random::uuid,
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
+            usage: usage::of_this_process,
             has_process: |pid| Path::new(&format!("/proc/{pid}/cmdline")).exists(),
         },
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),

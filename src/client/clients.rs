@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use lttng_protocol::client::ErrorCode;
+use lttng_protocol::client::{Command, ErrorCode};
 
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
@@ -107,6 +107,7 @@ impl Clients {
         match client.receive(bytes, attached) {
             Ok(None) => {}
             Ok(Some(request)) => {
+                client.begun = Some(state.turn.now);
                 state.turn.timers.clear(Timer::Connection(conn));
                 self.handle(state, triggers, tasks, conn, request);
             }
@@ -209,7 +210,13 @@ impl Clients {
     /// Replies and ends the connection. A client that is gone by now gets nothing.
     fn reply(&mut self, state: &mut State, conn: ConnId, result: Result<Answer, ErrorCode>) {
         let Some(client) = self.forget(state, conn) else { return };
-        let Some(tag) = client.tag().filter(|_| !client.gone) else { return };
+        let tag = client.tag();
+        if let (Some(tag), Some(begun)) = (tag, client.begun) {
+            let command = client.dialect.command(tag.command).map_or(u32::MAX, Command::number);
+            let error = result.as_ref().err().map(|code| code.number());
+            state.turn.tally.answered(command, begun, error);
+        }
+        let Some(tag) = tag.filter(|_| !client.gone) else { return };
         if let Err(code) = result {
             log::debug!("Command {} failed with {code:?}", tag.command);
         }

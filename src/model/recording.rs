@@ -224,6 +224,16 @@ impl Recording {
         self.moved
     }
 
+    /// What each channel lost, as far as it is known: events, or packets of those that overwrite.
+    pub fn losses(&self) -> BTreeMap<ChannelId, u64> {
+        let mut losses = self.losses_of_exited.clone();
+        for (&channel, &lost) in self.at_rest.iter().flat_map(|at_rest| &at_rest.losses) {
+            let sum = losses.entry(channel).or_default();
+            *sum = sum.saturating_add(lost);
+        }
+        losses
+    }
+
     /// Whether it was rotated since it was stopped.
     pub fn rotated_since_stop(&self) -> bool {
         self.rotated_since_stop

@@ -7,6 +7,10 @@
 //!
 //! Plain data, and text made of it. Nothing here knows the daemon's state, and nothing here reads or writes anything.
 
+pub mod page;
+pub mod prometheus;
+pub mod text;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the report. It changes when a field goes or means something else, not when one is added.

@@ -215,6 +215,7 @@ impl State {
             return self.close(conn);
         }
         let domain = LoggerDomain::of_number(domain);
+        self.turn.tally.agents = self.turn.tally.agents.saturating_add(1);
         log::debug!("Agent in process {pid} (user {uid}) registered for {domain:?}");
         // To charge nothing can't fail.
         let Ok(memory) = self.accounts.charge(uid, Resource::Memory, 0) else { return self.close(conn) };

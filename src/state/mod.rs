@@ -19,6 +19,7 @@ mod kernel;
 mod notifiers;
 mod notify;
 mod relays;
+mod report;
 mod requests;
 mod schedule;
 mod verbs;
@@ -40,6 +41,7 @@ use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
 use crate::sys::socket::Credentials;
+use crate::sys::usage::Usage;
 use crate::text::Text;
 use crate::turn::Turn;
 use crate::turn::errand::Errand;
@@ -68,6 +70,12 @@ pub use verbs::channels_in;
 /// What the daemon is told about itself and its host when it starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What `--version` prints.
+    pub version: &'static str,
+    /// Folder of its sockets, for people.
+    pub run_directory: String,
+    /// Name of the tracing group.
+    pub group: String,
     /// User that the daemon runs as; 0 is the root daemon.
     pub uid: u32,
     /// The kernel tracer is not to be used.
@@ -111,6 +119,8 @@ pub struct Sources {
     pub monotonic_offset: fn() -> i64,
     /// Memory of so many bytes that can be shared with applications.
     pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
+    /// What this process takes of the system.
+    pub usage: fn() -> Usage,
     /// Whether there is a process with this id.
     pub has_process: fn(i32) -> bool,
 }
@@ -121,6 +131,9 @@ impl Settings {
     /// random ids are all the same.
     pub fn for_tests() -> Self {
         Settings {
+            version: "0",
+            run_directory: String::new(),
+            group: String::new(),
             uid: 1000,
             no_kernel: true,
             hostname: Text::default(),
@@ -137,6 +150,7 @@ impl Settings {
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
+                usage: Usage::default,
                 has_process: |_| true,
             },
             kernel_modules: Modules::new(None, None),

@@ -2,7 +2,8 @@
 //! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
 //! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), what for ([`errand`]), what it tells
 //! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), how often
-//! something is tried ([`attempts`]), whether the loop gets on ([`progress`]), and what the parts say to those that stand above them
+//! something is tried ([`attempts`]), whether the loop gets on ([`progress`]), what is
+//! counted ([`tally`]), and what the parts say to those that stand above them
 //! ([`Turn`]).
 //!
 //! Nothing here decides anything, and nothing here knows who uses it.
@@ -16,6 +17,7 @@ pub mod machine;
 pub mod messages;
 pub mod output;
 pub mod progress;
+pub mod tally;
 pub mod timers;
 pub mod watch;
 
@@ -28,6 +30,7 @@ use self::ids::{BuffersKey, SessionId, TaskId};
 use self::messages::{Messages, Topic};
 use self::output::Outputs;
 use self::progress::Progress;
+use self::tally::Tally;
 use self::timers::Timers;
 use crate::sys::clock;
 use log::Level;
@@ -109,6 +112,8 @@ pub struct Turn {
     pub posts: Vec<Post>,
     /// Whether the loop gets on.
     pub progress: Progress,
+    /// What is counted.
+    pub tally: Tally,
     /// What has been said.
     messages: Messages,
     /// Something happened that tasks or waiting clients may have been waiting for.
@@ -126,6 +131,7 @@ impl Turn {
             facts: Facts::default(),
             posts: Vec::new(),
             progress: Progress::new(now),
+            tally: Tally::new(now, wall),
             messages: Messages::default(),
             changed: false,
         }

@@ -30,6 +30,7 @@ use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::sys::clock::TraceClock;
 use lttng_sessiond::sys::shared_memory;
 use lttng_sessiond::sys::socket::Credentials;
+use lttng_sessiond::sys::usage::Usage;
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::facts::Fact;
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
@@ -146,6 +147,9 @@ impl World {
             ..ConsumerProgram::default()
         };
         Settings {
+            version: "0",
+            run_directory: "/run/simulated".into(),
+            group: "tracing".into(),
             uid: USER,
             no_kernel: false,
             hostname: "host".into(),
@@ -168,6 +172,7 @@ impl World {
                         shared_memory::create(length)
                     }
                 },
+                usage: Usage::default,
                 has_process: |pid| pid != NO_PROCESS,
             },
             kernel_modules: Modules::new(None, None),
