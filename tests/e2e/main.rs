@@ -50,6 +50,7 @@ mod shm;
 mod signals;
 mod snapshot;
 mod snapshot_outputs;
+mod status;
 mod successors;
 mod support;
 mod sweep;

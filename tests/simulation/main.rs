@@ -40,6 +40,7 @@ mod schedules;
 mod script;
 mod shortage;
 mod snapshot;
+mod status;
 mod subscribers;
 mod triggers;
 mod unmade;

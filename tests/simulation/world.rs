@@ -27,6 +27,7 @@ use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::kernel::modules::Modules;
+use lttng_sessiond::report::Report;
 use lttng_sessiond::sys::clock::TraceClock;
 use lttng_sessiond::sys::shared_memory;
 use lttng_sessiond::sys::socket::Credentials;
@@ -420,6 +421,20 @@ impl World {
         health::decode(client.bytes().try_into().expect("the whole reply")).expect("components")
     }
 
+    /// What this user is told of the daemon; none if it is told nothing.
+    pub fn status(&mut self, uid: u32) -> Option<Report> {
+        let id = ClientId(self.clients.len());
+        let conn = self.link(Peer::Client(id.0));
+        self.clients.push(Client::new(conn));
+        let caller = Caller::Process(Credentials { pid: 4600, uid, gid: uid });
+        self.daemon.accepted(Listener::Status, conn, caller);
+        self.pump();
+        let client = &mut self.clients[id.0];
+        client.left = true;
+        let said = client.bytes();
+        (!said.is_empty()).then(|| serde_json::from_slice(said).expect("a report"))
+    }
+
     /// An event happens in an application; its notifiers tell of it.
     pub fn emit(&mut self, app: usize, event: &str) {
         let mut effects = Effects::default();
@@ -637,6 +652,7 @@ impl World {
     /// What the reactor does after it has read: see `Reactor::carry_out`.
     fn turn(&mut self) {
         self.daemon.settle();
+        self.daemon.worked(self.now);
         loop {
             let outputs = self.daemon.take_outputs();
             if outputs.is_empty() {
