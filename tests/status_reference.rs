@@ -181,12 +181,12 @@ fn roff_inline(doc: &str) -> String {
     }
 }
 
-fn schema_of(kind: &str, items: &[Item]) -> String {
+fn schema_of(kind: &str) -> String {
     if let Some(inner) = inside(kind, "Option") {
-        return format!("{{\"anyOf\": [{}, {{\"type\": \"null\"}}]}}", schema_of(inner, items));
+        return format!("{{\"anyOf\": [{}, {{\"type\": \"null\"}}]}}", schema_of(inner));
     }
     if let Some(inner) = inside(kind, "Vec") {
-        return format!("{{\"type\": \"array\", \"items\": {}}}", schema_of(inner, items));
+        return format!("{{\"type\": \"array\", \"items\": {}}}", schema_of(inner));
     }
     match kind {
         "String" => "{\"type\": \"string\"}".to_owned(),
@@ -202,7 +202,7 @@ fn schema(items: &[Item]) -> String {
         let mut text = format!("{indent}\"description\": {},\n", json(&item.doc));
         if item.is_enum {
             let values: Vec<String> = item.fields.iter().map(|value| json(&snake(&value.name))).collect();
-            write!(text, "{indent}\"enum\": [{}]\n", values.join(", ")).unwrap();
+            writeln!(text, "{indent}\"enum\": [{}]", values.join(", ")).unwrap();
             return text;
         }
         let required: Vec<String> = item.fields.iter().map(|field| json(&field.name)).collect();
@@ -211,7 +211,7 @@ fn schema(items: &[Item]) -> String {
         let fields: Vec<String> = item
             .fields
             .iter()
-            .map(|field| format!("{indent}  {}: {}", json(&field.name), schema_of(&field.kind, items)))
+            .map(|field| format!("{indent}  {}: {}", json(&field.name), schema_of(&field.kind)))
             .collect();
         write!(text, "{indent}\"properties\": {{\n{}\n{indent}}}\n", fields.join(",\n")).unwrap();
         text
