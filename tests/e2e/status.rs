@@ -312,6 +312,7 @@ fn while_300_applications_come_and_go() {
                 samples.push(status(s, &["--status=prometheus"]));
             }
         }
+        assert!(crowd.wait().unwrap().success());
         println!("{scrapes} reports, of up to {most} applications");
         assert!(scrapes >= 3 && most > 0, "{scrapes} reports, of up to {most} applications");
         samples.iter().for_each(|text| check_metrics(text));
