@@ -8,6 +8,7 @@
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
 #   make demo-kernel    records a small program with the kernel tracer, in a guest
+#   make picture    draws man/status.svg anew
 #   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
 #
 # TARGET is $CARGO_TARGET_DIR, or target.
@@ -22,7 +23,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel install clean
+.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install clean
 
 all:
 	$(cargo) build --release --locked
@@ -68,10 +69,19 @@ bench-kernel:
 	$(MAKE) --no-print-directory static
 	tests/scripts/bench-kernel
 
+# Needs root, python3 and script(1).
+picture:
+	tests/scripts/setup demo
+	$(MAKE) --no-print-directory static
+	tests/scripts/picture $(TARGET)/static/lttng-sessiond man/status.svg
+
 install:
 	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
 	install -D -m 755 $(BUILT)/lttng-sessiond-clock $(DESTDIR)$(PREFIX)/bin/lttng-sessiond-clock
 	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
+	install -D -m 644 man/lttng-sessiond-status.7 $(DESTDIR)$(PREFIX)/share/man/man7/lttng-sessiond-status.7
+	install -D -m 644 man/lttng-sessiond-status.schema.json \
+		$(DESTDIR)$(PREFIX)/share/lttng-sessiond/lttng-sessiond-status.schema.json
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' man/lttng-sessiond.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service

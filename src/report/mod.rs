@@ -415,7 +415,8 @@ pub struct User {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Held {
-    /// `applications`, `agents`, `connections`, `descriptors`, `memory` (bytes).
+    /// `applications` (their connections, of which each makes two, and one more for triggers), `agents` (their
+    /// connections), `connections` (of clients), `descriptors` (that clients have sent), `memory` (bytes).
     pub resource: String,
     /// How much is held.
     pub amount: u64,

@@ -356,7 +356,7 @@ fn users(page: &mut Page, report: &Report, user: &dyn Fn(u32) -> String) {
     heading(page, "Held for users", String::new());
     const RESOURCES: [&str; 5] = ["applications", "agents", "connections", "descriptors", "memory"];
     let mut table =
-        Table::new(&["USER", ">APPLICATIONS", ">AGENTS", ">CONNECTIONS", ">DESCRIPTORS", ">MEMORY"]);
+        Table::new(&["USER", ">APP CONNECTIONS", ">AGENTS", ">CLIENTS", ">DESCRIPTORS", ">MEMORY"]);
     for account in &report.users {
         let cells = RESOURCES.iter().map(|resource| {
             let held = account.holds.iter().find(|held| held.resource == *resource);
