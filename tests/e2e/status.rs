@@ -96,6 +96,14 @@ fn of_a_daemon_that_has_something_of_everything() {
 
         let text = status(s, &["--status=json"]);
         check_schema(&text);
+        // As the client socket.
+        let sockets = s.files(&["/run/lttng"]);
+        let like = |name: &str| {
+            let line = sockets.iter().find_map(|line| line.split_once(&format!("/{name} ")));
+            line.map(|(_, rest)| rest.to_owned())
+        };
+        assert!(like("sessiond-status").is_some_and(|status| status.starts_with("s 660 ")), "{sockets:?}");
+        assert_eq!(like("sessiond-status"), like("client-lttng-sessiond"));
         let report: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(report["schema"], 1);
         assert_eq!(report["daemon"]["asker"], 0);
