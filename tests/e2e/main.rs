@@ -38,6 +38,7 @@ mod notifications;
 mod options;
 mod processes;
 mod readable;
+mod readme;
 mod reckless;
 mod record;
 mod regenerate;
