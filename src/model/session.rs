@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A session: what its user asked for, and what goes on.
 
-use super::channel::{BufferingScheme, Channel};
+use super::channel::{Attributes, BufferingScheme, Channel};
 use super::kernel::{KernelChannel, Transfer};
 use super::output::Output;
 use super::recording::Recording;
@@ -55,10 +55,21 @@ impl Session {
         self.wanted.kernel.as_ref()?.channel(id)
     }
 
+    /// Buffer settings of a channel, of either tracer.
+    pub fn attributes(&self, id: ChannelId) -> Option<&Attributes> {
+        let kernel = || self.kernel_channel(id).map(|channel| &channel.attributes);
+        self.channel(id).map(|channel| &channel.attributes).or_else(kernel)
+    }
+
+    /// Name of a channel, of either tracer.
+    pub fn name_of_channel(&self, id: ChannelId) -> Option<&str> {
+        let kernel = || self.kernel_channel(id).map(|channel| channel.name.as_str());
+        self.channel(id).map(|channel| channel.name.as_str()).or_else(kernel)
+    }
+
     /// Bytes that one buffer of a channel has.
     pub fn capacity(&self, id: ChannelId) -> Option<u64> {
-        let kernel = || self.kernel_channel(id).map(|channel| &channel.attributes);
-        let attributes = self.channel(id).map(|channel| &channel.attributes).or_else(kernel)?;
+        let attributes = self.attributes(id)?;
         Some(attributes.subbuf_size.saturating_mul(attributes.num_subbuf))
     }
 

@@ -16,6 +16,7 @@ mod health;
 mod helper;
 mod introductions;
 mod kernel;
+mod losses;
 mod notifiers;
 mod notify;
 mod relays;
@@ -29,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::accounts::{Accounts, Exhausted, Limits};
+use crate::accounts::{Accounts, Exhausted, Limits, Resource};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
 use crate::helper::companion::Helper;
@@ -50,6 +51,7 @@ use crate::turn::ids::{
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 use crate::turn::watch::Attention;
 use crate::ust::app::{App, Place};
@@ -195,6 +197,17 @@ impl Role {
     }
 }
 
+/// Why a process is refused for which there is no more of something.
+fn reason_of(exhausted: Exhausted) -> Reason {
+    match exhausted.resource {
+        Resource::Applications => Reason::Applications,
+        Resource::Agents => Reason::Agents,
+        Resource::Connections => Reason::Connections,
+        Resource::Descriptors => Reason::Descriptors,
+        Resource::Memory => Reason::Memory,
+    }
+}
+
 /// The applications.
 #[derive(Debug)]
 pub struct Applications {
@@ -325,9 +338,11 @@ impl State {
     }
 
     /// Says why a process is not served any further.
-    pub fn say_refused(&mut self, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
+    pub fn say_refused(&mut self, who: Credentials, exhausted: Exhausted) {
+        let Credentials { pid, uid, .. } = who;
         let text = format_args!("Refused process {pid}: {exhausted}");
         self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+        self.turn.refuse(who, reason_of(exhausted), exhausted.to_string());
     }
 
     /// Whether something is to come on this connection that an application's other one may refer to: who it is, or the

@@ -29,6 +29,7 @@ mod kernel;
 mod lagging;
 mod life;
 mod loading;
+mod losses;
 mod notifiers;
 mod random;
 mod record;
