@@ -317,6 +317,7 @@ fn settings(
             uuid: random::uuid,
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
+            memory_space: if shared_memory::is_quick() { shared_memory::space } else { || None },
             has_process: |pid| Path::new(&format!("/proc/{pid}/cmdline")).exists(),
         },
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),

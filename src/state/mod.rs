@@ -22,6 +22,7 @@ mod notify;
 mod relays;
 mod requests;
 mod schedule;
+mod shared_memory;
 mod verbs;
 mod watch;
 
@@ -40,6 +41,7 @@ use crate::kernel::modules::Modules;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::sys::shared_memory::Space;
 use crate::sys::socket::Credentials;
 use crate::text::Text;
 use crate::turn::Turn;
@@ -113,6 +115,8 @@ pub struct Sources {
     pub monotonic_offset: fn() -> i64,
     /// Memory of so many bytes that can be shared with applications.
     pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
+    /// Room for shared memory where it usually is, unless finding out might take long.
+    pub memory_space: fn() -> Option<Space>,
     /// Whether there is a process with this id.
     pub has_process: fn(i32) -> bool,
 }
@@ -139,6 +143,7 @@ impl Settings {
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
+                memory_space: || None,
                 has_process: |_| true,
             },
             kernel_modules: Modules::new(None, None),

@@ -4,6 +4,7 @@
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::sandbox::{OTHER, User};
+use crate::support::trace::{events, numbers};
 use crate::support::{Sandbox, ours_only};
 
 /// What the daemon of this user has said so far.
@@ -84,6 +85,62 @@ fn a_flight_recorder_may_overwrite_what_it_holds() {
         s.lttng(&["stop"]).ok();
         s.lttng(&["list", "s"]).ok();
         assert_eq!(said_of(s, "packets overwritten"), [""; 0]);
+        s.lttng(&["destroy"]).ok();
+        app.exit();
+        daemon.stop();
+    });
+}
+
+/// A session whose channel needs 40 MiB for two CPUs, in a sandbox whose shared memory has 8.
+fn start_without_memory(s: &Sandbox, create: &[&str]) {
+    s.run("mount", &["-o", "remount,size=8m", "/dev/shm"]).ok();
+    s.lttng(&[&["create", "s", "--output", &s.path("trace")], create].concat()).ok();
+    s.lttng(&["enable-channel", "-u", "--subbuf-size=4M", "--num-subbuf=4", "c"]).ok();
+    s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+    s.lttng(&["start"]).fails();
+}
+
+#[test]
+fn shared_memory_that_is_too_small_is_told_before_it_fails() {
+    ours_only("says that it has started, and records nothing", |s| {
+        let daemon = Daemon::start(s);
+        let mut app = App::start(s);
+        start_without_memory(s, &[]);
+        let [warning] = &said_of(s, "will take up to ")[..] else { panic!("{:?}", said_of(s, "")) };
+        let [error] = &said_of(s, "these buffers need")[..] else { panic!("{:?}", said_of(s, "")) };
+        for part in [
+            "Warning: ",
+            "session \"s\"",
+            "\"c\" 4 x 4 MiB",
+            "1 user",
+            "/dev/shm has 8.0 MiB left of 8.0 MiB",
+        ] {
+            assert!(warning.contains(part), "{part}: {warning}");
+        }
+        for part in ["Error: ", "CHANNEL_FAIL", "/dev/shm has 8.0 MiB left of 8.0 MiB"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        // What it says helps.
+        s.run("mount", &["-o", "remount,size=256m", "/dev/shm"]).ok();
+        s.lttng(&["start"]).ok();
+        app.tell("tick 0 3");
+        s.lttng(&["destroy"]).ok();
+        assert_eq!(said_of(s, "will take up to ").len(), 1);
+        assert_eq!(numbers(&events(s, &s.path("trace")), "testapp:tick"), [0, 1, 2]);
+        app.exit();
+        daemon.stop();
+    });
+}
+
+#[test]
+fn a_folder_for_buffers_that_is_too_small_is_told_before_it_fails() {
+    ours_only("says that it has started, and records nothing", |s| {
+        let daemon = Daemon::start(s);
+        let app = App::start(s);
+        start_without_memory(s, &["--shm-path=/dev/shm/buffers"]);
+        let [warning] = &said_of(s, "will take up to ")[..] else { panic!("{:?}", said_of(s, "")) };
+        assert!(warning.contains(", and /dev/shm/buffers/s-"), "{warning}");
+        eventually("the helper is asked", || !said_of(s, "these buffers need").is_empty());
         s.lttng(&["destroy"]).ok();
         app.exit();
         daemon.stop();

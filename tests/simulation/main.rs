@@ -30,6 +30,7 @@ mod lagging;
 mod life;
 mod loading;
 mod losses;
+mod memory;
 mod notifiers;
 mod random;
 mod record;
