@@ -5,6 +5,7 @@
 
 pub mod channel;
 pub mod context;
+pub mod idle;
 pub mod kernel;
 pub mod logger;
 pub mod losses;

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::idle::Activity;
 use super::losses::Losses;
 use super::session::Session;
 use crate::turn::facts::{Fact, Facts, Sample};
@@ -131,6 +132,8 @@ pub struct Recording {
     pub at_rest: Option<AtRest>,
     /// What applications with buffers of their own had lost when they exited.
     pub losses_of_exited: BTreeMap<ChannelId, u64>,
+    /// When something happened to it last.
+    pub activity: Activity,
     /// What was lost in all, as far as consumer daemons were asked.
     pub losses: Losses,
 }
@@ -158,6 +161,7 @@ impl Default for Recording {
             rotation_due: false,
             at_rest: None,
             losses_of_exited: BTreeMap::new(),
+            activity: Activity::default(),
             losses: Losses::default(),
         }
     }

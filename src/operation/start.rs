@@ -138,6 +138,7 @@ impl Start {
             session.stop();
             session.start_failed();
         }
+        cx.state.end_watch_for_left_over();
         cx.state.touch_all_applications();
         cx.state.take_kernel_refusals(self.session);
         cx.state.touch_kernel(self.session);

@@ -93,6 +93,7 @@ impl Stop {
             self.phase = match &mut self.phase {
                 Phase::Begin => {
                     cx.record(self.session)?.stop();
+                    cx.state.end_watch_for_left_over();
                     cx.state.take_kernel_refusals(self.session);
                     Phase::Applications(cx.touch_followers())
                 }

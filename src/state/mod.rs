@@ -16,6 +16,7 @@ mod health;
 mod helper;
 mod introductions;
 mod kernel;
+mod left_over;
 mod losses;
 mod notifiers;
 mod notify;
@@ -430,6 +431,7 @@ impl State {
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
+            Timer::LeftOver => self.look_for_left_over(),
             Timer::Notifiers => self.retry_notifiers(),
             // It is enough that everything is looked at.
             Timer::Push | Timer::Retry | Timer::Task(_) | Timer::Load | Timer::End => {}
@@ -478,14 +480,17 @@ impl State {
 
     /// A new session for which this is wanted.
     pub fn create_session(&mut self, wanted: Wanted) {
-        self.sessions.add(wanted, &mut self.turn.facts);
+        let id = self.sessions.add(wanted, &mut self.turn.facts);
+        self.touch_session(id);
     }
 
     /// Forgets a session.
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
         self.forget_in_kernel(session);
-        self.sessions.remove(session, &mut self.turn.facts)
+        let removed = self.sessions.remove(session, &mut self.turn.facts);
+        self.end_watch_for_left_over();
+        removed
     }
 
     /// The buffers of a session, for each user that has applications.

@@ -84,6 +84,7 @@ impl State {
             && let Some(session) = self.sessions.get_mut(id)
         {
             session.recording.losses.wrote(place);
+            self.touch_session(id);
         }
         self.count_losses_in_time(id);
     }

@@ -27,6 +27,7 @@ mod health;
 mod helpers;
 mod kernel;
 mod lagging;
+mod left_over;
 mod life;
 mod loading;
 mod losses;

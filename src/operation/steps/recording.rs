@@ -16,6 +16,7 @@ pub fn resume(cx: &mut Cx<'_>, id: SessionId) -> Result<Followers, Failure> {
     cx.tell_each_channel(id, &Verb::ClearQuiescent);
     let now = cx.now();
     cx.record(id)?.start(now);
+    cx.state.watch_for_left_over();
     Ok(cx.touch_followers())
 }
 
