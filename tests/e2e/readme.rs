@@ -194,7 +194,10 @@ fn asking_how_it_is() {
         lttng-sessiond --daemonize";
     in_sandbox("How is it doing?", start, |_, said| {
         assert!(said.contains("Sessions: 0\n"), "{said}");
-        assert!(said.contains("{\"schema\":1,") && said.contains("# TYPE lttng_sessiond_info gauge\n"), "{said}");
+        assert!(
+            said.contains("{\"schema\":1,") && said.contains("# TYPE lttng_sessiond_info gauge\n"),
+            "{said}"
+        );
     });
 }
 
@@ -203,8 +206,11 @@ fn installing() {
     in_sandbox("Install", "", |s, _| {
         let installed = s.run("find", &[&s.path("repository/package"), "/usr/local", "-type", "f"]);
         println!("{}", installed.stdout);
-        for path in ["bin/lttng-sessiond", "share/man/man8/lttng-sessiond.8", "share/man/man7/lttng-sessiond-status.7"]
-        {
+        for path in [
+            "bin/lttng-sessiond",
+            "share/man/man8/lttng-sessiond.8",
+            "share/man/man7/lttng-sessiond-status.7",
+        ] {
             for folder in ["/usr/local".to_owned(), s.path("repository/package/usr")] {
                 s.run("test", &["-s", &format!("{folder}/{path}")]).ok();
             }
