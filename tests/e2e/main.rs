@@ -57,6 +57,7 @@ mod successors;
 mod support;
 mod sweep;
 mod texts;
+mod told;
 mod trackers;
 mod trigger_commands;
 mod triggers;
