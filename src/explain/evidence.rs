@@ -341,18 +341,21 @@ pub struct Program {
 impl Process {
     /// The application in a report, if it has registered with that daemon.
     pub fn registered<'a>(&self, daemon: &'a Daemon, asker: &Asker) -> Option<&'a Application> {
-        let report = daemon.report.as_ref()?;
-        let elsewhere = daemon
-            .process
-            .as_ref()
-            .and_then(|process| process.namespaces.pid)
-            .zip(asker.pid_namespace)
-            .is_some_and(|(its, own)| its != own);
-        report
-            .applications
-            .iter()
-            .rev()
-            .find(|app| app.pid == self.pid || (elsewhere && self.pids.contains(&app.pid)))
+        let pid = self.pid_for(daemon, asker)?;
+        daemon.report.as_ref()?.applications.iter().rev().find(|app| app.pid == pid)
+    }
+
+    /// The pid by which a daemon knows it. None: the daemon's PID namespace does not have it.
+    fn pid_for(&self, daemon: &Daemon, asker: &Asker) -> Option<i32> {
+        let its = daemon.process.as_ref();
+        let namespace = its.and_then(|its| its.namespaces.pid);
+        let Some((depth, namespace)) = its.map(|its| its.depth).zip(namespace) else { return Some(self.pid) };
+        if asker.pid_namespace.is_none_or(|own| own == namespace) {
+            return Some(self.pid);
+        }
+        // Deeper ones have a number in each namespace on the way.
+        let inside = self.pids.len() > depth || self.namespaces.pid == Some(namespace);
+        self.pids.get(depth.checked_sub(1)?).copied().filter(|_| inside)
     }
 
     /// Its program without the folder, or else its name.

@@ -76,7 +76,7 @@ fn without_maps(process: &Process) -> Vec<Finding> {
 
 fn is_static() -> Finding {
     Finding::new(About::Static, Weight::Decisive, "The program is statically linked: LTTng-UST can't be in it.")
-        .seen("Its file names no dynamic linker. LTTng-UST has to be loaded as a shared library, and so have programs that it is preloaded into.")
+        .seen("Its file names no dynamic linker. LTTng-UST is a shared library, which only dynamically linked programs can load.")
         .todo("Link it dynamically; for Go and Rust programs, build the tracepoint provider as a shared library and the program against the C library.")
 }
 
@@ -95,7 +95,7 @@ fn no_library(process: &Process, maps: &Maps) -> Finding {
                  which nobody has loaded.",
                 some_of(&maps.tracepoints, 3)
             ))
-            .todo("Start it with the library of its tracepoint provider preloaded, or have it loaded with dlopen(3).")
+            .todo("Start it with the library of its tracepoint provider preloaded, or have it loaded with dlopen(3). (What the file is called is a guess here.)")
             .run(format!("LD_PRELOAD=./lib{}-tp.so {}", provider_of(&maps.tracepoints), process.title()));
     }
     let preload = process

@@ -118,14 +118,14 @@ fn forked(process: &Process) -> Option<Finding> {
         None => "LTTng-UST is loaded but does not run in this process; probably it was made by fork(2) or daemon(3).".to_owned(),
     };
     let finding = Finding::new(About::Forked, Weight::Decisive, what).seen(
-        "The library is mapped, and none of the process's threads is one of LTTng-UST's: a child of a fork gets no threads of its parent.",
+        "The library is mapped, and none of the process's threads is one of LTTng-UST's: a child of a fork gets no threads of its parent. It may go on writing into buffers that its parent had then, as if it were the parent, and learns of nothing that changes.",
     );
     Some(if maps.fork {
         finding.todo("liblttng-ust-fork is loaded, but was not asked: the child was made by clone(2) or vfork(2) itself. Use fork(2), or start the program anew with exec(3).")
     } else {
         finding
             .todo("Start the program with liblttng-ust-fork preloaded, which has children register on their own.")
-            .run("LD_PRELOAD=liblttng-ust-fork.so PROGRAM")
+            .run(format!("LD_PRELOAD=liblttng-ust-fork.so {}", process.title()))
     })
 }
 

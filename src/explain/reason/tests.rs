@@ -313,6 +313,26 @@ mod daemons {
         first(&scene, &process(), About::OtherUser, &["runs as alice", "bob's", "group tracing"]);
     }
 
+    /// Elsewhere, numbers are other processes'.
+    #[test]
+    fn pids_are_those_of_the_daemons_namespace() {
+        let mut scene = with(vec![session(vec![rule("app:*")])]);
+        let its = scene.daemons[0].process.as_mut().unwrap();
+        (its.namespaces.pid, its.depth) = (Some(50), 2);
+        let registered = |process: &Process| process.registered(&scene.daemons[0], &scene.asker).is_some();
+        assert!(!registered(&process()));
+        let inside = |namespace, pids: &[i32]| Process {
+            pid: 9000,
+            pids: pids.to_vec(),
+            namespaces: Namespaces { pid: Some(namespace), ..HOST },
+            ..process()
+        };
+        assert!(registered(&inside(50, &[9000, PID])));
+        assert!(registered(&inside(60, &[9000, PID, 1])));
+        assert!(!registered(&inside(51, &[9000, PID])));
+        assert!(!registered(&inside(50, &[PID, 9000])));
+    }
+
     #[test]
     fn one_of_two_records_it() {
         let mut scene = with(Vec::new());
