@@ -102,7 +102,8 @@ impl State {
         let all = self.may_see_all(asker);
         let messages = self.turn.messages().kept();
         // What is nobody's doing may name somebody's hosts or folders, but for these.
-        let common = |topic| matches!(topic, Topic::Consumer | Topic::Tracer | Topic::Helper | Topic::Connections);
+        let common =
+            |topic| matches!(topic, Topic::Consumer | Topic::Tracer | Topic::Helper | Topic::Connections);
         let seen = messages.filter(|message| {
             all || message.user.map_or_else(|| common(message.topic), |user| user == asker)
         });
