@@ -21,7 +21,7 @@ impl Subject<'_> {
         let partly = if recorded { Weight::Partial } else { Weight::Likely };
         let (pid, waits) = (self.app.pid, self.app.waiting_ms.unwrap_or(0));
         match self.app.progress {
-            Progress::Lagging if !is_stopped => {
+            Progress::Lagging if !is_stopped && waits >= SHORT => {
                 let what = format!(
                     "The program does not answer the session daemon: its process was found suspended {} s ago.",
                     waits / 1000
