@@ -6,9 +6,12 @@
 //! do. Nothing here does I/O or waits, and nothing here knows what a message means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
+
+use log::Level;
 
 use crate::accounts::Resource;
 use crate::client::Clients;
@@ -28,8 +31,10 @@ use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{ConnId, Identity, Requester, SessionId};
 use crate::turn::machine::{Attached, Caller, Expected, Machine};
+use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::progress::Part;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
@@ -176,7 +181,8 @@ impl Daemon {
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
                     self.state.turn.tally.lost_consumer(kind);
-                    log::error!("Lost the {}: {why}", kind.name());
+                    let text = format_args!("Lost the {}: {why}", kind.name());
+                    self.state.turn.say(Level::Error, Topic::Consumer, None, text);
                     self.health.consumer_lost(kind);
                 }
                 Fact::ApplicationCame(_) => {
@@ -184,6 +190,7 @@ impl Daemon {
                     *came = came.saturating_add(1);
                 }
                 Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
+                Fact::Lost(loss) => self.state.say_lost(&loss),
                 Fact::Sampled(sample) => self.state.rotate_if_outgrown(sample.session),
                 Fact::Created(_)
                 | Fact::Started(_)
@@ -311,8 +318,15 @@ impl Machine for Daemon {
         self.state.turn.tally.worked(until);
     }
 
+    fn complain(&mut self, level: Level, text: fmt::Arguments<'_>) {
+        self.state.turn.say(level, Topic::Connections, None, text);
+    }
+
     fn hears(&mut self, listener: Listener, able: bool) {
         let now = self.state.turn.now;
+        if !able {
+            self.state.turn.refuse_somebody(Reason::TableFull);
+        }
         if let Some(part) = health::hearer(listener) {
             self.state.turn.progress.hears(part, able, now);
             self.state.turn.progress.work_on(part);

@@ -41,7 +41,7 @@ use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{getgid, gethostname};
 
-/// Descriptors that a root daemon asks for.
+/// Descriptors that a root daemon asks for, and that a user's daemon takes if it may.
 const DESCRIPTORS: u64 = 65_535;
 /// Descriptors that one application costs.
 const DESCRIPTORS_PER_APPLICATION: u64 = 2;
@@ -329,6 +329,7 @@ fn settings(
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
             usage: usage::of_this_process,
+            memory_space: if shared_memory::is_quick() { shared_memory::space } else { || None },
             has_process: |pid| Path::new(&format!("/proc/{pid}/cmdline")).exists(),
         },
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),
@@ -337,15 +338,19 @@ fn settings(
     })
 }
 
-/// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
+/// Raises the limit of descriptors, a user's daemon as far as it is allowed to, and derives how many applications there may be: three quarters of the
 /// descriptors are for them. Under root's daemon, one user may take half of these. What costs memory is as the options say.
 fn limits(options: &Options) -> Limits {
     let root = options.uid == 0;
     if root && let Err(error) = setrlimit(resource::Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
         log::warn!("Failed to set open files limit: {error}");
-        if let Ok((_, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
-            // If not even this is allowed, the limit stays as it is.
-            let _ = setrlimit(resource::Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    if let Ok((soft, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
+        // Whatever it may have without asking; more than that is nobody's need, and costs programs that go through all
+        // numbers. If not even this is allowed, the limit stays as it is.
+        let most = hard.min(DESCRIPTORS);
+        if soft < most {
+            let _ = setrlimit(resource::Resource::RLIMIT_NOFILE, most, hard);
         }
     }
     let soft = getrlimit(resource::Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));

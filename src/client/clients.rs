@@ -22,6 +22,7 @@ use crate::turn::ids::{ConnId, Requester};
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, Supply};
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 
 /// How long a client may take to send its request.
@@ -114,12 +115,16 @@ impl Clients {
             Err(why) => {
                 let credentials = client.credentials;
                 match why {
-                    Unfit::Nonsense => state.turn.say(
-                        Level::Warn,
-                        Topic::Request,
-                        Some(credentials.uid),
-                        format_args!("Process {} sent a request that can't be one", credentials.pid),
-                    ),
+                    Unfit::Nonsense => {
+                        state.turn.say(
+                            Level::Warn,
+                            Topic::Request,
+                            Some(credentials.uid),
+                            format_args!("Process {} sent a request that can't be one", credentials.pid),
+                        );
+                        let why = "it sent a request that can't be one".to_owned();
+                        state.turn.refuse(credentials, Reason::Nonsense, why);
+                    }
                     Unfit::Exhausted(exhausted) => {
                         state.say_refused(credentials, exhausted);
                     }

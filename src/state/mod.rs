@@ -16,12 +16,15 @@ mod health;
 mod helper;
 mod introductions;
 mod kernel;
+mod left_over;
+mod losses;
 mod notifiers;
 mod notify;
 mod relays;
 mod report;
 mod requests;
 mod schedule;
+mod shared_memory;
 mod verbs;
 mod watch;
 
@@ -30,7 +33,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::accounts::{Accounts, Exhausted, Limits};
+use crate::accounts::{Accounts, Exhausted, Limits, Resource};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
 use crate::helper::companion::Helper;
@@ -40,6 +43,7 @@ use crate::kernel::modules::Modules;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::sys::shared_memory::Space;
 use crate::sys::socket::Credentials;
 use crate::sys::usage::Usage;
 use crate::text::Text;
@@ -52,6 +56,7 @@ use crate::turn::ids::{
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 use crate::turn::watch::Attention;
 use crate::ust::app::{App, Place};
@@ -121,6 +126,8 @@ pub struct Sources {
     pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
     /// What this process takes of the system.
     pub usage: fn() -> Usage,
+    /// Room for shared memory where it usually is, unless finding out might take long.
+    pub memory_space: fn() -> Option<Space>,
     /// Whether there is a process with this id.
     pub has_process: fn(i32) -> bool,
 }
@@ -151,6 +158,7 @@ impl Settings {
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
                 usage: Usage::default,
+                memory_space: || None,
                 has_process: |_| true,
             },
             kernel_modules: Modules::new(None, None),
@@ -206,6 +214,17 @@ impl Role {
             | Role::KernelEvents
             | Role::NewCpus(..) => None,
         }
+    }
+}
+
+/// Why a process is refused for which there is no more of something.
+fn reason_of(exhausted: Exhausted) -> Reason {
+    match exhausted.resource {
+        Resource::Applications => Reason::Applications,
+        Resource::Agents => Reason::Agents,
+        Resource::Connections => Reason::Connections,
+        Resource::Descriptors => Reason::Descriptors,
+        Resource::Memory => Reason::Memory,
     }
 }
 
@@ -339,9 +358,11 @@ impl State {
     }
 
     /// Says why a process is not served any further.
-    pub fn say_refused(&mut self, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
+    pub fn say_refused(&mut self, who: Credentials, exhausted: Exhausted) {
+        let Credentials { pid, uid, .. } = who;
         let text = format_args!("Refused process {pid}: {exhausted}");
         self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+        self.turn.refuse(who, reason_of(exhausted), exhausted.to_string());
     }
 
     /// Whether something is to come on this connection that an application's other one may refer to: who it is, or the
@@ -424,6 +445,7 @@ impl State {
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
+            Timer::LeftOver => self.look_for_left_over(),
             Timer::Notifiers => self.retry_notifiers(),
             // It is enough that everything is looked at.
             Timer::Push | Timer::Retry | Timer::Task(_) | Timer::Load | Timer::End => {}
@@ -472,14 +494,17 @@ impl State {
 
     /// A new session for which this is wanted.
     pub fn create_session(&mut self, wanted: Wanted) {
-        self.sessions.add(wanted, &mut self.turn.facts);
+        let id = self.sessions.add(wanted, &mut self.turn.facts);
+        self.touch_session(id);
     }
 
     /// Forgets a session.
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
         self.forget_in_kernel(session);
-        self.sessions.remove(session, &mut self.turn.facts)
+        let removed = self.sessions.remove(session, &mut self.turn.facts);
+        self.end_watch_for_left_over();
+        removed
     }
 
     /// The buffers of a session, for each user that has applications.

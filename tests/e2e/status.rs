@@ -169,6 +169,36 @@ fn of_an_application_that_stands_still_and_of_a_consumer_daemon_that_died() {
     });
 }
 
+/// What was lost, and with which buffers it would not have been, is said and shown.
+#[test]
+fn of_buffers_that_are_too_small() {
+    ours_only(WHY, |s| {
+        let daemon = Daemon::start(s);
+        s.lttng(&["create", "s", "--output", &s.path("s")]).ok();
+        s.lttng(&["enable-channel", "-u", "--subbuf-size=4k", "--num-subbuf=2", "c"]).ok();
+        s.lttng(&["enable-event", "-u", "-c", "c", "testapp:tick"]).ok();
+        s.lttng(&["start"]).ok();
+        App::start(s).tell("tick 0 200000");
+        let channel = || report(s)["sessions"][0]["channels"][0].clone();
+        eventually("it is known while the session records", || channel()["lost"].as_u64() > Some(0));
+        let suggested = channel()["suggested_subbuf_size"].as_u64().unwrap();
+        assert!(suggested > 4096 && suggested.is_power_of_two(), "{suggested}");
+        let report = report(s);
+        check_schema(&report.to_string());
+        let message =
+            report["messages"].as_array().unwrap().iter().find(|it| it["topic"] == "losses").unwrap();
+        assert!(message["text"].as_str().unwrap().contains("events discarded"), "{message}");
+        let text = status(s, &["--status"]);
+        assert!(text.contains("s, channel c: ") && text.contains("would have held them"), "{text}");
+        let metrics = status(s, &["--status=prometheus"]);
+        check_metrics(&metrics);
+        let sample = "channel_discarded_events_total{session=\"s\",domain=\"user_space\",channel=\"c\"} ";
+        let lost = metrics.split_once(sample).unwrap().1.lines().next().unwrap();
+        assert!(lost.parse::<u64>().unwrap() > 0, "{lost}");
+        daemon.stop();
+    });
+}
+
 #[test]
 fn others_are_told_of_what_is_theirs() {
     ours_only(WHY, |s| {

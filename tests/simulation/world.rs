@@ -29,7 +29,7 @@ use lttng_sessiond::daemon::{Daemon, Settings, Sources};
 use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::report::Report;
 use lttng_sessiond::sys::clock::TraceClock;
-use lttng_sessiond::sys::shared_memory;
+use lttng_sessiond::sys::shared_memory::{self, Space};
 use lttng_sessiond::sys::socket::Credentials;
 use lttng_sessiond::sys::usage::Usage;
 use lttng_sessiond::turn::errand::{Errand, Listener};
@@ -64,6 +64,8 @@ pub const CPUS: u32 = 3;
 thread_local! {
     /// No memory can be shared with applications.
     pub static NO_MEMORY: Cell<bool> = const { Cell::new(false) };
+    /// Room for shared memory, if that is known.
+    pub static SPACE: Cell<Option<Space>> = const { Cell::new(None) };
 }
 
 /// Longest that a client may have to wait for its reply.
@@ -164,6 +166,7 @@ impl World {
             error_counters: COUNTERS,
             possible_cpus: CPUS,
             sources: Sources {
+                memory_space: || SPACE.get(),
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: |length| {

@@ -5,6 +5,8 @@
 mod peers;
 mod sessions;
 
+use log::Level;
+
 use super::State;
 use crate::accounts::Resource;
 use crate::report;
@@ -45,6 +47,8 @@ impl State {
             kernel: self.report_kernel(),
             users: self.report_users(asker),
             counters: self.report_counters(),
+            messages: self.report_messages(asker),
+            refused: self.report_refused(asker),
             ..report::Report::default()
         }
     }
@@ -92,6 +96,33 @@ impl State {
             .collect()
     }
 
+    /// What was said last. What is nobody's doing is for everybody.
+    fn report_messages(&self, asker: u32) -> Vec<report::Message> {
+        let all = self.may_see_all(asker);
+        let messages = self.turn.messages().kept();
+        let seen = messages.filter(|message| all || message.user.is_none_or(|user| user == asker));
+        seen.map(|message| report::Message {
+            at: message.at,
+            level: if message.level == Level::Error { "error" } else { "warning" }.to_owned(),
+            topic: message.topic.name().to_owned(),
+            uid: message.user,
+            text: message.text.clone(),
+        })
+        .collect()
+    }
+
+    fn report_refused(&self, asker: u32) -> Vec<report::Refused> {
+        let all = self.may_see_all(asker);
+        let seen = self.turn.refusals().last().filter(|refusal| all || refusal.uid == asker);
+        seen.map(|refusal| report::Refused {
+            at: refusal.at,
+            pid: refusal.pid,
+            uid: refusal.uid,
+            why: refusal.why.clone(),
+        })
+        .collect()
+    }
+
     fn report_counters(&self) -> report::Counters {
         let tally = &self.turn.tally;
         report::Counters {
@@ -100,6 +131,13 @@ impl State {
             applications: tally.applications,
             events: tally.events,
             agents: tally.agents,
+            refused: self
+                .turn
+                .refusals()
+                .counts()
+                .map(|(reason, count)| report::Count { name: reason.name().to_owned(), count })
+                .collect(),
+            messages_left_out: self.turn.messages().left_out(),
             ..report::Counters::default()
         }
     }

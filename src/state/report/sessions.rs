@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Recording sessions, as they are told of in a report.
 
-use std::collections::BTreeMap;
-
 use super::peers::name_of_loggers;
 use crate::model::tracker::{Policy, Tracker};
 use crate::model::{
@@ -127,7 +125,6 @@ fn trackers(session: &Session) -> Vec<report::Tracker> {
 impl State {
     pub(super) fn report_session(&self, session: &Session) -> report::Session {
         let (wanted, recording) = (&session.wanted, &session.recording);
-        let lost = recording.losses();
         let with = self.applications.all.values().filter(|app| app.mirrors.get(&session.id).is_some());
         report::Session {
             name: wanted.name.clone(),
@@ -150,15 +147,17 @@ impl State {
             snapshots: recording.snapshots(),
             written: recording.consumed(),
             busy: recording.holder.is_some(),
-            lost: lost.values().fold(0, |sum, lost| sum.saturating_add(*lost)),
+            lost: recording.losses.total(),
+            idle: recording.activity.idle(self.turn.now).as_secs(),
+            left_over: session.seems_left_over(self.turn.now),
             trackers: trackers(session),
-            channels: self.report_channels(session, &lost),
+            channels: self.report_channels(session),
             applications: with.count() as u64,
-            ..report::Session::default()
         }
     }
 
-    fn report_channels(&self, session: &Session, lost: &BTreeMap<ChannelId, u64>) -> Vec<report::Channel> {
+    fn report_channels(&self, session: &Session) -> Vec<report::Channel> {
+        let losses = &session.recording.losses;
         let channel = |domain: &str, id: ChannelId, name: &str, attributes: &Attributes| report::Channel {
             name: name.to_owned(),
             domain: domain.to_owned(),
@@ -166,7 +165,8 @@ impl State {
             subbuf_size: attributes.subbuf_size,
             num_subbuf: attributes.num_subbuf,
             used: self.used(session.id, id).into_iter().max(),
-            lost: lost.get(&id).copied().unwrap_or(0),
+            lost: losses.of(id),
+            suggested_subbuf_size: losses.suggested(id),
             ..report::Channel::default()
         };
         let ust = session.channels().iter().map(|wanted| report::Channel {
