@@ -8,12 +8,18 @@
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
 #   make demo-kernel    records a small program with the kernel tracer, in a guest
-#   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
+#   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary. Of packaging/, what systemd
+#                   needs is installed, unless SYSTEMD is empty; OPENRC=1 or SYSVINIT=1 installs a script for that.
+#                   SYSTEMDDIR is where units are
 #
 # TARGET is $CARGO_TARGET_DIR, or target.
 
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
+SYSTEMD ?= yes
+OPENRC ?=
+SYSVINIT ?=
+SYSTEMDDIR ?= $(PREFIX)/lib/systemd
 TRIPLE := x86_64-unknown-linux-gnu
 # The first one that is new enough.
 cargo = PATH="$$(tests/scripts/rust)" cargo
@@ -21,6 +27,13 @@ cargo = PATH="$$(tests/scripts/rust)" cargo
 BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
+
+# at: a copy in which the daemon is where it is installed. script FILE,TO: a program of that kind.
+at = sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' $(1) >$(2) && chmod $(3) $(2)
+script = install -d $(dir $(2)) && $(call at,$(1),$(2),755)
+# units KIND,FOLDER: all units of that folder.
+units = install -d $(DESTDIR)$(SYSTEMDDIR)/$(1) && $(foreach unit,$(wildcard $(2)/*.service $(2)/*.socket),\
+	$(call at,$(unit),$(DESTDIR)$(SYSTEMDDIR)/$(1)/$(notdir $(unit)),644) &&) true
 
 .PHONY: all static demo demo-kernel test test-kernel bench bench-kernel install clean
 
@@ -72,10 +85,12 @@ install:
 	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
 	install -D -m 755 $(BUILT)/lttng-sessiond-clock $(DESTDIR)$(PREFIX)/bin/lttng-sessiond-clock
 	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' man/lttng-sessiond.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
+	$(if $(SYSTEMD),$(call units,system,packaging/systemd))
+	$(if $(SYSTEMD),$(call units,user,packaging/systemd/user))
+	$(if $(SYSTEMD),install -D -m 644 packaging/sysusers.d/lttng.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/lttng.conf)
+	$(if $(SYSTEMD),install -D -m 644 packaging/tmpfiles.d/lttng.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lttng.conf)
+	$(if $(OPENRC),$(call script,packaging/openrc/lttng-sessiond,$(DESTDIR)/etc/init.d/lttng-sessiond))
+	$(if $(SYSVINIT),$(call script,packaging/init.d/lttng-sessiond,$(DESTDIR)/etc/init.d/lttng-sessiond))
 
 clean:
 	$(cargo) clean

@@ -22,7 +22,7 @@ type Room = (&'static str, &'static str);
 /// The house, floor by floor from the top. Imports go down; on one floor, only as far as it is written here.
 const HOUSE: &[&[Room]] = &[
     &[("main", "boot reactor daemon config state kernel consumer helper accounts turn users sys")],
-    &[("boot", "config users sys")],
+    &[("boot", "config turn users sys")],
     &[("reactor", "turn sys")],
     &[("daemon", "client config trigger operation state accounts turn sys")],
     &[(
@@ -92,7 +92,10 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
     ("helper/mod.rs", "the helper process's own loop: nobody but its worker processes depends on it"),
     ("helper/worker.rs", "a worker of the helper process: it is there to be blocked"),
     ("kernel/loader.rs", "in the tracer's helper process: it is there to wait"),
-    ("boot/", "before the loop turns: sockets to listen on, and whether another daemon listens already"),
+    (
+        "boot/",
+        "before the loop turns: sockets to listen on, and whether another daemon listens already; and what a service manager is told, without waiting",
+    ),
 ];
 
 /// Words that belong to a few places, and why.

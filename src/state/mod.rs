@@ -21,6 +21,7 @@ mod notify;
 mod relays;
 mod requests;
 mod schedule;
+mod supervision;
 mod verbs;
 mod watch;
 
@@ -63,6 +64,7 @@ use consumers::Consumers;
 pub use consumers::Readiness;
 pub use helper::PathPurpose;
 pub use kernel::{Abilities, Tracing};
+pub use supervision::Supervision;
 pub use verbs::channels_in;
 
 /// What the daemon is told about itself and its host when it starts.
@@ -100,6 +102,8 @@ pub struct Settings {
     pub agents: bool,
     /// The consumer daemons that can be started.
     pub consumers: Vec<(ConsumerKind, ConsumerProgram)>,
+    /// What whoever supervises the daemon wants of it.
+    pub supervision: Supervision,
 }
 
 /// What differs each time it is asked for.
@@ -142,6 +146,7 @@ impl Settings {
             kernel_modules: Modules::new(None, None),
             agents: true,
             consumers: Vec::new(),
+            supervision: Supervision::default(),
         }
     }
 }
@@ -411,6 +416,8 @@ impl State {
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
             Timer::Notifiers => self.retry_notifiers(),
+            Timer::SignOfLife => self.live(),
+            Timer::Standing => self.tell_standing(),
             // It is enough that everything is looked at.
             Timer::Push | Timer::Retry | Timer::Task(_) | Timer::Load | Timer::End => {}
         }

@@ -41,5 +41,6 @@ mod script;
 mod shortage;
 mod snapshot;
 mod subscribers;
+mod supervision;
 mod triggers;
 mod unmade;
