@@ -8,6 +8,7 @@
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
 #   make demo-kernel    records a small program with the kernel tracer, in a guest
+#   make picture    draws man/status.svg anew
 #   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary. Of packaging/, what systemd
 #                   needs is installed, unless SYSTEMD is empty; OPENRC=1 or SYSVINIT=1 installs a script for that.
 #                   SYSTEMDDIR is where units are
@@ -35,7 +36,7 @@ script = install -d $(dir $(2)) && $(call at,$(1),$(2),755)
 units = install -d $(DESTDIR)$(SYSTEMDDIR)/$(1) && $(foreach unit,$(wildcard $(2)/*.service $(2)/*.socket),\
 	$(call at,$(unit),$(DESTDIR)$(SYSTEMDDIR)/$(1)/$(notdir $(unit)),644) &&) true
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel install clean
+.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install clean
 
 all:
 	$(cargo) build --release --locked
@@ -81,10 +82,19 @@ bench-kernel:
 	$(MAKE) --no-print-directory static
 	tests/scripts/bench-kernel
 
+# Needs root, python3 and script(1).
+picture:
+	tests/scripts/setup demo
+	$(MAKE) --no-print-directory static
+	tests/scripts/picture $(TARGET)/static/lttng-sessiond man/status.svg
+
 install:
 	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
 	install -D -m 755 $(BUILT)/lttng-sessiond-clock $(DESTDIR)$(PREFIX)/bin/lttng-sessiond-clock
 	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
+	install -D -m 644 man/lttng-sessiond-status.7 $(DESTDIR)$(PREFIX)/share/man/man7/lttng-sessiond-status.7
+	install -D -m 644 man/lttng-sessiond-status.schema.json \
+		$(DESTDIR)$(PREFIX)/share/lttng-sessiond/lttng-sessiond-status.schema.json
 	$(if $(SYSTEMD),$(call units,system,packaging/systemd))
 	$(if $(SYSTEMD),$(call units,user,packaging/systemd/user))
 	$(if $(SYSTEMD),install -D -m 644 packaging/sysusers.d/lttng.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/lttng.conf)

@@ -134,6 +134,12 @@ impl Limits {
         *self.of.of(resource)
     }
 
+    /// How much one user may have of a resource.
+    pub fn for_user(&self, uid: u32, resource: Resource) -> u64 {
+        let user = self.of(resource).user;
+        if self.is_apart(uid, resource) { user.saturating_mul(OWNERS_SHARE) } else { user }
+    }
+
     /// The same limits, but for one resource.
     #[must_use]
     pub fn with(mut self, resource: Resource, limit: Limit) -> Self {
@@ -184,14 +190,41 @@ pub struct Exhausted {
     pub resource: Resource,
     /// Whose limit forbids it.
     pub whose: Whose,
+    /// The limit, in the resource's own unit.
+    pub limit: u64,
+}
+
+impl Exhausted {
+    /// How there can be more.
+    fn remedy(&self) -> &'static str {
+        match (self.resource, self.whose) {
+            (Resource::Memory, Whose::User) => {
+                "LTTNG_SESSIOND_USER_MEMORY in the daemon's environment raises that limit"
+            }
+            (Resource::Memory, Whose::Daemon) => {
+                "LTTNG_SESSIOND_ALL_MEMORY in the daemon's environment raises that limit"
+            }
+            _ => {
+                "That is a share of the files that the daemon may have open: LimitNOFILE= in its systemd unit raises that \
+                 limit, or ulimit -n in the shell that starts it"
+            }
+        }
+    }
 }
 
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (name, uid) = (self.resource.name(), self.uid);
+        let (name, uid, limit, remedy) = (self.resource.name(), self.uid, self.limit, self.remedy());
         match self.whose {
-            Whose::User => write!(f, "user {uid} has as many {name} as one user may have"),
-            Whose::Daemon => write!(f, "no more {name} for user {uid}: all users together have too many"),
+            Whose::User => {
+                write!(f, "user {uid} has as many {name} as one user may have ({limit}). {remedy}")
+            }
+            Whose::Daemon => {
+                write!(
+                    f,
+                    "no more {name} for user {uid}: all users together have too many ({limit}). {remedy}"
+                )
+            }
         }
     }
 }
@@ -234,13 +267,13 @@ impl Account {
         let (own, all) = (self.charged.of(resource), self.common.charged.of(resource));
         let apart = self.common.limits.is_apart(self.uid, resource);
         if apart {
-            limit = Limit { user: limit.user.saturating_mul(OWNERS_SHARE), all: u64::MAX };
+            limit = Limit { user: self.common.limits.for_user(self.uid, resource), all: u64::MAX };
         } else if resource == Resource::Memory {
             limit.all = limit.all.saturating_add(self.common.of_owner.get());
         }
         let sum = |charged: &Cell<u64>, limit, whose| {
             let sum = charged.get().checked_add(amount).filter(|&sum| amount == 0 || sum <= limit);
-            sum.ok_or(Exhausted { uid: self.uid, resource, whose })
+            sum.ok_or(Exhausted { uid: self.uid, resource, whose, limit })
         };
         let sums = (sum(own, limit.user, Whose::User)?, sum(all, limit.all, Whose::Daemon)?);
         own.set(sums.0);
@@ -423,11 +456,18 @@ mod tests {
     #[test]
     fn it_is_said_what_is_exhausted_and_by_whom() {
         let mut accounts = Accounts::new(limits(3, 4));
-        let exhausted = |uid, whose| Exhausted { uid, resource: Resource::Descriptors, whose };
+        let exhausted = |uid, whose| {
+            let limit = if whose == Whose::User { 3 } else { 4 };
+            Exhausted { uid, resource: Resource::Descriptors, whose, limit }
+        };
         let of_alice = accounts.charge(ALICE, Resource::Descriptors, 3).unwrap();
         let more = accounts.charge(ALICE, Resource::Descriptors, 1).unwrap_err();
         assert_eq!(more, exhausted(ALICE, Whose::User));
-        assert_eq!(more.to_string(), "user 1000 has as many descriptors as one user may have");
+        let text = more.to_string();
+        assert!(text.starts_with("user 1000 has as many descriptors as one user may have (3). "), "{text}");
+        assert!(text.contains("LimitNOFILE=") && text.contains("ulimit -n"), "{text}");
+        let memory = accounts.charge(ALICE, Resource::Memory, 4).unwrap_err().to_string();
+        assert!(memory.contains("LTTNG_SESSIOND_USER_MEMORY"), "{memory}");
         // Of something else there is enough, and nothing can always be had.
         drop(accounts.charge(ALICE, Resource::Memory, 3).unwrap());
         drop(accounts.charge(ALICE, Resource::Descriptors, 0).unwrap());

@@ -6,9 +6,12 @@
 //! do. Nothing here does I/O or waits, and nothing here knows what a message means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
+
+use log::Level;
 
 use crate::accounts::Resource;
 use crate::client::Clients;
@@ -21,14 +24,17 @@ use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
 pub use crate::state::{Settings, Sources, Supervision};
+use crate::status;
 use crate::trigger::Triggers;
 use crate::turn::Post;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::facts::Fact;
 use crate::turn::ids::{ConnId, Identity, Requester, SessionId};
 use crate::turn::machine::{Attached, Caller, Expected, Machine};
+use crate::turn::messages::Topic;
 use crate::turn::output::{Output, ProcessState, SharedFd};
 use crate::turn::progress::Part;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 
 /// Rounds after which settling is given up until the next turn: only a mistake in the daemon needs as many.
@@ -177,10 +183,17 @@ impl Daemon {
             self.triggers.observe(&fact, &mut self.state);
             match fact {
                 Fact::ConsumerLost(kind, why) if self.life == Life::Serving => {
-                    log::error!("Lost the {}: {why}", kind.name());
+                    self.state.turn.tally.lost_consumer(kind);
+                    let text = format_args!("Lost the {}: {why}", kind.name());
+                    self.state.turn.say(Level::Error, Topic::Consumer, None, text);
                     self.health.consumer_lost(kind);
                 }
+                Fact::ApplicationCame(_) => {
+                    let came = &mut self.state.turn.tally.applications;
+                    *came = came.saturating_add(1);
+                }
                 Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
+                Fact::Lost(loss) => self.state.say_lost(&loss),
                 Fact::Sampled(sample) => self.state.rotate_if_outgrown(sample.session),
                 Fact::Created(_) | Fact::Started(_) | Fact::Stopped(_) | Fact::Destroyed(_) => {
                     self.state.standing_changed();
@@ -196,7 +209,6 @@ impl Daemon {
                 | Fact::KernelPlaceFree(_)
                 | Fact::Cleared(_)
                 | Fact::SnapshotRecorded(_)
-                | Fact::ApplicationCame(_)
                 | Fact::ApplicationConverged(_)
                 | Fact::ApplicationLeft(_)
                 | Fact::ConsumerLost(..)
@@ -297,16 +309,26 @@ impl Machine for Daemon {
     fn time(&mut self, now: Instant, wall: i64) {
         self.state.turn.now = now.max(self.state.turn.now);
         self.state.turn.wall = wall;
+        let took = self.state.turn.progress.took();
+        self.state.turn.tally.turn(took);
         let due = self.state.turn.timers.next();
         self.state.turn.progress.begin(self.state.turn.now, due);
     }
 
     fn worked(&mut self, until: Instant) {
         self.state.turn.progress.worked(until);
+        self.state.turn.tally.worked(until);
+    }
+
+    fn complain(&mut self, level: Level, text: fmt::Arguments<'_>) {
+        self.state.turn.say(level, Topic::Connections, None, text);
     }
 
     fn hears(&mut self, listener: Listener, able: bool) {
         let now = self.state.turn.now;
+        if !able {
+            self.state.turn.refuse_somebody(Reason::TableFull);
+        }
         if let Some(part) = health::hearer(listener) {
             self.state.turn.progress.hears(part, able, now);
             self.state.turn.progress.work_on(part);
@@ -323,7 +345,10 @@ impl Machine for Daemon {
             // Nobody else is listened to but processes of this host.
             Caller::Address(..) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
-        if matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications) {
+        if matches!(
+            listener,
+            Listener::Clients | Listener::Health | Listener::Status | Listener::Notifications
+        ) {
             let (state, peers) = self.with_peers();
             room::make_room_for(credentials.uid, state, peers);
         }
@@ -334,6 +359,7 @@ impl Machine for Daemon {
             // They have addresses.
             Listener::Agents => self.state.turn.outputs.push(Output::Close(conn)),
             Listener::Health => self.health.accepted(&mut self.state, conn, credentials),
+            Listener::Status => status::accepted(&mut self.state, &self.triggers, conn, credentials),
             Listener::Notifications => {
                 if let Err(why) = self.triggers.subscribers.accepted(&mut self.state, conn, credentials) {
                     self.state.say_refused(credentials, why);
@@ -344,7 +370,7 @@ impl Machine for Daemon {
     }
 
     fn stands_alone(&self, listener: Listener) -> bool {
-        matches!(listener, Listener::Clients | Listener::Health | Listener::Notifications)
+        matches!(listener, Listener::Clients | Listener::Health | Listener::Status | Listener::Notifications)
     }
 
     fn expected(&self, conn: ConnId) -> Expected {

@@ -33,11 +33,12 @@ use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
 use lttng_sessiond::helper;
+use lttng_sessiond::inquiry;
 use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::reactor::{Reactor, Socket};
 use lttng_sessiond::sys::clock::{self, TraceClock};
 use lttng_sessiond::sys::connection_owner::ConnectionOwners;
-use lttng_sessiond::sys::{random, shared_memory, signal};
+use lttng_sessiond::sys::{random, shared_memory, signal, usage};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::{ConsumerKind, Identity};
 use lttng_sessiond::turn::output::{Standing, Told};
@@ -46,7 +47,7 @@ use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{getgid, gethostname};
 
-/// Descriptors that a root daemon asks for.
+/// Descriptors that a root daemon asks for, and that a user's daemon takes if it may.
 const DESCRIPTORS: u64 = 65_535;
 /// Descriptors that one application costs.
 const DESCRIPTORS_PER_APPLICATION: u64 = 2;
@@ -69,6 +70,10 @@ fn main() -> ExitCode {
             return print(&format!("{}\n", options::VERSION));
         }
         Ok(Invocation::Help) => return print(options::USAGE),
+        Ok(Invocation::Status(options, query)) => {
+            options.messages.iter().for_each(|line| complain(line));
+            return inquiry::run(&options, query);
+        }
         Err(failure) => {
             failure.lines.iter().for_each(|line| complain(line));
             return ExitCode::from(failure.status);
@@ -206,6 +211,7 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
         Ok::<_, instance::Error>(())
     };
     listen(Listener::Health, &mut || instance.bind_health(&options.health_sock))?;
+    listen(Listener::Status, &mut || instance.bind_status(&options.status_sock))?;
     listen(Listener::Notifications, &mut || instance.bind_notification(&options.notification_sock))?;
     listen(Listener::Clients, &mut || instance.bind_client(&options.client_sock))?;
     instance.publish_run_directory()?;
@@ -252,7 +258,9 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
             withdraw(word.as_ref());
             instance.remove_apps_socket();
         }
-        Told::Stopped(Listener::Health | Listener::Notifications | Listener::ConsumerError(_)) => {}
+        Told::Stopped(
+            Listener::Health | Listener::Status | Listener::Notifications | Listener::ConsumerError(_),
+        ) => {}
     });
     withdraw(word.as_ref());
     instance.remove_runtime_files();
@@ -353,6 +361,9 @@ fn settings(
 ) -> Result<Settings, Box<dyn Error>> {
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     Ok(Settings {
+        version: options::VERSION,
+        run_directory: options.rundir.to_string_lossy().into_owned(),
+        group: options.group.clone(),
         uid: options.uid,
         no_kernel: options.no_kernel,
         hostname: gethostname()?.into_vec().into(),
@@ -369,6 +380,8 @@ fn settings(
             uuid: random::uuid,
             monotonic_offset: clock::monotonic_offset,
             shared_memory: shared_memory::create,
+            usage: usage::of_this_process,
+            memory_space: if shared_memory::is_quick() { shared_memory::space } else { || None },
             has_process: |pid| Path::new(&format!("/proc/{pid}/cmdline")).exists(),
         },
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),
@@ -378,15 +391,19 @@ fn settings(
     })
 }
 
-/// Raises the limit of descriptors and derives how many applications there may be: three quarters of the
+/// Raises the limit of descriptors, a user's daemon as far as it is allowed to, and derives how many applications there may be: three quarters of the
 /// descriptors are for them. Under root's daemon, one user may take half of these. What costs memory is as the options say.
 fn limits(options: &Options) -> Limits {
     let root = options.uid == 0;
     if root && let Err(error) = setrlimit(resource::Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS) {
         log::warn!("Failed to set open files limit: {error}");
-        if let Ok((_, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
-            // If not even this is allowed, the limit stays as it is.
-            let _ = setrlimit(resource::Resource::RLIMIT_NOFILE, hard, hard);
+    }
+    if let Ok((soft, hard)) = getrlimit(resource::Resource::RLIMIT_NOFILE) {
+        // Whatever it may have without asking; more than that is nobody's need, and costs programs that go through all
+        // numbers. If not even this is allowed, the limit stays as it is.
+        let most = hard.min(DESCRIPTORS);
+        if soft < most {
+            let _ = setrlimit(resource::Resource::RLIMIT_NOFILE, most, hard);
         }
     }
     let soft = getrlimit(resource::Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft.min(1 << 20));

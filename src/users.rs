@@ -66,6 +66,11 @@ pub fn user_id(passwd: &str, name: &str) -> Option<u32> {
     users(passwd).find(|user| user.name == name).map(|user| user.uid)
 }
 
+/// The name of a user, from the text of a passwd file.
+pub fn user_name(passwd: &str, uid: u32) -> Option<String> {
+    users(passwd).find(|user| user.uid == uid).map(|user| user.name.to_owned())
+}
+
 /// The id of a group, from the text of a group file.
 pub fn group_id(group: &str, name: &str) -> Option<u32> {
     groups(group).find(|entry| entry.name == name).map(|entry| entry.gid)
@@ -98,6 +103,11 @@ pub fn read(path: &Path) -> io::Result<String> {
 /// The home directory of a user of this system.
 pub fn system_home_of(uid: u32) -> Option<PathBuf> {
     home_of(&read(Path::new(PASSWD)).ok()?, uid)
+}
+
+/// The users of this system, as text; empty if that can't be read.
+pub fn system_users() -> String {
+    read(Path::new(PASSWD)).unwrap_or_default()
 }
 
 /// The id of a user of this system.

@@ -21,17 +21,22 @@ type Room = (&'static str, &'static str);
 
 /// The house, floor by floor from the top. Imports go down; on one floor, only as far as it is written here.
 const HOUSE: &[&[Room]] = &[
-    &[("main", "boot reactor daemon config state kernel consumer helper accounts turn users sys")],
+    &[("main", "inquiry boot reactor daemon config state kernel consumer helper accounts turn users sys")],
+    &[("inquiry", "boot report users sys")],
     &[("boot", "config turn users sys")],
     &[("reactor", "turn sys")],
-    &[("daemon", "client config trigger operation state accounts turn sys")],
+    &[("daemon", "status client config trigger operation state accounts turn sys")],
     &[(
         "client",
         "config trigger operation state ust kernel consumer relayd helper accounts model turn small_map text users sys lttng_protocol",
     )],
+    &[("status", "trigger state accounts report turn sys lttng_protocol")],
     &[("trigger", "operation state accounts model turn text sys lttng_protocol")],
     &[("operation", "state config ust kernel consumer relayd helper model turn text sys lttng_protocol")],
-    &[("state", "ust agent kernel consumer relayd helper accounts model turn text sys lttng_protocol")],
+    &[(
+        "state",
+        "ust agent kernel consumer relayd helper accounts model report turn text sys lttng_protocol",
+    )],
     &[
         ("config", "model text"),
         ("ust", "consumer helper accounts model turn small_map text sys lttng_protocol"),
@@ -92,6 +97,7 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
     ("helper/mod.rs", "the helper process's own loop: nobody but its worker processes depends on it"),
     ("helper/worker.rs", "a worker of the helper process: it is there to be blocked"),
     ("kernel/loader.rs", "in the tracer's helper process: it is there to wait"),
+    ("inquiry/", "another process than the daemon, which may wait for it"),
     (
         "boot/",
         "before the loop turns: sockets to listen on, and whether another daemon listens already; and what a service manager is told, without waiting",
@@ -101,7 +107,11 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
 /// Words that belong to a few places, and why.
 const KEPT_TO: &[(&str, &[&str], &str)] = &[
     ("unsafe", &["sys/"], "system calls are wrapped there"),
-    ("ErrorCode", &["client/"], "what a client is told is decided there; others have reasons of their own"),
+    (
+        "ErrorCode",
+        &["client/", "status/words.rs"],
+        "what a client is told is decided there, and named here; others have reasons of their own",
+    ),
 ];
 
 /// Words that must not stand in a place, and why. Literals count.

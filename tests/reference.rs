@@ -170,9 +170,14 @@ fn what_has_no_effect_stands_in_the_manual_page() {
 }
 
 #[test]
-fn the_manual_page_is_well_formed() {
-    let output = Command::new("mandoc").arg("-Tlint").arg(root().join("man/lttng-sessiond.8")).output();
-    match output {
+fn the_manual_pages_are_well_formed() {
+    for page in ["man/lttng-sessiond.8", "man/lttng-sessiond-status.7"] {
+        lint(page);
+    }
+}
+
+fn lint(page: &str) {
+    match Command::new("mandoc").arg("-Tlint").arg(root().join(page)).output() {
         Ok(output) => {
             let said = String::from_utf8_lossy(&output.stdout);
             // Which other pages there are is a matter of the machine.

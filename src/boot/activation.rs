@@ -35,6 +35,7 @@ const SOCKETS: &[Row] = &[
         name: "notification",
         path: |options| &options.notification_sock,
     },
+    Row { listener: Listener::Status, name: "status", path: |options| &options.status_sock },
     Row { listener: Listener::Health, name: "health", path: |options| &options.health_sock },
 ];
 

@@ -160,6 +160,7 @@ pub struct Instance {
     client: Option<Made>,
     apps: Option<Made>,
     health: Option<Made>,
+    status: Option<Made>,
     notification: Option<Made>,
     pid_file: Option<Made>,
     agent_port: Option<Made>,
@@ -191,6 +192,7 @@ impl Instance {
             client: None,
             apps: None,
             health: None,
+            status: None,
             notification: None,
             pid_file: None,
             agent_port: None,
@@ -245,6 +247,16 @@ impl Instance {
         let mode = self.root.then_some(0o660);
         let (listener, made) = bind_listener(path, mode, self.client_group())?;
         self.health = Some(made);
+        Ok(listener)
+    }
+
+    /// Makes the socket on which the daemon says how it is: 0660, root:tracing for root. The original has none.
+    ///
+    /// # Errors
+    /// The socket cannot be made.
+    pub fn bind_status(&mut self, path: &Path) -> Result<UnixListener, Error> {
+        let (listener, made) = bind_listener(path, Some(0o660), self.client_group())?;
+        self.status = Some(made);
         Ok(listener)
     }
 
@@ -320,6 +332,7 @@ impl Instance {
     /// in which a consumer daemon still has a file is tried again at the very end.
     pub fn remove_runtime_files(&mut self) {
         remove(&mut self.health);
+        remove(&mut self.status);
         remove(&mut self.pid_file);
         remove(&mut self.agent_port);
         self.consumers.retain_mut(|consumer| !consumer.remove());

@@ -15,7 +15,7 @@ mod paths;
 mod settings;
 mod table;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,9 @@ pub const VERSION: &str = concat!("2.13.0+rs.", env!("CARGO_PKG_VERSION"));
 
 /// The run directory of root's daemon.
 pub const SYSTEM_RUNDIR: &str = "/var/run/lttng";
+
+/// The name of the socket on which a daemon says how it is, in its run directory.
+pub const STATUS_SOCK: &str = "sessiond-status";
 
 /// The configuration file of the system.
 const SYSTEM_CONFIG: &str = "/etc/lttng/lttng.conf";
@@ -58,6 +61,9 @@ const NOTIFIER_SLOTS: u16 = 4096;
 /// Patience with applications when `LTTNG_APP_SOCKET_TIMEOUT` is not set.
 const APP_SOCKET_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often a status is shown anew if nothing else is said.
+const WATCH_PERIOD: Duration = Duration::from_secs(2);
+
 /// MiB that the daemon holds for one user, and for all users, when the variables are not set.
 const USER_MEMORY: u64 = 64;
 const ALL_MEMORY: u64 = 256;
@@ -77,6 +83,8 @@ pub struct Options {
     pub apps_sock: PathBuf,
     /// Socket of health queries.
     pub health_sock: PathBuf,
+    /// Socket on which the daemon says how it is.
+    pub status_sock: PathBuf,
     /// Socket of the notification channel.
     pub notification_sock: PathBuf,
     /// The kernel consumer daemon. Its `path` is the 64-bit one's, else the 32-bit one's.
@@ -161,6 +169,29 @@ pub enum Invocation {
     Version(Vec<String>, Option<Box<Options>>),
     /// Print [`USAGE`] and exit with 0.
     Help,
+    /// Ask a running daemon how it is.
+    Status(Box<Options>, StatusQuery),
+}
+
+/// How a daemon's status is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// As the daemon says it.
+    Json,
+    /// For Prometheus.
+    Prometheus,
+}
+
+/// What is to be shown of a running daemon.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StatusQuery {
+    /// How.
+    pub format: Format,
+    /// Again and again, with so much time between.
+    pub watch: Option<Duration>,
 }
 
 /// Why the daemon cannot run.
@@ -241,6 +272,10 @@ pub fn parse_on(
         let lines = resolved.as_ref().map_or(lines, |options| options.messages.clone());
         return Ok(Invocation::Version(lines, resolved.ok()));
     }
+    if let Wanted::Status(query) = wanted {
+        let asked = resolved.map(|options| Invocation::Status(options, query));
+        return asked.map_err(|line| failure(&mut lines, line));
+    }
     resolved.map(Invocation::Run).map_err(|line| failure(&mut lines, line))
 }
 
@@ -250,6 +285,7 @@ enum Wanted {
     Daemon,
     Version,
     Help,
+    Status(StatusQuery),
 }
 
 fn failure(lines: &mut Vec<String>, line: String) -> Failure {
@@ -312,10 +348,18 @@ fn apply_command_line(
     lines: &mut Vec<String>,
 ) -> Result<Wanted, Failure> {
     let mut wanted = Wanted::Daemon;
+    let mut watch = None;
     for (entry, value) in given {
         match (entry.name, value) {
             (Name::Help, _) => return Ok(Wanted::Help),
             (Name::Version, _) => wanted = Wanted::Version,
+            (Name::Status, value) => {
+                let format = format(value.as_deref()).map_err(|line| failure(lines, line))?;
+                wanted = Wanted::Status(StatusQuery { format, watch: None });
+            }
+            (Name::Watch, value) => {
+                watch = Some(period(value.as_deref()).map_err(|line| failure(lines, line))?);
+            }
             // That was read already.
             (Name::Config, _) if !host.set_id => {}
             (_, Some(value)) => {
@@ -328,7 +372,33 @@ fn apply_command_line(
             (_, None) => settings.switch_on(entry),
         }
     }
+    match &mut wanted {
+        Wanted::Status(query) => query.watch = watch,
+        _ if watch.is_some() => {
+            return Err(failure(lines, "Error: --watch is for --status".to_owned()));
+        }
+        Wanted::Daemon | Wanted::Version | Wanted::Help => {}
+    }
     Ok(wanted)
+}
+
+/// The value of `--status`.
+fn format(value: Option<&OsStr>) -> Result<Format, String> {
+    match value.map(OsStr::to_string_lossy).as_deref() {
+        None | Some("text") => Ok(Format::Text),
+        Some("json") => Ok(Format::Json),
+        Some("prometheus") => Ok(Format::Prometheus),
+        Some(other) => Err(format!("Error: --status is text, json or prometheus, not {other}")),
+    }
+}
+
+/// The value of `--watch`, in seconds.
+fn period(value: Option<&OsStr>) -> Result<Duration, String> {
+    let Some(value) = value else { return Ok(WATCH_PERIOD) };
+    let text = value.to_string_lossy();
+    let seconds = text.parse::<u32>().ok().filter(|seconds| (1..=86_400).contains(seconds));
+    let seconds = seconds.ok_or_else(|| format!("Error: --watch is 1 to 86400 seconds, not {text}"))?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 /// Fills in the defaults and makes paths absolute.
@@ -364,6 +434,7 @@ fn resolve(
         client_sock: paths.or_in_rundir(settings.client_sock, "client-lttng-sessiond")?,
         apps_sock: paths.or_in_rundir(settings.apps_sock, "lttng-ust-sock-8")?,
         health_sock: paths.in_rundir("sessiond-health"),
+        status_sock: paths.in_rundir(STATUS_SOCK),
         notification_sock: paths.in_rundir("sessiond-notification"),
         kconsumerd,
         ustconsumerd32,

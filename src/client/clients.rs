@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use lttng_protocol::client::ErrorCode;
+use lttng_protocol::client::{Command, ErrorCode};
 
 use super::connection::{Charges, ClientConnection, Request, Unfit};
 use super::desk::{Served, Unserved};
@@ -22,6 +22,7 @@ use crate::turn::ids::{ConnId, Requester};
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::{Output, Supply};
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 
 /// How long a client may take to send its request.
@@ -107,18 +108,23 @@ impl Clients {
         match client.receive(bytes, attached) {
             Ok(None) => {}
             Ok(Some(request)) => {
+                client.begun = Some(state.turn.now);
                 state.turn.timers.clear(Timer::Connection(conn));
                 self.handle(state, triggers, tasks, conn, request);
             }
             Err(why) => {
                 let credentials = client.credentials;
                 match why {
-                    Unfit::Nonsense => state.turn.say(
-                        Level::Warn,
-                        Topic::Request,
-                        Some(credentials.uid),
-                        format_args!("Process {} sent a request that can't be one", credentials.pid),
-                    ),
+                    Unfit::Nonsense => {
+                        state.turn.say(
+                            Level::Warn,
+                            Topic::Request,
+                            Some(credentials.uid),
+                            format_args!("Process {} sent a request that can't be one", credentials.pid),
+                        );
+                        let why = "it sent a request that can't be one".to_owned();
+                        state.turn.refuse(credentials, Reason::Nonsense, why);
+                    }
                     Unfit::Exhausted(exhausted) => {
                         state.say_refused(credentials, exhausted);
                     }
@@ -209,7 +215,13 @@ impl Clients {
     /// Replies and ends the connection. A client that is gone by now gets nothing.
     fn reply(&mut self, state: &mut State, conn: ConnId, result: Result<Answer, ErrorCode>) {
         let Some(client) = self.forget(state, conn) else { return };
-        let Some(tag) = client.tag().filter(|_| !client.gone) else { return };
+        let tag = client.tag();
+        if let (Some(tag), Some(begun)) = (tag, client.begun) {
+            let command = client.dialect.command(tag.command).map_or(u32::MAX, Command::number);
+            let error = result.as_ref().err().map(|code| code.number());
+            state.turn.tally.answered(command, begun, error);
+        }
+        let Some(tag) = tag.filter(|_| !client.gone) else { return };
         if let Err(code) = result {
             log::debug!("Command {} failed with {code:?}", tag.command);
         }

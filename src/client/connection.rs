@@ -5,6 +5,7 @@
 //! while it sends dies of SIGPIPE. What is too long is counted and dropped as it comes.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use lttng_protocol::client::{Header, MAX_FDS};
 
@@ -94,6 +95,8 @@ pub struct ClientConnection {
     charges: Charges,
     /// It has closed the connection: nobody is there to be told.
     pub gone: bool,
+    /// When its request was complete.
+    pub begun: Option<Instant>,
 }
 
 impl ClientConnection {
@@ -119,6 +122,7 @@ impl ClientConnection {
                 descriptors: charge(Resource::Descriptors, 0)?,
             },
             gone: false,
+            begun: None,
         })
     }
 

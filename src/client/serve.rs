@@ -53,6 +53,7 @@ impl Desk<'_> {
             return Err(self.no_kernel().into());
         }
         let session = if row.session { Some(self.find(name)?) } else { None };
+        session.into_iter().for_each(|id| self.state.touch_session(id));
         if matches!(command, Command::DisableChannel | Command::DisableEvent) {
             self.check_part(session)?;
         }

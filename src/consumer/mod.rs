@@ -168,6 +168,16 @@ impl<T> Consumer<T> {
         self.pid
     }
 
+    /// How it is started.
+    pub fn program(&self) -> &ConsumerProgram {
+        &self.program
+    }
+
+    /// How many requests it has not answered.
+    pub fn owes(&self) -> usize {
+        self.queue.len().saturating_add(usize::from(self.active.is_some()))
+    }
+
     /// Whether nothing is asked of it at the moment.
     pub fn is_quiet(&self) -> bool {
         self.active.is_none() && self.queue.is_empty()

@@ -115,6 +115,12 @@ pub enum PathJob {
         path: PathBuf,
         mode: u32,
     },
+    /// Finds out how much room there is on a path's file system, or on that of what is above it as far as it is there. The
+    /// response carries two offsets: the bytes that can be taken, and all that there are.
+    FreeSpace {
+        #[serde(with = "bytes")]
+        path: PathBuf,
+    },
     /// Finds a place in the program whose file comes with the request. The response carries the offsets of all that there
     /// are of it. EINVAL if it is not a regular file, ENOEXEC if it is not a sound ELF file, ENOENT if there is no such
     /// place or none that can be traced, EBUSY if it is guarded by a semaphore, E2BIG if there are too many.
@@ -153,6 +159,7 @@ impl PathJob {
             | PathJob::MoveChunk { path, .. }
             | PathJob::RemoveChunk { path, .. }
             | PathJob::SaveFile { path, .. }
+            | PathJob::FreeSpace { path }
             | PathJob::MakeAndOpenDirectory { path, .. } => path,
             PathJob::LookUp { name, .. }
             | PathJob::FindProbe {
@@ -183,7 +190,7 @@ pub struct Response {
     pub error: Option<i32>,
     /// The address that was looked up.
     pub address: Option<String>,
-    /// The places that were found.
+    /// The places that were found, or how much room there is.
     pub offsets: Vec<u64>,
 }
 

@@ -21,6 +21,7 @@ use nix::unistd::{
 use super::request::{FileStart, PathJob, Request, Response};
 use super::shared_memory;
 use super::{chunk, metadata, probe, save};
+use crate::sys::shared_memory::Space;
 use crate::sys::socket;
 use crate::users;
 
@@ -131,7 +132,7 @@ pub enum Found {
     Folder(OwnedFd),
     /// An address.
     Address(String),
-    /// Offsets in a file.
+    /// Offsets in a file, or how much room there is.
     Places(Vec<u64>),
 }
 
@@ -140,6 +141,9 @@ fn perform(job: &PathJob, descriptors: Vec<OwnedFd>) -> io::Result<Found> {
         PathJob::FindProbe { place } => {
             let program = descriptors.into_iter().next().ok_or_else(|| errno(libc::EBADF))?;
             probe::find(program, place).map(Found::Places)
+        }
+        PathJob::FreeSpace { path } => {
+            free_space(path).map(|Space { free, total }| Found::Places(vec![free, total]))
         }
         PathJob::LookUp { name, ipv6 } => look_up(name, *ipv6).map(Found::Address),
         PathJob::MakeDirectories { path, mode } => make_directories(path, *mode).map(|()| Found::Nothing),
@@ -167,6 +171,12 @@ fn perform(job: &PathJob, descriptors: Vec<OwnedFd>) -> io::Result<Found> {
             open_directory(path).map(Found::Folder)
         }
     }
+}
+
+/// Room on the file system of a path, which need not be there yet.
+fn free_space(path: &Path) -> io::Result<Space> {
+    let there = path.ancestors().find(|folder| fs::symlink_metadata(folder).is_ok());
+    Space::at(there.ok_or_else(|| errno(libc::ENOENT))?)
 }
 
 /// Asks the system's resolver. In a static binary it may have to load modules that do not fit; then only this process

@@ -5,8 +5,10 @@
 
 pub mod channel;
 pub mod context;
+pub mod idle;
 pub mod kernel;
 pub mod logger;
+pub mod losses;
 pub mod output;
 pub mod recording;
 pub mod rule;
@@ -22,6 +24,7 @@ pub use kernel::{
     ProgramPlace, Transfer,
 };
 pub use logger::{LoggerDomain, LoggerRule, Loggers, ProgramContext};
+pub use losses::{Losses, Occasion, Place};
 pub use output::{Address, BadOutput, Endpoint, NetworkOutput, Output, Target};
 pub use recording::{Archived, AtRest, Chunk, Holder, Recorder, Recording, RotationState, Sampled};
 pub use rule::{EventRule, Filter, LogLevels, RuleKind};

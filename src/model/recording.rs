@@ -6,7 +6,10 @@
 //! as a [`Fact`]. What the user asked for is in [`Wanted`](super::wanted::Wanted) and is not touched here.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
+use super::idle::Activity;
+use super::losses::Losses;
 use super::session::Session;
 use crate::turn::facts::{Fact, Facts, Sample};
 use crate::turn::ids::{ChannelId, ConsumerId, RelayId, TaskId};
@@ -129,6 +132,10 @@ pub struct Recording {
     pub at_rest: Option<AtRest>,
     /// What applications with buffers of their own had lost when they exited.
     pub losses_of_exited: BTreeMap<ChannelId, u64>,
+    /// When something happened to it last.
+    pub activity: Activity,
+    /// What was lost in all, as far as consumer daemons were asked.
+    pub losses: Losses,
 }
 
 impl Default for Recording {
@@ -154,6 +161,8 @@ impl Default for Recording {
             rotation_due: false,
             at_rest: None,
             losses_of_exited: BTreeMap::new(),
+            activity: Activity::default(),
+            losses: Losses::default(),
         }
     }
 }
@@ -297,8 +306,9 @@ impl<'a> Recorder<'a> {
     }
 
     /// From here on it records.
-    pub fn start(&mut self) {
+    pub fn start(&mut self, now: Instant) {
         self.recording().life = Life::Active;
+        self.recording().losses.begin(now);
         self.facts.push(Fact::Started(self.session.id));
     }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! A session: what its user asked for, and what goes on.
 
-use super::channel::{BufferingScheme, Channel};
+use std::time::{Duration, Instant};
+
+use super::channel::{Attributes, BufferingScheme, Channel};
+use super::idle::{DAY, WEEK};
 use super::kernel::{KernelChannel, Transfer};
 use super::output::Output;
 use super::recording::Recording;
@@ -55,10 +58,21 @@ impl Session {
         self.wanted.kernel.as_ref()?.channel(id)
     }
 
+    /// Buffer settings of a channel, of either tracer.
+    pub fn attributes(&self, id: ChannelId) -> Option<&Attributes> {
+        let kernel = || self.kernel_channel(id).map(|channel| &channel.attributes);
+        self.channel(id).map(|channel| &channel.attributes).or_else(kernel)
+    }
+
+    /// Name of a channel, of either tracer.
+    pub fn name_of_channel(&self, id: ChannelId) -> Option<&str> {
+        let kernel = || self.kernel_channel(id).map(|channel| channel.name.as_str());
+        self.channel(id).map(|channel| channel.name.as_str()).or_else(kernel)
+    }
+
     /// Bytes that one buffer of a channel has.
     pub fn capacity(&self, id: ChannelId) -> Option<u64> {
-        let kernel = || self.kernel_channel(id).map(|channel| &channel.attributes);
-        let attributes = self.channel(id).map(|channel| &channel.attributes).or_else(kernel)?;
+        let attributes = self.attributes(id)?;
         Some(attributes.subbuf_size.saturating_mul(attributes.num_subbuf))
     }
 
@@ -111,6 +125,32 @@ impl Session {
     /// Whether it keeps data for snapshots.
     pub fn is_snapshot(&self) -> bool {
         self.wanted.kind == SessionKind::Snapshot
+    }
+
+    /// How long nothing may happen to it before it seems to be left over; nothing if that is not known.
+    fn patience(&self) -> Option<Duration> {
+        if !self.is_active() {
+            return None;
+        }
+        if self.is_snapshot() {
+            return Some(WEEK);
+        }
+        let user_space = self.channels().iter().map(|channel| &channel.attributes);
+        let kernel = self.wanted.kernel.iter().flat_map(|kernel| &kernel.channels);
+        let mut channels = user_space.chain(kernel.map(|channel| &channel.attributes));
+        channels.all(|attributes| attributes.monitor_timer > 0).then_some(DAY)
+    }
+
+    /// Whether it seems to be left over: see [`idle`](super::idle).
+    pub fn seems_left_over(&self, now: Instant) -> bool {
+        let ends = self.patience().and_then(|limit| self.recording.activity.ends(limit));
+        ends.is_some_and(|ends| ends <= now)
+    }
+
+    /// When it is to be said next that it seems to be left over, if nothing happens until then.
+    pub fn left_over_said_next(&self) -> Option<Instant> {
+        let again = if self.is_snapshot() { None } else { Some(DAY) };
+        self.recording.activity.said_next(self.patience()?, again)
     }
 
     /// Period in microseconds in which readers of a live session are served; 0 for other sessions.

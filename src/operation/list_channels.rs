@@ -5,7 +5,7 @@ use std::task::{Poll, ready};
 
 use super::answer::{Answer, AnyChannel, Failure, ListedChannel};
 use super::cx::Cx;
-use super::steps::losses::{self, Losses};
+use super::steps::losses::{self, Asked, Losses};
 use super::task::Task;
 use crate::model::Session;
 use crate::turn::ids::{ChannelId, SessionId};
@@ -16,7 +16,7 @@ pub struct ListChannels {
     session: SessionId,
     /// The kernel's channels, not those of user space.
     kernel: bool,
-    asked: bool,
+    asked: Option<Asked>,
     /// What applications that have exited had lost when the others were asked about.
     exited: Losses,
 }
@@ -24,7 +24,7 @@ pub struct ListChannels {
 impl ListChannels {
     /// Lists this session's user space channels.
     pub fn new(session: SessionId) -> Self {
-        ListChannels { session, kernel: false, asked: false, exited: Losses::new() }
+        ListChannels { session, kernel: false, asked: None, exited: Losses::new() }
     }
 
     /// Lists this session's kernel channels.
@@ -46,21 +46,25 @@ impl ListChannels {
 
 impl Task for ListChannels {
     fn step(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Answer, Failure>> {
-        if !self.asked {
-            self.asked = true;
+        if self.asked.is_none() {
+            let mut asked = Asked::default();
             let recording = &cx.session(self.session)?.recording;
             self.exited.clone_from(&recording.losses_of_exited);
             if recording.at_rest.is_none() {
-                // What the kernel's channels have lost is not in buffers of applications.
-                let applications = !self.kernel;
-                losses::ask(cx, self.session, |_, buffers| applications && !buffers.counted);
+                let kernel = self.kernel;
+                asked = losses::ask(cx, self.session, |_, buffers| match buffers {
+                    Some(buffers) => !kernel && !buffers.counted,
+                    None => kernel,
+                });
             }
+            self.asked = Some(asked);
         }
         let answers = ready!(cx.answers());
         if answers.late {
             return Poll::Ready(Err(Failure::LossesUnknown));
         }
-        let now = losses::of(&answers);
+        let asked = self.asked.get_or_insert_default();
+        let now = losses::take(cx, self.session, asked, &answers);
         let session = cx.session(self.session)?;
         let known = session.recording.at_rest.as_ref().map_or(&now, |at_rest| &at_rest.losses);
         let of = |losses: &Losses, id| losses.get(&id).copied().unwrap_or(0);

@@ -11,6 +11,7 @@ pub mod answer;
 pub mod archive;
 pub mod change_kernel;
 pub mod clear;
+pub mod count_losses;
 pub mod count_untold;
 pub mod cx;
 pub mod data_pending;

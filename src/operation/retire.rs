@@ -12,12 +12,14 @@ use std::task::{Poll, ready};
 
 use super::answer::{Answer, Failure};
 use super::cx::Cx;
-use super::steps::losses::{self, Losses};
+use super::steps::losses::{self, Asked, Losses};
 use super::steps::removal::Removal;
 use super::task::Task;
 use crate::consumer::verb::{Content, Verb};
+use crate::model::{Occasion, Place};
 use crate::state::{State, channels_in, shared_memory_folder};
 use crate::turn::ids::BuffersKey;
+use crate::ust::buffers::Buffers;
 
 /// Giving up one application's buffers.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ pub struct Retire {
 enum Phase {
     Begin,
     /// Packets are closed, losses counted.
-    Flush,
+    Flush(Asked),
     /// Metadata is pushed.
     Metadata,
     /// Metadata ends.
@@ -66,11 +68,13 @@ impl Task for Retire {
                     for channel in channels_in(buffers, Content::Data) {
                         cx.ask(channel, Verb::Flush, 0);
                     }
-                    losses::ask(cx, self.key.session, |key, _| *key == self.key);
-                    Phase::Flush
+                    let such = |place: Place, _: Option<&Buffers>| place.buffers == Some(self.key);
+                    Phase::Flush(losses::ask(cx, self.key.session, such))
                 }
-                Phase::Flush => {
-                    let lost = losses::of(&ready!(cx.answers()));
+                Phase::Flush(asked) => {
+                    let answers = ready!(cx.answers());
+                    let lost = losses::take(cx, self.key.session, asked, &answers);
+                    cx.state.tell_losses(self.key.session, Occasion::Reminded);
                     self.move_losses(cx, &lost);
                     Phase::Metadata
                 }
@@ -109,6 +113,7 @@ impl Retire {
     fn move_losses(&self, cx: &mut Cx<'_>, lost: &Losses) {
         if let Some(session) = cx.state.sessions.get_mut(self.key.session) {
             session.recording.move_losses(lost, self.in_findings);
+            session.recording.losses.forget_place(self.key);
         }
         if let Some(buffers) = cx.state.buffers.get_mut(&self.key) {
             buffers.counted = true;

@@ -11,6 +11,7 @@ use super::steps::rotation::Rotation;
 use super::task::Task;
 use crate::kernel::refusal::Asked;
 use crate::relayd::relay::Reached;
+use crate::sys::shared_memory::Space;
 use crate::turn::ids::SessionId;
 
 /// Starting a session.
@@ -29,6 +30,8 @@ enum Phase {
     Chunk(Rotation),
     /// The session has a chunk, or needs none.
     Ready,
+    /// It is found out whether there is memory for its buffers.
+    Memory,
     /// The applications get hold of the session.
     Applications(Followers),
 }
@@ -81,6 +84,20 @@ impl Start {
                         // What it had is lost.
                         return Poll::Ready(Err(Failure::ConsumerLost));
                     }
+                    if let Some(job) = cx.state.memory_to_ask_about(self.session) {
+                        let owner = cx.session(self.session)?.wanted.owner;
+                        cx.ask_helper(owner, job, 0);
+                    }
+                    Phase::Memory
+                }
+                Phase::Memory => {
+                    // It is there to be told of, not to be waited for at length.
+                    let offsets = ready!(cx.answers()).offsets;
+                    let space = match *offsets.as_slice() {
+                        [free, total] => Some(Space { free, total }),
+                        _ => None,
+                    };
+                    cx.state.warn_of_memory(self.session, space);
                     cx.state.retry_buffers(self.session);
                     cx.state.forget_refusals(self.session);
                     cx.state.take_kernel_refusals(self.session);
@@ -121,6 +138,7 @@ impl Start {
             session.stop();
             session.start_failed();
         }
+        cx.state.end_watch_for_left_over();
         cx.state.touch_all_applications();
         cx.state.take_kernel_refusals(self.session);
         cx.state.touch_kernel(self.session);

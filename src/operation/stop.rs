@@ -13,12 +13,12 @@ use std::time::{Duration, Instant};
 use super::answer::{Answer, Failure};
 use super::cx::{Cx, Followers};
 use super::steps::delivery::{forget_refusals, push_next};
-use super::steps::losses;
+use super::steps::losses::{self, Asked as Counted};
 use super::task::Task;
 use crate::consumer::verb::{Content, SessionVerb, Verb};
 use crate::helper::PathJob;
 use crate::kernel::refusal::{Asked, Refusal};
-use crate::model::AtRest;
+use crate::model::{AtRest, Occasion, Place};
 use crate::turn::ids::{BuffersKey, SessionId};
 use crate::ust::buffers::Buffers;
 
@@ -58,7 +58,7 @@ enum Phase {
         next: Instant,
     },
     /// They are asked what was lost.
-    Count,
+    Count(Counted),
     /// Metadata is pushed, and looked for on disk.
     Metadata(Sight),
 }
@@ -93,6 +93,7 @@ impl Stop {
             self.phase = match &mut self.phase {
                 Phase::Begin => {
                     cx.record(self.session)?.stop();
+                    cx.state.end_watch_for_left_over();
                     cx.state.take_kernel_refusals(self.session);
                     Phase::Applications(cx.touch_followers())
                 }
@@ -118,8 +119,10 @@ impl Stop {
                         let drained = !answers.late && !answers.data_pending && !answers.lost;
                         self.at_rest.drained = local && drained;
                         // Those being given up are counted when they are.
-                        losses::ask(cx, self.session, |_, buffers| !buffers.retired);
-                        Phase::Count
+                        let such = |_: Place, buffers: Option<&Buffers>| {
+                            buffers.is_none_or(|buffers| !buffers.retired)
+                        };
+                        Phase::Count(losses::ask(cx, self.session, such))
                     }
                 }
                 Phase::Wait { next, .. } if cx.now() < *next => return Poll::Pending,
@@ -128,8 +131,10 @@ impl Stop {
                     self.ask_drained(cx);
                     Phase::Drain { until }
                 }
-                Phase::Count => {
-                    self.at_rest.losses = losses::of(&ready!(cx.answers()));
+                Phase::Count(asked) => {
+                    let answers = ready!(cx.answers());
+                    self.at_rest.losses = losses::take(cx, self.session, asked, &answers);
+                    cx.state.tell_losses(self.session, Occasion::Stopped);
                     forget_refusals(cx, self.session);
                     let until = cx.look_again_after(DELIVERY_TIME);
                     Phase::Metadata(Sight { looked_for: BTreeSet::new(), missed: false, until })

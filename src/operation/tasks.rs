@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use super::answer::{Answer, Failure};
+use super::count_losses::CountLosses;
 use super::cx::{Clock, Cx, Jobs};
 use super::retire::Retire;
 use super::rotate::Rotate;
@@ -63,6 +64,9 @@ impl Tasks {
                 self.begin(state, Box::new(task), None, None);
             }
             Begin::Rotate(session) => self.begin_rotation(state, session),
+            Begin::CountLosses(session) => {
+                self.begin(state, Box::new(CountLosses::new(session)), None, None);
+            }
         }
     }
 

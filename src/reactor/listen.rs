@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use log::Level;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Reactor, Source};
+use super::{MORE_DESCRIPTORS, Reactor, Source};
 use crate::sys::connection_owner::ConnectionOwners;
 use crate::sys::socket::{is_shortage, peer_credentials};
 use crate::turn::errand::Listener;
@@ -140,7 +140,9 @@ impl<M: Machine> Reactor<M> {
                 Err(error) if is_shortage(&error) && self.reserve.lend_to_newcomer() => {}
                 Err(error) => {
                     // Out of descriptors, most likely. Whoever waits is taken when some are free again.
-                    self.say(Level::Error, format_args!("Can't take connections for the moment: {error}"));
+                    let more = if is_shortage(&error) { MORE_DESCRIPTORS } else { "" };
+                    let text = format_args!("Can't take connections for the moment: {error}. {more}");
+                    self.say(Level::Error, text);
                     self.machine.hears(listener, false);
                     self.postponed.insert(listening);
                     self.accept_again = Instant::now().checked_add(ACCEPT_PAUSE);

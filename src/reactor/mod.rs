@@ -42,7 +42,6 @@ use crate::sys::socket::MAX_MESSAGE;
 use crate::turn::errand::{Errand, Listener};
 use crate::turn::ids::ConnId;
 use crate::turn::machine::Machine;
-use crate::turn::messages::{Messages, Topic};
 use crate::turn::output::{SharedFd, Told};
 
 /// Bytes read at once. A message is read whole.
@@ -53,6 +52,10 @@ const EVENTS: usize = 256;
 const SHORTAGE_PAUSE: Duration = Duration::from_millis(100);
 
 /// What stands behind a token.
+/// How there can be more descriptors, for messages.
+const MORE_DESCRIPTORS: &str = "LimitNOFILE= in the daemon's systemd unit raises the limit of its open files, or ulimit -n in \
+                                the shell that starts it";
+
 #[derive(Debug)]
 enum Source {
     Signals(SignalFd),
@@ -120,7 +123,6 @@ pub struct Reactor<M> {
     /// Descriptors for what can't be done without.
     reserve: Reserve,
     rest: Rest,
-    messages: Messages,
     next: u64,
     buffer: Vec<u8>,
     /// The machine may want more than was carried out.
@@ -149,7 +151,6 @@ impl<M: Machine> Reactor<M> {
             accept_again: None,
             reserve: Reserve::new()?,
             rest: Rest::new()?,
-            messages: Messages::default(),
             next: 0,
             // What is not used takes no memory: it is zero.
             buffer: vec![0; MAX_MESSAGE.max(BUFFER)],
@@ -290,7 +291,10 @@ impl<M: Machine> Reactor<M> {
     /// Gives up a connection because descriptors have run out. One that only waits for its peer to fetch the last bytes
     /// comes after all that the machine can do without. False if there is none.
     fn make_room(&mut self) -> bool {
-        self.say(Level::Warn, format_args!("Hardly any descriptors are left: idle connections make room"));
+        self.say(
+            Level::Warn,
+            format_args!("Hardly any descriptors are left: idle connections make room. {MORE_DESCRIPTORS}"),
+        );
         if self.machine.make_room() {
             return true;
         }
@@ -299,9 +303,9 @@ impl<M: Machine> Reactor<M> {
         oldest.is_some()
     }
 
-    /// Says why connections can't be taken or kept, unless it has been said often enough.
+    /// Has it said why connections can't be taken or kept, unless it has been said often enough.
     fn say(&mut self, level: Level, text: fmt::Arguments<'_>) {
-        self.messages.say(Instant::now(), level, Topic::Connections, None, text);
+        self.machine.complain(level, text);
     }
 
     fn add(&mut self, source: Source) -> io::Result<ConnId> {

@@ -94,6 +94,7 @@ impl Machine for Notes {
         assert!(self.woke.is_some_and(|woke| woke <= until), "work before the turn began");
         self.pieces.push(until);
     }
+    fn complain(&mut self, _: Level, _: fmt::Arguments<'_>) {}
     fn hears(&mut self, listener: Listener, able: bool) {
         self.heard.push((listener, able));
     }

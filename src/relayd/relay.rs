@@ -110,6 +110,11 @@ impl Relay {
         self.clear_allowed |= agreement.clear_allowed;
     }
 
+    /// Its version, once it was told.
+    pub fn version(&self) -> Option<Version> {
+        self.version
+    }
+
     /// Whether it knows trace chunks: rotation works, and folders are relative to a chunk.
     pub fn has_chunks(&self) -> bool {
         self.version.is_some_and(Version::has_chunks)

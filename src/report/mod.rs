@@ -7,6 +7,10 @@
 //!
 //! Plain data, and text made of it. Nothing here knows the daemon's state, and nothing here reads or writes anything.
 
+pub mod page;
+pub mod prometheus;
+pub mod text;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the report. It changes when a field goes or means something else, not when one is added.
@@ -18,6 +22,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
+    /// The daemon itself.
     pub daemon: Daemon,
     /// Recording sessions, oldest first: those that the user may control who asks.
     pub sessions: Vec<Session>,
@@ -25,14 +30,17 @@ pub struct Report {
     pub applications: Vec<Application>,
     /// Registered agents of logging libraries, oldest first.
     pub agents: Vec<Agent>,
+    /// The consumer daemons, also those that were not needed yet.
     pub consumers: Vec<Consumer>,
     /// Relay daemons in use by the sessions shown.
     pub relays: Vec<Relay>,
+    /// The kernel's tracer.
     pub kernel: Kernel,
     /// Triggers that the user may see who asks.
     pub triggers: Vec<Trigger>,
     /// What is held for users, by user id: for all users if the one who asks may see them.
     pub users: Vec<User>,
+    /// What was counted since the daemon began.
     pub counters: Counters,
     /// What was said last, oldest first, of warnings and errors: as many as are kept, and may be seen.
     pub messages: Vec<Message>,
@@ -48,6 +56,7 @@ pub struct Daemon {
     pub version: String,
     /// The versions of LTTng whose clients it serves.
     pub dialects: Vec<String>,
+    /// Process id.
     pub pid: i32,
     /// User that it runs as.
     pub uid: u32,
@@ -127,7 +136,9 @@ pub enum Rotation {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Session {
+    /// Its name.
     pub name: String,
+    /// User id.
     pub uid: u32,
     /// Seconds since the Epoch.
     pub created: i64,
@@ -141,6 +152,7 @@ pub struct Session {
     pub shm_path: Option<String>,
     /// The trace chunk that it writes to.
     pub chunk: Option<u64>,
+    /// How its last rotation went, or goes.
     pub rotation: Rotation,
     /// Where the last archived chunk is.
     pub archived: Option<String>,
@@ -162,6 +174,7 @@ pub struct Session {
     pub lost: u64,
     /// Values of process attributes that it follows; none listed for an attribute of which it follows all.
     pub trackers: Vec<Tracker>,
+    /// Its channels, those of the kernel first.
     pub channels: Vec<Channel>,
     /// Applications that have, or are to have, something of it.
     pub applications: u64,
@@ -183,9 +196,11 @@ pub struct Tracker {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Channel {
+    /// Its name.
     pub name: String,
     /// `user_space` or `kernel`.
     pub domain: String,
+    /// It is switched on.
     pub enabled: bool,
     /// When its buffers are full, the oldest packets are overwritten, and new events are not discarded.
     pub overwrite: bool,
@@ -203,6 +218,7 @@ pub struct Channel {
     pub suggested_subbuf_size: Option<u64>,
     /// Contexts that its events carry.
     pub contexts: u64,
+    /// Its recording event rules, oldest first.
     pub rules: Vec<Rule>,
 }
 
@@ -214,11 +230,13 @@ pub struct Rule {
     pub name: String,
     /// `tracepoint`, `syscall`, `kprobe`, `kretprobe`, `uprobe`, `jul`, `log4j`, `python`.
     pub kind: String,
+    /// It is switched on.
     pub enabled: bool,
     /// The least severe log level that it is about; none is all. The lower the number, the more severe.
     pub level_at_least: Option<i32>,
     /// The only log level that it is about; none is all.
     pub level_exactly: Option<i32>,
+    /// The filter expression.
     pub filter: Option<String>,
     /// Names and patterns that are left out.
     pub exclusions: Vec<String>,
@@ -246,8 +264,11 @@ pub enum Progress {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Application {
+    /// Process id.
     pub pid: i32,
+    /// User id.
     pub uid: u32,
+    /// Group id.
     pub gid: u32,
     /// As it has registered; its process may have another one by now.
     pub name: String,
@@ -259,6 +280,7 @@ pub struct Application {
     pub tracer: Option<String>,
     /// 32 or 64.
     pub bits: u32,
+    /// How far it is with what sessions want.
     pub progress: Progress,
     /// Milliseconds since it was asked for what it owes, or was found suspended.
     pub waiting_ms: Option<u64>,
@@ -274,6 +296,7 @@ pub struct Application {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ApplicationSession {
+    /// Its name.
     pub name: String,
     /// It has all that the session wants of it.
     pub converged: bool,
@@ -287,9 +310,11 @@ pub struct ApplicationSession {
 pub struct Agent {
     /// The process that it says it is in.
     pub pid: i32,
+    /// User id.
     pub uid: u32,
     /// `jul`, `log4j`, `python`; none if it named one that there is not.
     pub domain: Option<String>,
+    /// How far it is with what sessions want.
     pub progress: Progress,
     /// Milliseconds since it was asked for what it owes, or was found suspended.
     pub waiting_ms: Option<u64>,
@@ -303,6 +328,7 @@ pub struct Consumer {
     pub kind: String,
     /// `idle` (nobody needed it yet), `starting`, `ready`, `leaving`, `lost`.
     pub state: String,
+    /// Process id.
     pub pid: Option<i32>,
     /// The program.
     pub path: String,
@@ -320,6 +346,7 @@ pub struct Consumer {
 pub struct Relay {
     /// The session that records to it.
     pub session: String,
+    /// Where it is.
     pub url: String,
     /// It serves snapshots, not the session's own output.
     pub snapshot: bool,
@@ -348,6 +375,7 @@ pub struct Kernel {
 pub struct Trigger {
     /// None if it has none.
     pub name: Option<String>,
+    /// User id.
     pub uid: u32,
     /// What it waits for, in a few words.
     pub condition: String,
@@ -377,7 +405,9 @@ pub struct Action {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct User {
+    /// User id.
     pub uid: u32,
+    /// Each resource.
     pub holds: Vec<Held>,
 }
 
@@ -385,8 +415,10 @@ pub struct User {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Held {
-    /// `applications`, `agents`, `connections`, `descriptors`, `memory` (bytes).
+    /// `applications` (their connections, of which each makes two, and one more for triggers), `agents` (their
+    /// connections), `connections` (of clients), `descriptors` (that clients have sent), `memory` (bytes).
     pub resource: String,
+    /// How much is held.
     pub amount: u64,
     /// How much this user may have at most.
     pub limit: u64,
@@ -422,7 +454,9 @@ pub struct Counters {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Count {
+    /// Its name.
     pub name: String,
+    /// How often.
     pub count: u64,
 }
 
@@ -430,7 +464,9 @@ pub struct Count {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Command {
+    /// Its name.
     pub name: String,
+    /// How often it was served.
     pub served: u64,
     /// How many of these were refused or failed.
     pub failed: u64,
@@ -452,6 +488,7 @@ pub struct Message {
     pub topic: String,
     /// The user whose doing it is, if it is one's.
     pub uid: Option<u32>,
+    /// What was said.
     pub text: String,
 }
 
@@ -461,7 +498,10 @@ pub struct Message {
 pub struct Refused {
     /// Seconds since the Epoch.
     pub at: i64,
+    /// Process id.
     pub pid: i32,
+    /// User id.
     pub uid: u32,
+    /// Why.
     pub why: String,
 }

@@ -14,12 +14,13 @@ use std::time::{Duration, Instant};
 use log::Level;
 use lttng_protocol::agent::{Registration, Version};
 
-use super::{Role, State};
+use super::{Role, State, reason_of};
 use crate::accounts::{Charge, Exhausted, Resource, Whose};
 use crate::agent::conversation::{Agent, Newcomer, Nonsense};
 use crate::agent::listing::Listing;
 use crate::agent::planner::Desired;
 use crate::model::{LoggerDomain, LoggerRule};
+use crate::sys::socket::Credentials;
 use crate::turn::ids::{AgentId, ConnId, ListingId, TriggerId};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
@@ -130,6 +131,9 @@ impl State {
             Err(exhausted) => {
                 let text = format_args!("Refused an agent: {exhausted}");
                 self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+                // TCP tells whose process it is, and not which.
+                let who = Credentials { pid: 0, uid, gid: u32::MAX };
+                self.turn.refuse(who, reason_of(exhausted), exhausted.to_string());
                 self.turn.outputs.push(Output::Close(conn));
                 return;
             }
@@ -215,6 +219,7 @@ impl State {
             return self.close(conn);
         }
         let domain = LoggerDomain::of_number(domain);
+        self.turn.tally.agents = self.turn.tally.agents.saturating_add(1);
         log::debug!("Agent in process {pid} (user {uid}) registered for {domain:?}");
         // To charge nothing can't fail.
         let Ok(memory) = self.accounts.charge(uid, Resource::Memory, 0) else { return self.close(conn) };

@@ -35,9 +35,9 @@ const COPY_PIECE: usize = 8 << 10;
 /// have time for those that come.
 const PRIVATE_PUSH_PAUSE: Duration = Duration::from_millis(500);
 /// Sub-buffers of a metadata channel.
-const METADATA_SUBBUFS: u64 = 2;
+pub(super) const METADATA_SUBBUFS: u64 = 2;
 /// Least size in bytes of a sub-buffer of a metadata channel.
-const METADATA_SUBBUF_SIZE: u64 = 4096;
+pub(super) const METADATA_SUBBUF_SIZE: u64 = 4096;
 
 impl State {
     /// Makes the buffers that an application needs in a session, unless they exist.
@@ -217,18 +217,23 @@ impl State {
         channels.remove(&Obstacle::ConsumerLost);
         let Some(session) = self.sessions.get(key.session) else { return };
         let name_of = |id: &ChannelId| session.channel(*id).map_or("", |channel| &channel.name);
+        let mut look_for_shortage = false;
         for (why, channels) in channels {
             let names: Vec<&str> = channels.iter().map(name_of).collect();
             let (names, of, session) = (names.join(", "), self.owner_name(key), &session.wanted);
+            let refused = matches!(why, Obstacle::Refused(_));
+            let shortage = Some(key).filter(|_| refused).and_then(|key| self.shortage(key));
+            let shortage = shortage.map(|shortage| format!("; {shortage}")).unwrap_or_default();
             self.turn.say(
                 Level::Error,
                 Topic::Buffers,
                 Some(session.owner.uid),
                 format_args!(
-                    "Session {} records nothing of {of} in these channels: {names}: {why}",
+                    "Session {} records nothing of {of} in these channels: {names}: {why}{shortage}",
                     session.name
                 ),
             );
+            look_for_shortage |= refused;
         }
         if !recovered.is_empty() {
             let names: Vec<&str> = recovered.iter().map(name_of).collect();
@@ -239,6 +244,9 @@ impl State {
                 Some(session.owner.uid),
                 format_args!("Session {} can record {of} after all; channels: {names}", session.name),
             );
+        }
+        if look_for_shortage {
+            self.look_for_shortage(key);
         }
     }
 

@@ -12,6 +12,7 @@ use super::{Role, State};
 use crate::helper::link::Found;
 use crate::helper::names::Host;
 use crate::helper::{PathJob, Request};
+use crate::sys::shared_memory::Space;
 use crate::turn::ids::{BuffersKey, ConnId, Identity};
 use crate::turn::machine::Attached;
 use crate::turn::messages::Topic;
@@ -29,6 +30,8 @@ pub enum PathPurpose {
     Buffers(BuffersKey),
     /// The copy of metadata beside buffers that outlive a crash.
     Copy(BuffersKey),
+    /// Room for buffers that were refused.
+    Space(BuffersKey),
 }
 
 impl State {
@@ -114,6 +117,12 @@ impl State {
                     let (of, user) = (self.owner_name(key), self.owner_of(key));
                     let text = format_args!("Metadata of {of} can't be kept beside its buffers: {error}");
                     self.turn.say(Level::Error, Topic::Buffers, user, text);
+                }
+            }
+            PathPurpose::Space(key) => {
+                let offsets = result.map(|found| found.offsets).unwrap_or_default();
+                if let [free, total] = *offsets.as_slice() {
+                    self.space_found(key, Space { free, total });
                 }
             }
             PathPurpose::Buffers(key) => {

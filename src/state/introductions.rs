@@ -10,13 +10,14 @@ use log::Level;
 use lttng_protocol::ust::command::Command;
 use lttng_protocol::ust::registration::Registration;
 
-use super::{Role, State};
+use super::{Role, State, reason_of};
 use crate::accounts::{Charge, Resource};
 use crate::sys::socket::Credentials;
 use crate::turn::facts::Fact;
 use crate::turn::ids::{AppId, ConnId, ConsumerKind};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 use crate::ust::app::{App, Cause};
 use crate::ust::introduction::{Introduced, Introduction};
@@ -51,19 +52,23 @@ impl State {
                 Some(credentials.uid),
                 format_args!("Refused an application whose process is not visible from here"),
             );
+            let why = "its process is not visible from here".to_owned();
+            self.turn.refuse(*credentials, Reason::Invisible, why);
             return None;
         }
         let charge = self.accounts.charge(credentials.uid, Resource::Applications, 1);
-        if charge.is_err() {
+        if let Err(exhausted) = charge {
+            let Credentials { pid, uid, .. } = *credentials;
             self.turn.say(
                 Level::Error,
                 Topic::Limits,
-                Some(credentials.uid),
+                Some(uid),
                 format_args!(
-                    "Exhausted file descriptors allowed for applications of user {}.",
-                    credentials.uid
+                    "Exhausted file descriptors allowed for applications of user {uid}: process {pid} is not \
+                     recorded. {exhausted}"
                 ),
             );
+            self.turn.refuse(*credentials, reason_of(exhausted), exhausted.to_string());
         }
         charge.ok()
     }
@@ -81,6 +86,8 @@ impl State {
                     Some(uid),
                     format_args!("Process {pid} did not register as an application does"),
                 );
+                let (who, why) = (introduction.credentials, "it did not register as an application does");
+                self.turn.refuse(who, Reason::Nonsense, why.to_owned());
                 self.forget_introduction(conn);
                 self.close(conn);
             }
@@ -123,6 +130,8 @@ impl State {
                 Some(uid),
                 format_args!("Notify connection of process {pid} without a command connection"),
             );
+            let why = "it has a notify connection without a command connection".to_owned();
+            self.turn.refuse(credentials, Reason::Nonsense, why);
             self.close(conn);
             return;
         };

@@ -131,6 +131,11 @@ impl Kernel {
     pub fn found(&self) -> Option<&Found> {
         self.tracer.found()
     }
+
+    /// Why there was none when it was last looked for.
+    pub fn missing(&self) -> Option<Unavailable> {
+        self.tracer.missing()
+    }
 }
 
 impl State {

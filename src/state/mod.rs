@@ -16,11 +16,15 @@ mod health;
 mod helper;
 mod introductions;
 mod kernel;
+mod left_over;
+mod losses;
 mod notifiers;
 mod notify;
 mod relays;
+mod report;
 mod requests;
 mod schedule;
+mod shared_memory;
 mod supervision;
 mod verbs;
 mod watch;
@@ -30,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::accounts::{Accounts, Exhausted, Limits};
+use crate::accounts::{Accounts, Exhausted, Limits, Resource};
 use crate::consumer::Consumer;
 use crate::consumer::program::ConsumerProgram;
 use crate::helper::companion::Helper;
@@ -40,7 +44,9 @@ use crate::kernel::modules::Modules;
 use crate::model::{Recorder, Session, Sessions, Wanted};
 use crate::relayd::relay::Relay;
 use crate::sys::clock::TraceClock;
+use crate::sys::shared_memory::Space;
 use crate::sys::socket::Credentials;
+use crate::sys::usage::Usage;
 use crate::text::Text;
 use crate::turn::Turn;
 use crate::turn::errand::Errand;
@@ -51,6 +57,7 @@ use crate::turn::ids::{
 use crate::turn::machine::{Attached, Expected};
 use crate::turn::messages::Topic;
 use crate::turn::output::Output;
+use crate::turn::refusals::Reason;
 use crate::turn::timers::Timer;
 use crate::turn::watch::Attention;
 use crate::ust::app::{App, Place};
@@ -70,6 +77,12 @@ pub use verbs::channels_in;
 /// What the daemon is told about itself and its host when it starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What `--version` prints.
+    pub version: &'static str,
+    /// Folder of its sockets, for people.
+    pub run_directory: String,
+    /// Name of the tracing group.
+    pub group: String,
     /// User that the daemon runs as; 0 is the root daemon.
     pub uid: u32,
     /// The kernel tracer is not to be used.
@@ -115,6 +128,10 @@ pub struct Sources {
     pub monotonic_offset: fn() -> i64,
     /// Memory of so many bytes that can be shared with applications.
     pub shared_memory: fn(u64) -> std::io::Result<std::os::fd::OwnedFd>,
+    /// What this process takes of the system.
+    pub usage: fn() -> Usage,
+    /// Room for shared memory where it usually is, unless finding out might take long.
+    pub memory_space: fn() -> Option<Space>,
     /// Whether there is a process with this id.
     pub has_process: fn(i32) -> bool,
 }
@@ -125,6 +142,9 @@ impl Settings {
     /// random ids are all the same.
     pub fn for_tests() -> Self {
         Settings {
+            version: "0",
+            run_directory: String::new(),
+            group: String::new(),
             uid: 1000,
             no_kernel: true,
             hostname: Text::default(),
@@ -141,6 +161,8 @@ impl Settings {
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: crate::sys::shared_memory::create,
+                usage: Usage::default,
+                memory_space: || None,
                 has_process: |_| true,
             },
             kernel_modules: Modules::new(None, None),
@@ -197,6 +219,17 @@ impl Role {
             | Role::KernelEvents
             | Role::NewCpus(..) => None,
         }
+    }
+}
+
+/// Why a process is refused for which there is no more of something.
+fn reason_of(exhausted: Exhausted) -> Reason {
+    match exhausted.resource {
+        Resource::Applications => Reason::Applications,
+        Resource::Agents => Reason::Agents,
+        Resource::Connections => Reason::Connections,
+        Resource::Descriptors => Reason::Descriptors,
+        Resource::Memory => Reason::Memory,
     }
 }
 
@@ -330,9 +363,11 @@ impl State {
     }
 
     /// Says why a process is not served any further.
-    pub fn say_refused(&mut self, Credentials { pid, uid, .. }: Credentials, exhausted: Exhausted) {
+    pub fn say_refused(&mut self, who: Credentials, exhausted: Exhausted) {
+        let Credentials { pid, uid, .. } = who;
         let text = format_args!("Refused process {pid}: {exhausted}");
         self.turn.say(Level::Warn, Topic::Limits, Some(uid), text);
+        self.turn.refuse(who, reason_of(exhausted), exhausted.to_string());
     }
 
     /// Whether something is to come on this connection that an application's other one may refer to: who it is, or the
@@ -415,6 +450,7 @@ impl State {
             Timer::Consumer(kind) => self.expire_consumer(kind),
             Timer::Relay(relay) => self.expire_relay(relay),
             Timer::Rotation(session) => self.rotate_in_time(session),
+            Timer::LeftOver => self.look_for_left_over(),
             Timer::Notifiers => self.retry_notifiers(),
             Timer::SignOfLife => self.live(),
             Timer::Standing => self.tell_standing(),
@@ -465,14 +501,17 @@ impl State {
 
     /// A new session for which this is wanted.
     pub fn create_session(&mut self, wanted: Wanted) {
-        self.sessions.add(wanted, &mut self.turn.facts);
+        let id = self.sessions.add(wanted, &mut self.turn.facts);
+        self.touch_session(id);
     }
 
     /// Forgets a session.
     pub fn forget_session(&mut self, session: SessionId) -> Option<Session> {
         self.end_rotation_timer(session);
         self.forget_in_kernel(session);
-        self.sessions.remove(session, &mut self.turn.facts)
+        let removed = self.sessions.remove(session, &mut self.turn.facts);
+        self.end_watch_for_left_over();
+        removed
     }
 
     /// The buffers of a session, for each user that has applications.

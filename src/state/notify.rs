@@ -103,7 +103,12 @@ impl State {
             };
             let Some(app) = self.applications.all.get(&id) else { return };
             match reply {
-                Ok(reply) => self.turn.outputs.send(app.notify, reply.encode()),
+                Ok(reply) => {
+                    if matches!(reply, Reply::Event { code: 0, .. }) {
+                        self.turn.tally.events = self.turn.tally.events.saturating_add(1);
+                    }
+                    self.turn.outputs.send(app.notify, reply.encode());
+                }
                 Err(error) => {
                     self.turn.say(
                         Level::Warn,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use lttng_protocol::consumer::MonitorSample;
 
 use super::State;
-use crate::model::Sampled;
+use crate::model::{Place, Sampled};
 use crate::sys::clock::after;
 use crate::turn::Begin;
 use crate::turn::ids::{BuffersKey, ChannelId, ConsumerKind, SessionId};
@@ -68,15 +68,25 @@ impl State {
 
     fn sampled(&mut self, kind: ConsumerKind, sample: &MonitorSample) {
         let found = match kind {
-            ConsumerKind::Kernel => self.kernel_sampled(sample),
+            ConsumerKind::Kernel => self.kernel_sampled(sample).map(|(id, channel, written, used_before)| {
+                (id, Place { buffers: None, channel }, written, used_before)
+            }),
             ConsumerKind::Ust64 | ConsumerKind::Ust32 => self.user_space_sampled(kind, sample),
         };
-        let Some((id, channel, written, used_before)) = found else { return };
+        let Some((id, place, written, used_before)) = found else { return };
+        let channel = place.channel;
         let capacity =
             self.sessions.get(id).and_then(|session| session.capacity(channel)).unwrap_or_default();
         if let Some(mut session) = self.record(id) {
             session.sampled(channel, Sampled { written, used: sample.highest, used_before, capacity });
         }
+        if written > 0
+            && let Some(session) = self.sessions.get_mut(id)
+        {
+            session.recording.losses.wrote(place);
+            self.touch_session(id);
+        }
+        self.count_losses_in_time(id);
     }
 
     /// Whose sample it is, what was written since the last one, and what was in use then.
@@ -84,13 +94,13 @@ impl State {
         &mut self,
         kind: ConsumerKind,
         sample: &MonitorSample,
-    ) -> Option<(SessionId, ChannelId, u64, Option<u64>)> {
+    ) -> Option<(SessionId, Place, u64, Option<u64>)> {
         let of_kind = self.buffers.iter().filter(|(_, buffers)| buffers.consumer.kind == kind);
         let found: Option<(BuffersKey, ChannelId)> =
             of_kind.filter_map(|(&key, buffers)| Some((key, buffers.channel_by_key(sample.key)?))).next();
         let (key, channel) = found?;
         let (written, used_before) =
             self.buffers.get_mut(&key)?.sampled(channel, sample.total_consumed, sample.highest);
-        Some((key.session, channel, written, used_before))
+        Some((key.session, Place { buffers: Some(key), channel }, written, used_before))
     }
 }

@@ -17,3 +17,5 @@ pub mod shared_memory;
 pub mod shm;
 pub mod signal;
 pub mod socket;
+pub mod terminal;
+pub mod usage;

@@ -1,15 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Memory that is shared with other processes, which may write to it, and is never mapped here.
 //!
-//! It has no name, so that nothing is left behind, and its size is sealed: nobody can take away what others have mapped.
+//! What is made here has no name, so that nothing is left behind, and its size is sealed: nobody can take away what others
+//! have mapped. Consumer daemons make theirs where it has names; here it is seen how much room there is.
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl, posix_fallocate};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::statfs::{TMPFS_MAGIC, statfs};
+use nix::sys::statvfs::statvfs;
 use nix::sys::uio::{pread, pwrite};
+
+/// Where shared memory with names is.
+const FOLDER: &str = "/dev/shm";
+
+/// Room on a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that anybody can still take.
+    pub free: u64,
+    /// Bytes that there are in all.
+    pub total: u64,
+}
+
+impl Space {
+    /// The room on the file system of this path. It takes as long as the way there.
+    ///
+    /// # Errors
+    /// What `statvfs(3)` says.
+    pub fn at(path: &Path) -> io::Result<Space> {
+        let found = statvfs(path)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
+        Ok(Space { free: bytes(found.blocks_available()), total: bytes(found.blocks()) })
+    }
+}
+
+/// Whether shared memory with names is on a file system that answers at once.
+pub fn is_quick() -> bool {
+    statfs(FOLDER).is_ok_and(|found| found.filesystem_type() == TMPFS_MAGIC)
+}
+
+/// Room for shared memory with names. To be asked if that [is quick](is_quick). Nothing if it has no limit.
+pub fn space() -> Option<Space> {
+    Space::at(Path::new(FOLDER)).ok().filter(|space| space.total > 0)
+}
 
 /// Makes memory of `length` bytes, all zero. It is there: who maps it can't run out of it.
 ///

@@ -57,12 +57,14 @@ impl Triggers {
 
     /// A trigger's condition is met: its actions are to be run.
     pub fn fire(&mut self, met: Met, state: &mut State) {
-        let Some(registered) = self.registry.get(met.trigger) else { return };
+        let Some(registered) = self.registry.get_mut(met.trigger) else { return };
+        registered.fired = registered.fired.saturating_add(1);
         let firing = Firing::new(met.evaluation, met.object, &registered.trigger.action, &state.sessions);
         if self.queue.push(met.trigger, firing) {
             state.turn.changed = true;
             return;
         }
+        registered.dropped = registered.dropped.saturating_add(1);
         let uid = registered.trigger.owner;
         let text = format_args!("What triggers ask for takes too long: some of it is not done");
         state.turn.say(Level::Warn, Topic::Limits, Some(uid), text);

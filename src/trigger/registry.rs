@@ -45,6 +45,10 @@ pub struct Registered {
     pub encoded: Rc<[u8]>,
     /// One for each of [`Action::each`].
     pub tallies: Vec<Tally>,
+    /// How often its condition was met.
+    pub fired: u64,
+    /// How often that came to nothing, since too much was to be done.
+    pub dropped: u64,
     /// Where tracers count the messages about it that were lost.
     pub slot: Option<Place>,
     /// The program that its probe is in, which goes with it wherever it is told.
@@ -175,7 +179,9 @@ impl Registry {
         self.about.entry(Subject::of(&trigger.condition)).or_default().insert(id);
         let encoded = trigger.encode_payload().into();
         let tallies = vec![Tally::default(); trigger.action.each().len()];
-        self.all.insert(id, Registered { trigger, encoded, tallies, slot, program: None, charge: None });
+        let registered =
+            Registered { trigger, encoded, tallies, fired: 0, dropped: 0, slot, program: None, charge: None };
+        self.all.insert(id, registered);
         Ok(id)
     }
 

@@ -16,6 +16,8 @@ pub enum Listener {
     Agents,
     /// Health queries.
     Health,
+    /// Those who ask how the daemon is.
+    Status,
     /// Those who want to be told of triggers' conditions.
     Notifications,
     /// The error socket of a consumer daemon.

@@ -4,6 +4,8 @@
 //! A fact is pushed by who makes it true, in the moment in which it becomes true, and is read in one place
 //! (`daemon.rs`). Nothing that reads facts may be known to those who push them.
 
+use std::time::Duration;
+
 use super::ids::{AppId, ChannelId, ConsumerKind, SessionId, TriggerId};
 
 /// How full a channel is, in the buffers of one user or of one application.
@@ -21,6 +23,21 @@ pub struct Sample {
     pub consumed: u64,
     /// The same before this sample.
     pub consumed_before: u64,
+}
+
+/// Something that a channel was to record was lost: events that found no room, or, if it overwrites, packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    pub session: SessionId,
+    pub channel: ChannelId,
+    /// How much since that was told last.
+    pub more: u64,
+    /// How much in all.
+    pub total: u64,
+    /// How long ago it was told last, or the session began to record.
+    pub in_last: Duration,
+    /// Bytes of a sub-buffer that would have held it, about; none if no sensible one would have.
+    pub suggested: Option<u64>,
 }
 
 /// Something that happened.
@@ -50,6 +67,8 @@ pub enum Fact {
     RotationCompleted(SessionId, u64),
     /// A consumer daemon has told how full a channel is, and what was written of it.
     Sampled(Sample),
+    /// A channel has lost something. It is told less and less often while it goes on.
+    Lost(Loss),
     /// An event matched the rule of this trigger. What was captured of it is as the tracer has written it.
     Matched(TriggerId, Vec<u8>),
     /// The kernel's tracer would not have what this trigger wants of it.

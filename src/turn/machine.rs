@@ -4,10 +4,13 @@
 //! The reactor knows whoever it works for by this trait only, so that it can be tested without the daemon. Nothing
 //! here may say what a peer, a program or a descriptor is for.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
+
+use log::Level;
 
 use super::errand::{Errand, Listener};
 use super::ids::ConnId;
@@ -65,6 +68,9 @@ pub trait Machine {
     /// A piece of the turn's work is done: whatever the machine was told since the last one, or since time went on, has
     /// taken until now.
     fn worked(&mut self, until: Instant);
+
+    /// Connections can't be taken or kept, which is said on the reactor's behalf.
+    fn complain(&mut self, level: Level, text: fmt::Arguments<'_>);
 
     /// Nobody can be taken from a listening socket although somebody may wait there; or everybody who waited was.
     fn hears(&mut self, listener: Listener, able: bool);

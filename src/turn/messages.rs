@@ -3,13 +3,16 @@
 //!
 //! Everything that a peer can bring the daemon to say at will goes through here: what one user causes is one topic's
 //! burst, and then one line for each interval, which says how many were left out. Otherwise any process could fill the
-//! disk with root's log. It must never ask the system for the time.
+//! disk with root's log. The last warnings and errors are kept for who asks how the daemon is, also if it is to be quiet.
+//! It must never ask the system for the time.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::{Duration, Instant};
 
 use log::Level;
+
+use super::kept::Kept;
 
 /// Lines about one topic and user that are said at once.
 const BURST: u32 = 20;
@@ -19,6 +22,8 @@ const INTERVAL: Duration = Duration::from_secs(5);
 const MAX_APART: usize = 1024;
 /// Characters of a line. Names and expressions in it are the users'.
 const MAX_LENGTH: usize = 1000;
+/// Warnings and errors that are kept for who asks.
+pub const KEPT: usize = 32;
 
 /// What a message is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,8 +62,53 @@ pub enum Topic {
     Load,
     /// The helper process.
     Helper,
+    /// Channels lose what is recorded.
+    Losses,
+    /// A recording session seems to be left over.
+    LeftOver,
     /// A mistake in the daemon.
     Internal,
+}
+
+impl Topic {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Topic::Connections => "connections",
+            Topic::Limits => "limits",
+            Topic::Registration => "registration",
+            Topic::Unserved => "unserved",
+            Topic::Refusal => "refusal",
+            Topic::Lagging => "lagging",
+            Topic::Silence => "silence",
+            Topic::Request => "request",
+            Topic::Filter => "filter",
+            Topic::Consumer => "consumer",
+            Topic::Tracer => "tracer",
+            Topic::Relay => "relay",
+            Topic::Host => "host",
+            Topic::Folders => "folders",
+            Topic::Buffers => "buffers",
+            Topic::Load => "load",
+            Topic::Helper => "helper",
+            Topic::Losses => "losses",
+            Topic::LeftOver => "left_over",
+            Topic::Internal => "internal",
+        }
+    }
+}
+
+/// A warning or an error that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Seconds since the Epoch when it was said last: who repeats the same is kept once.
+    pub at: i64,
+    pub level: Level,
+    pub topic: Topic,
+    /// The user whose doing it is, if it is one's.
+    pub user: Option<u32>,
+    /// On one line, of a bounded length.
+    pub text: String,
 }
 
 /// What was said about a topic and a user.
@@ -90,33 +140,61 @@ impl Said {
 }
 
 /// Who has been told what.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Messages {
     said: BTreeMap<(Topic, Option<u32>), Said>,
     /// When it was last looked who has been quiet for long.
     swept: Option<Instant>,
+    /// The last warnings and errors.
+    kept: Kept<Message>,
+    /// Lines that were not said, of all topics and users.
+    left_out: u64,
+}
+
+impl Default for Messages {
+    fn default() -> Self {
+        Messages { said: BTreeMap::new(), swept: None, kept: Kept::at_most(KEPT), left_out: 0 }
+    }
 }
 
 impl Messages {
-    /// Says `text`, unless `user`, or whoever it may be, has caused too much of this kind.
+    /// Says `text`, unless `user`, or whoever it may be, has caused too much of this kind. `wall` is the time in seconds
+    /// since the Epoch.
     pub fn say(
         &mut self,
-        now: Instant,
+        (now, wall): (Instant, i64),
         level: Level,
         topic: Topic,
         user: Option<u32>,
         text: fmt::Arguments<'_>,
     ) {
-        if level > log::max_level() {
+        let kept = level <= Level::Warn;
+        if !kept && level > log::max_level() {
             return;
         }
-        match self.admit(now, topic, user) {
-            None => {}
-            Some(0) => log::log!(target: "lttng_sessiond", level, "{}", line(text)),
-            Some(more) => {
-                log::log!(target: "lttng_sessiond", level, "{} ({more} more of this kind were left out)", line(text));
+        let Some(more) = self.admit(now, topic, user) else { return };
+        let text = line(text);
+        match more {
+            0 => log::log!(target: "lttng_sessiond", level, "{text}"),
+            _ => {
+                log::log!(target: "lttng_sessiond", level, "{text} ({more} more of this kind were left out)");
             }
         }
+        if kept {
+            self.kept
+                .take(|_, message| message.topic == topic && message.user == user && message.text == text);
+            self.kept.push(user, Message { at: wall, level, topic, user, text });
+        }
+    }
+
+    /// The last warnings and errors that were said, oldest first.
+    pub fn kept(&self) -> impl Iterator<Item = &Message> {
+        self.kept.iter().map(|(_, message)| message)
+    }
+
+    /// Lines that were not said so far, since there were too many of their kind.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Forgets those that have been quiet for long. It takes a while, so not each time that one more comes.
@@ -144,6 +222,7 @@ impl Messages {
         said.renew(now);
         if said.left == 0 {
             said.left_out = said.left_out.saturating_add(1);
+            self.left_out = self.left_out.saturating_add(1);
             return None;
         }
         said.left = said.left.saturating_sub(1);
@@ -225,6 +304,33 @@ mod tests {
         let later = now + INTERVAL * BURST;
         assert_eq!(messages.admit(later, Topic::Limits, Some(7_000_000)), Some(0));
         assert!(messages.said.len() < MAX_APART);
+    }
+
+    #[test]
+    fn the_last_warnings_are_kept_each_once() {
+        let now = Instant::now();
+        let mut messages = Messages::default();
+        let mut say = |wall: i64, level, user, text: &str| {
+            messages.say((now, wall), level, Topic::Limits, user, format_args!("{text}"));
+        };
+        say(1, Level::Error, USER, "first");
+        say(2, Level::Info, USER, "of no interest");
+        for wall in 3..9 {
+            say(wall, Level::Warn, USER, "again\nand again");
+        }
+        for user in 0..100 {
+            say(9, Level::Warn, Some(5000 + user), "mine");
+        }
+        let kept: Vec<&Message> = messages.kept().collect();
+        assert_eq!((kept.len(), messages.left_out()), (KEPT, 0));
+        assert_eq!(kept.last().and_then(|message| message.user), Some(5099));
+        let mut messages = Messages::default();
+        for wall in 0..30 {
+            messages.say((now, wall), Level::Warn, Topic::Limits, USER, format_args!("a\nb"));
+        }
+        let kept: Vec<&Message> = messages.kept().collect();
+        let [message] = kept.as_slice() else { panic!("{kept:?}") };
+        assert_eq!((message.at, message.text.as_str(), messages.left_out()), (19, "a\\nb", 10));
     }
 
     #[test]

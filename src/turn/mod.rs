@@ -2,8 +2,8 @@
 //! What one turn of the loop passes between the parts of the daemon: names of things ([`ids`]), what happened to
 //! sessions and peers ([`facts`]), what the reactor is to do ([`output`]), what for ([`errand`]), what it tells
 //! ([`machine`]), what is said of peers ([`messages`]), when something is to be looked at ([`timers`]), how often
-//! something is tried ([`attempts`]), whether the loop gets on ([`progress`]), and what the parts say to those that stand above them
-//! ([`Turn`]).
+//! something is tried ([`attempts`]), whether the loop gets on ([`progress`]), who was refused ([`refusals`]), what is
+//! counted ([`tally`]), and what the parts say to those that stand above them ([`Turn`]).
 //!
 //! Nothing here decides anything, and nothing here knows who uses it.
 
@@ -12,10 +12,13 @@ pub mod errand;
 pub mod facts;
 pub mod ids;
 pub mod inbox;
+mod kept;
 pub mod machine;
 pub mod messages;
 pub mod output;
 pub mod progress;
+pub mod refusals;
+pub mod tally;
 pub mod timers;
 pub mod watch;
 
@@ -28,8 +31,11 @@ use self::ids::{BuffersKey, SessionId, TaskId};
 use self::messages::{Messages, Topic};
 use self::output::Outputs;
 use self::progress::Progress;
+use self::refusals::{Reason, Refusals};
+use self::tally::Tally;
 use self::timers::Timers;
 use crate::sys::clock;
+use crate::sys::socket::Credentials;
 use log::Level;
 
 /// Where the answer to a request goes: to one task, and to what that task asked together with it. An answer that comes
@@ -81,6 +87,8 @@ pub enum Begin {
     Retire(BuffersKey),
     /// A session's schedule says that it rotates.
     Rotate(SessionId),
+    /// A session that records may have lost something: consumer daemons are asked.
+    CountLosses(SessionId),
 }
 
 /// What the state has to say to those above it, who are not its business.
@@ -109,8 +117,12 @@ pub struct Turn {
     pub posts: Vec<Post>,
     /// Whether the loop gets on.
     pub progress: Progress,
+    /// What is counted.
+    pub tally: Tally,
     /// What has been said.
     messages: Messages,
+    /// Who was refused.
+    refusals: Refusals,
     /// Something happened that tasks or waiting clients may have been waiting for.
     pub changed: bool,
 }
@@ -126,7 +138,9 @@ impl Turn {
             facts: Facts::default(),
             posts: Vec::new(),
             progress: Progress::new(now),
+            tally: Tally::new(now, wall),
             messages: Messages::default(),
+            refusals: Refusals::default(),
             changed: false,
         }
     }
@@ -138,7 +152,27 @@ impl Turn {
 
     /// Says something that `user` has caused, or whoever it may be, unless it is too much of this kind.
     pub fn say(&mut self, level: Level, topic: Topic, user: Option<u32>, text: fmt::Arguments<'_>) {
-        self.messages.say(self.now, level, topic, user, text);
+        self.messages.say((self.now, self.wall), level, topic, user, text);
+    }
+
+    /// What was said of late.
+    pub fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    /// Notes that a process is refused. Whoever does so says it, too.
+    pub fn refuse(&mut self, who: Credentials, reason: Reason, why: String) {
+        self.refusals.add(self.wall, who, reason, why);
+    }
+
+    /// Notes that somebody can't be served, and it is not known who.
+    pub fn refuse_somebody(&mut self, reason: Reason) {
+        self.refusals.count(reason);
+    }
+
+    /// Who was refused of late, and how often that was.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Has work begun.

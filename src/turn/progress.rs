@@ -80,6 +80,11 @@ impl Progress {
         }
     }
 
+    /// How long this turn has taken so far.
+    pub fn took(&self) -> Duration {
+        self.until.saturating_duration_since(self.began)
+    }
+
     /// What comes now is work of this part.
     pub fn work_on(&mut self, part: Part) {
         self.on = part;

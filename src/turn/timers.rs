@@ -24,6 +24,8 @@ pub enum Timer {
     Consumer(ConsumerKind),
     /// A relay daemon must have answered.
     Relay(RelayId),
+    /// It is looked whether sessions seem to be left over.
+    LeftOver,
     /// A session rotates.
     Rotation(SessionId),
     /// Metadata is pushed without being asked for.

@@ -44,6 +44,12 @@ impl Watch {
         self.check = self.check.max(after(now, SUSPICION));
     }
 
+    /// When the oldest unanswered request was written, or the one before it was answered, or the peer was found to be
+    /// suspended.
+    pub fn asked(&self) -> Instant {
+        self.asked
+    }
+
     /// Whether it has given no sign of life for so long.
     pub fn is_silent(&self, now: Instant, duration: Duration) -> bool {
         now >= after(self.since, duration)

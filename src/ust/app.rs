@@ -409,6 +409,16 @@ impl App {
         self.owes_answers() && self.mirrors.values().any(SessionMirror::awaits_handle)
     }
 
+    /// How many commands are unanswered.
+    pub fn owes(&self) -> usize {
+        self.expected.len()
+    }
+
+    /// What the oldest unanswered command was for.
+    pub fn first_owed(&self) -> Option<Cause> {
+        self.expected.front().map(|oldest| oldest.cause)
+    }
+
     /// Whether any command is unanswered.
     pub fn owes_answers(&self) -> bool {
         !self.expected.is_empty()

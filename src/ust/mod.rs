@@ -16,5 +16,6 @@ pub mod notifiers;
 pub mod obstacle;
 pub mod planner;
 pub mod registry;
+mod size;
 pub mod tsdl;
 pub mod words;

@@ -18,6 +18,7 @@ use lttng_protocol::ust::notify::{EnumEntry, RegisterEnum, RegisterEvent};
 use lttng_protocol::ust::registration::ByteOrder;
 
 use self::identity::{Identity, squeeze_into};
+use super::size;
 use super::tsdl::readable::{self, Unreadable};
 use super::tsdl::{self, Header, Types};
 use crate::accounts::Charge;
@@ -73,6 +74,8 @@ struct Channel {
     described: HashMap<Identity, u32>,
     /// The event blocks, by event id.
     events: Vec<Span>,
+    /// Bytes that one event of each kind takes, about, added up.
+    sizes: u64,
 }
 
 /// A channel's contexts.
@@ -86,6 +89,8 @@ struct Stream {
     refers: bool,
     /// There is an event that never occurs in the text.
     placeholder: bool,
+    /// Bytes that the contexts take, about.
+    size: u64,
 }
 
 impl Stream {
@@ -98,6 +103,7 @@ impl Stream {
             assumed,
             refers: contexts.iter().any(refers),
             placeholder: false,
+            size: size::of_fields(contexts),
         }
     }
 }
@@ -177,6 +183,7 @@ impl Registry {
         let span = self.append_charged(&block, &identity)?;
         let channel = self.channels.get_mut(chan_id as usize).ok_or(-libc::EINVAL)?;
         channel.events.push(span);
+        channel.sizes = channel.sizes.saturating_add(size::of_fields(&event.fields));
         channel.event_ids.insert(identity, id);
         Ok(id)
     }
@@ -294,6 +301,15 @@ impl Registry {
         if let Some(stream) = channel.and_then(|channel| channel.stream.as_mut()) {
             change(stream);
         }
+    }
+
+    /// Bytes that an event takes in a channel, about: the mean of all kinds, each once, with header and contexts. Nothing
+    /// without events.
+    pub fn size_of_event(&self, chan_id: u32) -> Option<u64> {
+        let channel = self.channels.get(chan_id as usize)?;
+        let mean = channel.sizes.checked_div(channel.events.len() as u64)?;
+        let contexts = channel.stream.as_ref().map_or(0, |stream| stream.size);
+        Some(mean.saturating_add(contexts).saturating_add(size::HEADER))
     }
 
     /// Why fields are refused that can be written: for the log.

@@ -62,6 +62,16 @@ pub fn real(bench: &Bench) {
             let before = settled_cpu(process);
             bench.lttng(&["list", "-u", "-f"]);
             bench.add(table::LIST_FIELDS_CPU, (settled_cpu(process) - before).as_secs_f64());
+            let before = settled_cpu(process);
+            bench.lttng(&["list", "-u"]);
+            bench.add(table::LIST_CPU, (settled_cpu(process) - before).as_secs_f64());
+            let sandbox = bench.sandbox;
+            if sandbox.which() == Which::Ours {
+                let before = settled_cpu(process);
+                let binary = crate::daemon_binary(Which::Ours).to_string_lossy().into_owned();
+                sandbox.run(&binary, &["--status=json"]).ok();
+                bench.add(table::REPORT_CPU, (settled_cpu(process) - before).as_secs_f64());
+            }
         }
         bench.lttng(&["destroy"]);
         residents.end();

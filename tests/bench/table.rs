@@ -88,6 +88,9 @@ pub fn simulated(count: usize) -> Figure {
 }
 
 pub const LIST_FIELDS_CPU: Figure = figure("300, `list -u -f`: CPU time", Unit::Time, Some(0.25));
+pub const LIST_CPU: Figure = figure("300, `list -u`: CPU time", Unit::Time, None);
+/// Only ours can be asked; what it costs should not be more than a listing.
+pub const REPORT_CPU: Figure = figure("300, `--status=json`: CPU time", Unit::Time, None);
 pub const CLIENTS_CPU: Figure =
     figure("2000 `list-sessions`, a connection each: CPU time", Unit::Time, Some(0.8));
 pub const CLIENTS: Figure =

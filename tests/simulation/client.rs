@@ -137,6 +137,11 @@ pub fn record_snapshot(session: &str, output: SnapshotOutput) -> Request {
     request(session, None, &Body::SnapshotRecord(Box::new(output)))
 }
 
+/// Has the session keep its buffers in this folder.
+pub fn set_shm_path(session: &str, path: &str) -> Request {
+    request(session, None, &Body::SetShmPath { path: path.to_owned() })
+}
+
 /// The same with buffers of each process.
 pub fn per_process(request: Request) -> Request {
     let header = Header { buffer_type: BufferType::PerPid.number(), ..request.header };

@@ -215,6 +215,10 @@ pub struct Consumer {
     pub told: usize,
     /// Further questions about pending data that are answered with yes.
     pub pending: usize,
+    /// What each channel is said to have lost.
+    pub lost: u64,
+    /// How often that was asked.
+    pub counted: usize,
     /// The next request of this kind is refused with this status.
     pub refuse_next: Option<(Kind, i32)>,
     /// All requests of this kind are refused with this status.
@@ -251,6 +255,8 @@ impl Consumer {
             refused: Vec::new(),
             told: 0,
             pending: 1,
+            lost: 7,
+            counted: 0,
             refuse_next: None,
             refuse_all: None,
             expect: Expect::Request,

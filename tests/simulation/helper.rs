@@ -43,6 +43,8 @@ pub struct Helper {
     pub saved: Vec<(PathBuf, String)>,
     /// Where every probe in a program is.
     pub offsets: Vec<u64>,
+    /// How much room there is wherever it is asked for: bytes that can be taken, and all.
+    pub space: [u64; 2],
 }
 
 impl Helper {
@@ -54,6 +56,7 @@ impl Helper {
             starts: 0,
             saved: Vec::new(),
             offsets: Vec::new(),
+            space: [u64::MAX; 2],
         }
     }
 
@@ -82,7 +85,7 @@ impl Helper {
             _ => (job.path().is_absolute(), None),
         };
         assert!(known || address.is_some(), "{job:?}");
-        let opens = job.opens();
+        let (opens, asked) = (job.opens(), job.clone());
         self.requests.push(request);
         let number = self.requests.len();
         let error = match self.trouble {
@@ -102,7 +105,12 @@ impl Helper {
             _ => Vec::new(),
         };
         let address = address.filter(|_| error.is_none());
-        let offsets = if seeks && error.is_none() { self.offsets.clone() } else { Vec::new() };
+        let offsets = match asked {
+            _ if error.is_some() => Vec::new(),
+            PathJob::FreeSpace { .. } => self.space.to_vec(),
+            PathJob::FindProbe { .. } => self.offsets.clone(),
+            _ => Vec::new(),
+        };
         let response = Response { id, error, address, offsets };
         effects.sends.push((self.conn, response.encode(), descriptors));
     }

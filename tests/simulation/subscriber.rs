@@ -43,7 +43,7 @@ impl Subscriber {
             messages.push(DaemonMessage::decode(&header, payload).unwrap());
             rest = after;
         }
-        assert_eq!(rest, [], "half a message");
+        assert!(rest.is_empty(), "half a message");
         messages
     }
 }

@@ -27,9 +27,11 @@ use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
 use lttng_sessiond::kernel::modules::Modules;
+use lttng_sessiond::report::Report;
 use lttng_sessiond::sys::clock::TraceClock;
-use lttng_sessiond::sys::shared_memory;
+use lttng_sessiond::sys::shared_memory::{self, Space};
 use lttng_sessiond::sys::socket::Credentials;
+use lttng_sessiond::sys::usage::Usage;
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::facts::Fact;
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
@@ -62,6 +64,8 @@ pub const CPUS: u32 = 3;
 thread_local! {
     /// No memory can be shared with applications.
     pub static NO_MEMORY: Cell<bool> = const { Cell::new(false) };
+    /// Room for shared memory, if that is known.
+    pub static SPACE: Cell<Option<Space>> = const { Cell::new(None) };
 }
 
 /// Longest that a client may have to wait for its reply.
@@ -156,6 +160,9 @@ impl World {
             ..ConsumerProgram::default()
         };
         Settings {
+            version: "0",
+            run_directory: "/run/simulated".into(),
+            group: "tracing".into(),
             uid: USER,
             no_kernel: false,
             hostname: "host".into(),
@@ -169,6 +176,7 @@ impl World {
             error_counters: COUNTERS,
             possible_cpus: CPUS,
             sources: Sources {
+                memory_space: || SPACE.get(),
                 uuid: || Ok([9; 16]),
                 monotonic_offset: || 0,
                 shared_memory: |length| {
@@ -178,6 +186,7 @@ impl World {
                         shared_memory::create(length)
                     }
                 },
+                usage: Usage::default,
                 has_process: |pid| pid != NO_PROCESS,
             },
             kernel_modules: Modules::new(None, None),
@@ -428,6 +437,20 @@ impl World {
         health::decode(client.bytes().try_into().expect("the whole reply")).expect("components")
     }
 
+    /// What this user is told of the daemon; none if it is told nothing.
+    pub fn status(&mut self, uid: u32) -> Option<Report> {
+        let id = ClientId(self.clients.len());
+        let conn = self.link(Peer::Client(id.0));
+        self.clients.push(Client::new(conn));
+        let caller = Caller::Process(Credentials { pid: 4600, uid, gid: uid });
+        self.daemon.accepted(Listener::Status, conn, caller);
+        self.pump();
+        let client = &mut self.clients[id.0];
+        client.left = true;
+        let said = client.bytes();
+        (!said.is_empty()).then(|| serde_json::from_slice(said).expect("a report"))
+    }
+
     /// An event happens in an application; its notifiers tell of it.
     pub fn emit(&mut self, app: usize, event: &str) {
         let mut effects = Effects::default();
@@ -645,6 +668,7 @@ impl World {
     /// What the reactor does after it has read: see `Reactor::carry_out`.
     fn turn(&mut self) {
         self.daemon.settle();
+        self.daemon.worked(self.now);
         loop {
             let outputs = self.daemon.take_outputs();
             if outputs.is_empty() {

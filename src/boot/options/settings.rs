@@ -79,13 +79,15 @@ impl Settings {
                 wrong.push((item.line, text));
                 continue;
             };
-            if matches!(entry.name, Name::Help | Name::Version | Name::Config) {
+            if matches!(entry.name, Name::Help | Name::Version | Name::Config)
+                || entry.takes == Takes::Optional
+            {
                 continue;
             }
             let applied = match entry.takes {
                 Takes::Nothing | Takes::Repeats => self.apply_level(entry, &item.value),
                 Takes::Trusted if set_id => Err(refused(entry)),
-                Takes::Trusted | Takes::Number => self.apply(entry, &item.value),
+                Takes::Trusted | Takes::Number | Takes::Optional => self.apply(entry, &item.value),
             };
             wrong.extend(applied.err().map(|text| (item.line, text)));
         }
@@ -139,7 +141,9 @@ impl Settings {
             | Name::Quiet
             | Name::NoKernel
             | Name::Verbose
-            | Name::VerboseConsumer => {}
+            | Name::VerboseConsumer
+            | Name::Status
+            | Name::Watch => {}
         }
         Ok(())
     }

@@ -43,6 +43,8 @@ pub enum Name {
     ExtraKmodProbes,
     NotifierSlotsKernel,
     NotifierSlotsUser,
+    Status,
+    Watch,
 }
 
 /// What follows an option.
@@ -57,6 +59,9 @@ pub enum Takes {
     Trusted,
     /// A number.
     Number,
+    /// Nothing, or a value behind an equals sign. The original has no such option: it acts at once, is not for
+    /// configuration files, and its name can't be cut short.
+    Optional,
 }
 
 /// One option.
@@ -107,6 +112,8 @@ pub const OPTIONS: &[Entry] = &[
     entry(Name::ExtraKmodProbes, "extra-kmod-probes", None, Takes::Trusted),
     entry(Name::NotifierSlotsKernel, "event-notifier-error-buffer-size-kernel", None, Takes::Number),
     entry(Name::NotifierSlotsUser, "event-notifier-error-buffer-size-userspace", None, Takes::Number),
+    entry(Name::Status, "status", None, Takes::Optional),
+    entry(Name::Watch, "watch", None, Takes::Optional),
 ];
 
 /// The option with exactly this long name.
@@ -162,7 +169,9 @@ fn cut(mut parser: lexopt::Parser) -> Result<Vec<Given>, String> {
                         let next = parser.value();
                         Some(next.map_err(|_| format!("option '--{long}' requires an argument"))?)
                     }
-                    (false, Some(_)) => return Err(format!("option '--{long}' doesn't allow an argument")),
+                    (false, Some(_)) if entry.takes != Takes::Optional => {
+                        return Err(format!("option '--{long}' doesn't allow an argument"));
+                    }
                     (_, attached) => attached,
                 };
                 given.push((entry, value));
@@ -184,7 +193,8 @@ fn by_long(typed: &str, attached: Option<&OsString>) -> Result<&'static Entry, S
         Some(value) => format!("{typed}={}", value.to_string_lossy()),
         None => typed.to_owned(),
     };
-    let candidates: Vec<&Entry> = OPTIONS.iter().filter(|entry| entry.long.starts_with(typed)).collect();
+    let original = OPTIONS.iter().filter(|entry| entry.takes != Takes::Optional);
+    let candidates: Vec<&Entry> = original.filter(|entry| entry.long.starts_with(typed)).collect();
     match candidates.as_slice() {
         [] => Err(format!("unrecognized option '--{text}'")),
         [entry] => Ok(entry),

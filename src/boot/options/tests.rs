@@ -324,8 +324,11 @@ fn every_option_is_in_the_manual_page() {
             Some(letter) => format!(".It Fl {letter} , {long}"),
             None => format!(".It {long}"),
         };
-        let takes = !matches!(entry.takes, Takes::Nothing | Takes::Repeats);
-        let item = if takes { format!("{item} Ns = Ns Ar") } else { format!("{item}\n") };
+        let item = match entry.takes {
+            Takes::Nothing | Takes::Repeats => format!("{item}\n"),
+            Takes::Trusted | Takes::Number => format!("{item} Ns = Ns Ar"),
+            Takes::Optional => format!("{item} Ns Op Ns = Ns Ar"),
+        };
         assert!(manual.contains(&item), "{item}");
     }
 }
@@ -438,4 +441,40 @@ fn memory_is_given_in_mebibytes() {
         assert_eq!(options.user_memory, 64 << 20);
         assert_eq!(options.messages.len(), 1, "{wrong}");
     }
+}
+
+#[test]
+fn a_running_daemon_can_be_asked_and_nothing_else_changes() {
+    let folder = Folder::new("status");
+    let asked = |args: &[&str]| {
+        let args = std::iter::once("lttng-sessiond").chain(args.iter().copied()).map(OsString::from);
+        parse_on(&folder.host(0), args, &|_| None)
+    };
+    let query = |args: &[&str]| match asked(args) {
+        Ok(Invocation::Status(options, query)) => {
+            assert_eq!(options.status_sock, folder.0.join("run/sessiond-status"));
+            query
+        }
+        other => panic!("{args:?}: {other:?}"),
+    };
+    assert_eq!(query(&["--status"]), StatusQuery { format: Format::Text, watch: None });
+    assert_eq!(query(&["--status=json"]).format, Format::Json);
+    assert_eq!(query(&["--status=prometheus", "-v"]).format, Format::Prometheus);
+    let watch = |args: &[&str]| query(args).watch.map(|period| period.as_secs());
+    assert_eq!(watch(&["--status", "--watch"]), Some(2));
+    assert_eq!(watch(&["--watch=7", "--status=text"]), Some(7));
+    for (args, text) in [
+        (&["--status=xml"][..], "--status is text, json or prometheus, not xml"),
+        (&["--status", "--watch=0"], "--watch is 1 to 86400 seconds, not 0"),
+        (&["--watch"], "--watch is for --status"),
+    ] {
+        let failure = asked(args).unwrap_err();
+        assert_eq!((failure.status, failure.lines), (1, vec![format!("Error: {text}")]));
+    }
+    // Options of the original can be cut short as before.
+    assert!(matches!(asked(&["--s"]), Ok(Invocation::Run(options)) if options.sig_parent));
+    assert!(asked(&["--stat"]).unwrap_err().lines[0].ends_with("unrecognized option '--stat'"));
+    // Nor does a configuration file ask.
+    folder.write("system.conf", "[sessiond]\nstatus=json\nwatch=3\n");
+    assert!(matches!(asked(&[]), Ok(Invocation::Run(_))));
 }

@@ -144,7 +144,7 @@ fn recorded_requests_of_2_16_are_answered_as_recorded() {
     assert_eq!(desk.ask(&recorded("enable-event.request")), recorded("enable-event.reply"));
     // The session had been started when it was listed.
     let session = desk.state.sessions.find("demo").unwrap().id;
-    desk.state.record(session).unwrap().start();
+    desk.state.record(session).unwrap().start(std::time::Instant::now());
     assert_eq!(desk.ask(&recorded("list.request")), list);
 
     let session = desk.state.sessions.get(session).unwrap();

@@ -4,46 +4,63 @@
 use std::collections::BTreeMap;
 
 use crate::consumer::verb::{ChannelRef, Content, Verb};
+use crate::model::Place;
 use crate::operation::cx::{Answers, Cx};
-use crate::turn::ids::{BuffersKey, ChannelId, SessionId};
+use crate::turn::ids::{ChannelId, SessionId};
 use crate::ust::buffers::Buffers;
 
 /// What each channel has lost.
 pub type Losses = BTreeMap<ChannelId, u64>;
 
-/// Asks what channels of a session have lost so far, in those of its buffers that are `such`.
-pub fn ask(cx: &mut Cx<'_>, id: SessionId, such: impl Fn(&BuffersKey, &Buffers) -> bool) {
-    let Ok(session) = cx.session(id) else { return };
+/// What was asked about, in the order in which it was asked.
+#[derive(Debug, Default)]
+pub struct Asked(Vec<Place>);
+
+/// Asks what channels of a session have lost so far, in those places that are `such`. The kernel's have no buffers here.
+pub fn ask(cx: &mut Cx<'_>, id: SessionId, such: impl Fn(Place, Option<&Buffers>) -> bool) -> Asked {
+    let Ok(session) = cx.session(id) else { return Asked::default() };
     if !session.was_started() {
-        return;
+        return Asked::default();
     }
     let mut questions = Vec::new();
-    for (_, buffers) in cx.state.buffers_of(id).filter(|(key, buffers)| such(key, buffers)) {
-        for (channel, key) in buffers.data_keys() {
-            let overwrites = session.channel(channel).is_some_and(|channel| channel.attributes.overwrite);
-            let verb = if overwrites { Verb::CountOverwritten(id) } else { Verb::CountDiscarded(id) };
-            let of = ChannelRef { consumer: buffers.consumer, key, content: Content::Data };
-            questions.push((of, verb, usize::try_from(channel.0).unwrap_or(usize::MAX)));
+    for (&key, buffers) in cx.state.buffers_of(id) {
+        for (channel, number) in buffers.data_keys() {
+            let place = Place { buffers: Some(key), channel };
+            let of = ChannelRef { consumer: buffers.consumer, key: number, content: Content::Data };
+            if such(place, Some(buffers)) {
+                questions.push((place, of));
+            }
         }
     }
-    for (id_of_channel, of) in cx.state.kernel_data(id) {
-        let overwrites =
-            session.kernel_channel(id_of_channel).is_some_and(|channel| channel.attributes.overwrite);
-        let verb = if overwrites { Verb::CountOverwritten(id) } else { Verb::CountDiscarded(id) };
-        questions.push((of, verb, usize::try_from(id_of_channel.0).unwrap_or(usize::MAX)));
+    for (channel, of) in cx.state.kernel_data(id) {
+        let place = Place { buffers: None, channel };
+        if such(place, None) {
+            questions.push((place, of));
+        }
     }
-    for (channel, verb, item) in questions {
-        cx.ask(channel, verb, item);
+    let overwrites = |place: &Place| session.attributes(place.channel).is_some_and(|kind| kind.overwrite);
+    let verbs = questions.iter().map(|(place, _)| match overwrites(place) {
+        true => Verb::CountOverwritten(id),
+        false => Verb::CountDiscarded(id),
+    });
+    let verbs: Vec<Verb> = verbs.collect();
+    for (item, ((_, of), verb)) in questions.iter().zip(verbs).enumerate() {
+        cx.ask(*of, verb, item);
     }
+    Asked(questions.into_iter().map(|(place, _)| place).collect())
 }
 
-/// The answers to [`ask`]: of each channel, the sum over all buffers. Nothing if not all were answered.
-pub fn of(answers: &Answers) -> Losses {
+/// The answers to [`ask`]: of each channel, the sum over all buffers. Nothing if not all were answered. What was counted is
+/// kept with the session, whoever asked.
+pub fn take(cx: &mut Cx<'_>, id: SessionId, Asked(places): &Asked, answers: &Answers) -> Losses {
     let mut losses = Losses::new();
-    let counts = Some(&answers.counts).filter(|_| !answers.late);
-    for &(item, count) in counts.into_iter().flatten() {
-        let of_channel = losses.entry(ChannelId(item as u64)).or_default();
-        *of_channel = of_channel.saturating_add(count);
+    for &(item, count) in &answers.counts {
+        let Some(&place) = places.get(item) else { continue };
+        cx.state.losses_counted(id, place, count);
+        if !answers.late {
+            let of_channel = losses.entry(place.channel).or_default();
+            *of_channel = of_channel.saturating_add(count);
+        }
     }
     losses
 }

@@ -14,7 +14,9 @@ pub fn resume(cx: &mut Cx<'_>, id: SessionId) -> Result<Followers, Failure> {
     // Flushed channels are made to hand over packets again. Nobody waits for it: whatever flushes them next is asked
     // later.
     cx.tell_each_channel(id, &Verb::ClearQuiescent);
-    cx.record(id)?.start();
+    let now = cx.now();
+    cx.record(id)?.start(now);
+    cx.state.watch_for_left_over();
     Ok(cx.touch_followers())
 }
 

@@ -442,7 +442,7 @@ fn descriptions_are_forgotten_before_there_are_too_many() {
         assert_eq!(registry.described_event(channel, &bytes), Some(0));
         assert!(registry.remembered <= MAX_REMEMBERED);
         let costs = registry.channels[0].described.keys().map(|key| key.len() + ENTRY_COST);
-        assert_eq!(registry.remembered, costs.sum());
+        assert_eq!(registry.remembered, costs.sum::<usize>());
     }
     assert!(registry.channels[0].described.len() < 5_000);
     assert_eq!(registry.charge.amount(), before + registry.remembered as u64);

@@ -81,6 +81,17 @@ impl Daemon {
         daemon
     }
 
+    /// Starts it as another user who may have so many open files (soft:hard), and waits until it is ready.
+    pub fn start_limited(sandbox: &Sandbox, user: User, files: &str) -> Self {
+        let mut command = sandbox.command_as(user, "prlimit");
+        let log = sandbox.home_of(user).join("daemon.log");
+        command.arg(format!("--nofile={files}")).arg(sandbox.program("supervise")).arg(log);
+        command.arg(sandbox.shared_daemon()).args(["--no-kernel", "--sig-parent"]);
+        let mut daemon = Self::spawn(sandbox, command);
+        daemon.expect("ready");
+        daemon
+    }
+
     /// Starts it with these environment variables and options, without waiting.
     pub fn launch(sandbox: &Sandbox, environment: &[(&str, &str)], options: &[&str]) -> Self {
         Self::launch_binary(sandbox, &sandbox.which().path(), environment, options)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Applications that are not of the machine's own kind: 32-bit ones, and ones linked with LTTng-UST 2.12.
+//! What is not of the machine's own kind: 32-bit applications, ones linked with LTTng-UST 2.12, Prometheus' checker.
 //!
 //! `tests/scripts/foreign` fetches their libraries. Where it could not, it left the reason.
 
@@ -71,6 +71,11 @@ impl Foreign {
         let run = self.folder.join("run");
         [run.join("lttng-consumerd"), run].map(|path| path.display().to_string())
     }
+}
+
+/// Prometheus' `promtool`. None, after it was said why, when it is not here.
+pub fn promtool() -> Option<PathBuf> {
+    Some(unpacked("prometheus")?.join("promtool"))
 }
 
 /// The folder `name` below `TARGET/foreign`.

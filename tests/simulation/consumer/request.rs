@@ -34,7 +34,8 @@ impl Consumer {
                 return plain(i32::from(pending).to_ne_bytes().to_vec());
             }
             UstRequest::DiscardedEvents { .. } | UstRequest::LostPackets { .. } => {
-                return plain(7u64.to_ne_bytes().to_vec());
+                self.counted += 1;
+                return plain(self.lost.to_ne_bytes().to_vec());
             }
             UstRequest::CloseTraceChunk(close) => {
                 let chunk = self.chunks.get_mut(&(close.session_id, close.chunk_id));
