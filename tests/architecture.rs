@@ -23,7 +23,7 @@ type Room = (&'static str, &'static str);
 const HOUSE: &[&[Room]] = &[
     &[("main", "inquiry boot reactor daemon config state kernel consumer helper accounts turn users sys")],
     &[("inquiry", "boot report users sys")],
-    &[("boot", "config users sys")],
+    &[("boot", "config turn users sys")],
     &[("reactor", "turn sys")],
     &[("daemon", "status client config trigger operation state accounts turn sys")],
     &[(
@@ -98,7 +98,10 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
     ("helper/worker.rs", "a worker of the helper process: it is there to be blocked"),
     ("kernel/loader.rs", "in the tracer's helper process: it is there to wait"),
     ("inquiry/", "another process than the daemon, which may wait for it"),
-    ("boot/", "before the loop turns: sockets to listen on, and whether another daemon listens already"),
+    (
+        "boot/",
+        "before the loop turns: sockets to listen on, and whether another daemon listens already; and what a service manager is told, without waiting",
+    ),
 ];
 
 /// Words that belong to a few places, and why.
