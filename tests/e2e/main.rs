@@ -20,6 +20,7 @@ mod commands;
 mod contexts;
 mod errors;
 mod evaluations;
+mod examples;
 mod filters;
 mod footprint;
 mod foreign;
