@@ -9,12 +9,17 @@
 #   make bench-kernel   the same for the kernel tracer, in a guest
 #   make demo-kernel    records a small program with the kernel tracer, in a guest
 #   make picture    draws man/status.svg anew
-#   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary
+#   make install    DESTDIR and PREFIX are honoured; STATIC=1 installs the static binary; SYSTEMD=0 leaves out systemd's
+#                   units, OPENRC=1 or SYSV=1 adds /etc/init.d/lttng-sessiond
+#   make uninstall  takes away what was installed, with the same DESTDIR and PREFIX
 #
 # TARGET is $CARGO_TARGET_DIR, or target.
 
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 PREFIX ?= /usr/local
+SYSTEMD ?= 1
+OPENRC ?= 0
+SYSV ?= 0
 TRIPLE := x86_64-unknown-linux-gnu
 # The first one that is new enough.
 cargo = PATH="$$(tests/scripts/rust)" cargo
@@ -23,7 +28,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install clean
+.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -76,16 +81,10 @@ picture:
 	tests/scripts/picture $(TARGET)/static/lttng-sessiond man/status.svg
 
 install:
-	install -D -m 755 $(BUILT)/lttng-sessiond $(DESTDIR)$(PREFIX)/bin/lttng-sessiond
-	install -D -m 755 $(BUILT)/lttng-sessiond-clock $(DESTDIR)$(PREFIX)/bin/lttng-sessiond-clock
-	install -D -m 644 man/lttng-sessiond.8 $(DESTDIR)$(PREFIX)/share/man/man8/lttng-sessiond.8
-	install -D -m 644 man/lttng-sessiond-status.7 $(DESTDIR)$(PREFIX)/share/man/man7/lttng-sessiond-status.7
-	install -D -m 644 man/lttng-sessiond-status.schema.json \
-		$(DESTDIR)$(PREFIX)/share/lttng-sessiond/lttng-sessiond-status.schema.json
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/bin/lttng-sessiond|$(PREFIX)/bin/lttng-sessiond|' man/lttng-sessiond.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
-	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/lttng-sessiond.service
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SYSTEMD='$(SYSTEMD)' OPENRC='$(OPENRC)' SYSV='$(SYSV)' packaging/install $(BUILT)
+
+uninstall:
+	PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' packaging/install --undo
 
 clean:
 	$(cargo) clean

@@ -23,7 +23,7 @@ use crate::config::SessionConfiguration;
 use crate::operation::destroy::Destroy;
 use crate::operation::tasks::Tasks;
 use crate::state::State;
-pub use crate::state::{Settings, Sources};
+pub use crate::state::{Settings, Sources, Supervision};
 use crate::status;
 use crate::trigger::Triggers;
 use crate::turn::Post;
@@ -80,9 +80,12 @@ pub struct Daemon {
 impl Daemon {
     /// A daemon without sessions or peers.
     pub fn new(settings: Settings, now: Instant, wall: i64) -> Self {
+        let triggers = Triggers::new(settings.error_counters, settings.kernel_error_counters);
+        let mut state = State::new(settings, now, wall);
+        state.live();
         Daemon {
-            triggers: Triggers::new(settings.error_counters, settings.kernel_error_counters),
-            state: State::new(settings, now, wall),
+            triggers,
+            state,
             tasks: Tasks::default(),
             clients: Clients::default(),
             health: HealthQueries::default(),
@@ -192,10 +195,10 @@ impl Daemon {
                 Fact::ConsumerReady(kind) => self.health.consumer_ready(kind),
                 Fact::Lost(loss) => self.state.say_lost(&loss),
                 Fact::Sampled(sample) => self.state.rotate_if_outgrown(sample.session),
-                Fact::Created(_)
-                | Fact::Started(_)
-                | Fact::Stopped(_)
-                | Fact::ChunkMade(..)
+                Fact::Created(_) | Fact::Started(_) | Fact::Stopped(_) | Fact::Destroyed(_) => {
+                    self.state.standing_changed();
+                }
+                Fact::ChunkMade(..)
                 | Fact::ChunkLeft(..)
                 | Fact::Archived(..)
                 | Fact::RotationFailed(_)
@@ -206,7 +209,6 @@ impl Daemon {
                 | Fact::KernelPlaceFree(_)
                 | Fact::Cleared(_)
                 | Fact::SnapshotRecorded(_)
-                | Fact::Destroyed(_)
                 | Fact::ApplicationConverged(_)
                 | Fact::ApplicationLeft(_)
                 | Fact::ConsumerLost(..)

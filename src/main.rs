@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Entry point: command line, run directory, background, then the loop.
 //!
-//! The order of the steps is that of the stock daemon (lttng-tools 2.13: `src/bin/lttng-sessiond/main.c`):
+//! The order of the steps is that of the stock daemon (lttng-tools 2.13: `src/bin/lttng-sessiond/main.c`), but for what a
+//! service manager wants, which is taken over first:
 //! what can be refused is refused before anything is made, and the daemon is announced when clients and
 //! applications can connect.
 #![deny(unsafe_code)]
@@ -12,6 +13,7 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,13 +21,17 @@ use std::time::{Duration, Instant};
 use log::LevelFilter;
 use lttng_sessiond::accounts::{Limit, Limits, Resource};
 use lttng_sessiond::boot;
+use lttng_sessiond::boot::activation::Passed;
 use lttng_sessiond::boot::configurations::{self, Configurations, Places};
 use lttng_sessiond::boot::daemonize::{self, Mode, Readiness};
 use lttng_sessiond::boot::instance::{self, Instance};
+use lttng_sessiond::boot::journal;
+use lttng_sessiond::boot::manager::Manager;
+use lttng_sessiond::boot::notify::Notifier;
 use lttng_sessiond::boot::options::{self, Invocation, Options};
 use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
-use lttng_sessiond::daemon::{Daemon, Settings, Sources};
+use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
 use lttng_sessiond::explain;
 use lttng_sessiond::helper;
 use lttng_sessiond::inquiry;
@@ -36,7 +42,7 @@ use lttng_sessiond::sys::connection_owner::ConnectionOwners;
 use lttng_sessiond::sys::{random, shared_memory, signal, usage};
 use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::ids::{ConsumerKind, Identity};
-use lttng_sessiond::turn::output::Told;
+use lttng_sessiond::turn::output::{Standing, Told};
 use lttng_sessiond::users;
 use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -52,6 +58,7 @@ const HELPER_TIMEOUT: Duration = Duration::from_secs(1);
 const USUAL_PAGE: u64 = 4096;
 
 fn main() -> ExitCode {
+    let manager = Manager::take();
     let environment = |name: &str| std::env::var_os(name);
     let options = match options::parse(std::env::args_os(), &environment) {
         Ok(Invocation::Run(options)) => options,
@@ -76,7 +83,7 @@ fn main() -> ExitCode {
     };
     options.messages.iter().for_each(|line| complain(line));
     start_logging(&options);
-    match run(&options) {
+    match run(&options, manager) {
         Ok(code) => code,
         Err(error) => {
             log::error!("{error}");
@@ -102,10 +109,19 @@ fn print(text: &str) -> ExitCode {
 
 /// Prints what is wrong with the options, also if the daemon is to be quiet.
 fn complain(line: &str) {
-    eprintln!("{line}");
+    if is_journal() {
+        eprintln!("{}", journal::marked(journal::level_of(line), line));
+    } else {
+        eprintln!("{line}");
+    }
     if line.starts_with("Error: ") && aborts_on_error() {
         std::process::abort();
     }
+}
+
+/// Whether standard error leads to systemd's journal.
+fn is_journal() -> bool {
+    journal::is_stderr(std::env::var_os("JOURNAL_STREAM").as_deref())
 }
 
 /// Whether the first error that is reported is to end the process, as whoever tests it may wish.
@@ -127,7 +143,18 @@ fn start_logging(options: &Options) {
         (false, 2) => LevelFilter::Debug,
         (false, _) => LevelFilter::Trace,
     };
-    let (quiet, aborts) = (options.quiet, aborts_on_error());
+    let (quiet, aborts, journal) = (options.quiet, aborts_on_error(), is_journal());
+    let line = move |record: &log::Record<'_>| {
+        let (from, args) = (record.target(), record.args());
+        let text = match record.level() {
+            log::Level::Error => format!("Error: {args}"),
+            log::Level::Warn => format!("Warning: {args}"),
+            log::Level::Info => format!("DBG1 - {from}: {args}"),
+            log::Level::Debug => format!("DBG2 - {from}: {args}"),
+            log::Level::Trace => format!("DBG3 - {from}: {args}"),
+        };
+        if journal { journal::marked(record.level(), &text) } else { text }
+    };
     env_logger::Builder::new()
         // An error ends the process also if nobody is told of it.
         .filter_level(if aborts { level.max(LevelFilter::Error) } else { level })
@@ -135,37 +162,39 @@ fn start_logging(options: &Options) {
             log::Level::Error if aborts => {
                 if !quiet {
                     // What is given to `out` would be lost.
-                    eprintln!("Error: {}", record.args());
+                    eprintln!("{}", line(record));
                 }
                 std::process::abort()
             }
-            log::Level::Error => writeln!(out, "Error: {}", record.args()),
-            log::Level::Warn => writeln!(out, "Warning: {}", record.args()),
-            log::Level::Info => writeln!(out, "DBG1 - {}: {}", record.target(), record.args()),
-            log::Level::Debug => writeln!(out, "DBG2 - {}: {}", record.target(), record.args()),
-            log::Level::Trace => writeln!(out, "DBG3 - {}: {}", record.target(), record.args()),
+            _ => writeln!(out, "{}", line(record)),
         })
         .init();
 }
 
-fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> {
     signal::prepare_daemon()?;
     show(options);
+    manager.messages.iter().for_each(|line| log::warn!("{line}"));
+    let mut passed = Passed::recognise(manager.descriptors, options)?;
     let clock = trace_clock(options)?;
     let group = users::system_group_id(&options.group);
     if options.uid == 0 && group.is_none() {
         log::warn!("No tracing group detected");
     }
     let in_group = group.is_some_and(users::process_is_member);
-    let taken = instance::default_client_socks(options, in_group);
+    let mut taken = instance::default_client_socks(options, in_group);
+    taken.retain(|path| !passed.has(path));
     let mut instance = Instance::claim(options, group.unwrap_or(0), &taken)?;
+    passed.forget_unreachable();
     say_what_is_missing(options);
     // In the background, nobody would see what is wrong with a file.
     let Configurations { sessions, programs: probed } =
         configurations::find(&places(options)).map_err(load_failed)?;
     let mode = Mode::new(options.daemonize, options.background);
-    let keep: Vec<_> = probed.values().map(AsFd::as_fd).chain([instance.lock_fd()]).collect();
+    let keep: Vec<_> =
+        probed.values().map(AsFd::as_fd).chain([instance.lock_fd()]).chain(passed.descriptors()).collect();
     let readiness = daemonize::detach(mode, &keep)?;
+    let mut notifier = Notifier::new(manager.notify.as_deref());
     let helper = helper::start()?;
 
     let limits = limits(options);
@@ -185,22 +214,30 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         }
     }
     instance.write_pid_file(&options.pidfile)?;
-    listeners.push((Listener::Health, instance.bind_health(&options.health_sock)?));
-    listeners.push((Listener::Status, instance.bind_status(&options.status_sock)?));
-    listeners.push((Listener::Notifications, instance.bind_notification(&options.notification_sock)?));
-    listeners.push((Listener::Clients, instance.bind_client(&options.client_sock)?));
+    // What was passed is not made, and so it is not removed in the end, either.
+    let mut listen = |listener, bind: &mut dyn FnMut() -> Result<UnixListener, instance::Error>| {
+        let socket = passed.take(listener).map_or_else(bind, Ok)?;
+        listeners.push((listener, socket));
+        Ok::<_, instance::Error>(())
+    };
+    listen(Listener::Health, &mut || instance.bind_health(&options.health_sock))?;
+    listen(Listener::Status, &mut || instance.bind_status(&options.status_sock))?;
+    listen(Listener::Notifications, &mut || instance.bind_notification(&options.notification_sock))?;
+    listen(Listener::Clients, &mut || instance.bind_client(&options.client_sock))?;
     instance.publish_run_directory()?;
-    listeners.push((Listener::Applications, instance.bind_apps(&options.apps_sock)?));
+    listen(Listener::Applications, &mut || instance.bind_apps(&options.apps_sock))?;
 
     let agents = listen_to_agents(options, &mut instance);
 
-    let settings = settings(options, (programs, agents.is_some()), limits, clock)?;
+    let supervision = Supervision { sign_of_life: manager.sign_of_life, standing: notifier.has_listener() };
+    let settings = settings(options, (programs, agents.is_some()), limits, clock, supervision)?;
     let mut daemon = Daemon::new(settings, Instant::now(), clock::wall());
     if options.uid == 0 && !options.no_kernel {
         // So that it is there when the first command needs it.
         daemon.state().look_for_tracer();
     }
     let owner = Identity { uid: options.uid, gid: getgid().as_raw() };
+    let loaded = sessions.len();
     daemon.load(sessions, probed, owner).map_err(load_failed)?;
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
     reactor.adopt_companion(Errand::Helper, helper)?;
@@ -214,9 +251,18 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut readiness = Some(readiness);
     let mut code = ExitCode::SUCCESS;
     let result = reactor.run(|told| match told {
-        Told::Ready => announce(readiness.take(), options),
+        Told::Ready => {
+            announce(readiness.take(), options);
+            let pid = (mode != Mode::Foreground).then(std::process::id);
+            notifier.ready(format!("LTTng {}, {loaded} recording sessions loaded", options::VERSION), pid);
+        }
+        Told::Alive => notifier.alive(),
+        Told::Standing(standing) => notifier.status(status(standing)),
         Told::Failed => code = ExitCode::FAILURE,
-        Told::Stopped(Listener::Clients) => instance.remove_client_socket(),
+        Told::Stopped(Listener::Clients) => {
+            notifier.stopping();
+            instance.remove_client_socket();
+        }
         Told::Stopped(Listener::Agents) => instance.remove_agent_port(),
         Told::Stopped(Listener::Applications) => {
             withdraw(word.as_ref());
@@ -231,6 +277,11 @@ fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     wait_for_children();
     result?;
     Ok(code)
+}
+
+/// How the daemon is, for whoever reads what the service manager shows.
+fn status(Standing { sessions, recording }: Standing) -> String {
+    format!("LTTng {}, {sessions} recording sessions, {recording} of them active", options::VERSION)
 }
 
 /// Where configurations of recording sessions are.
@@ -316,6 +367,7 @@ fn settings(
     (consumers, agents): (Vec<(ConsumerKind, ConsumerProgram)>, bool),
     limits: Limits,
     clock: TraceClock,
+    supervision: Supervision,
 ) -> Result<Settings, Box<dyn Error>> {
     let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten();
     Ok(Settings {
@@ -345,6 +397,7 @@ fn settings(
         kernel_modules: Modules::new(options.kmod_probes.as_deref(), options.extra_kmod_probes.as_deref()),
         agents,
         consumers,
+        supervision,
     })
 }
 

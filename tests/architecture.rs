@@ -26,7 +26,7 @@ const HOUSE: &[&[Room]] = &[
         "explain inquiry boot reactor daemon config state kernel consumer helper accounts turn users sys",
     )],
     &[("explain", "boot report users sys lttng_protocol"), ("inquiry", "boot report users sys")],
-    &[("boot", "config users sys")],
+    &[("boot", "config turn users sys")],
     &[("reactor", "turn sys")],
     &[("daemon", "status client config trigger operation state accounts turn sys")],
     &[(
@@ -105,7 +105,10 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
         "a command of its own, beside the daemon: nobody waits for it but who has started it",
     ),
     ("inquiry/", "another process than the daemon, which may wait for it"),
-    ("boot/", "before the loop turns: sockets to listen on, and whether another daemon listens already"),
+    (
+        "boot/",
+        "before the loop turns: sockets to listen on, and whether another daemon listens already; and what a service manager is told, without waiting",
+    ),
 ];
 
 /// Words that belong to a few places, and why.

@@ -106,6 +106,8 @@ impl<M: Machine> Reactor<M> {
             }
             Output::Ready => tell(Told::Ready),
             Output::Failed => tell(Told::Failed),
+            Output::Alive => tell(Told::Alive),
+            Output::Standing(standing) => tell(Told::Standing(standing)),
             Output::Exit => self.over = true,
         }
     }

@@ -25,6 +25,7 @@ mod report;
 mod requests;
 mod schedule;
 mod shared_memory;
+mod supervision;
 mod verbs;
 mod watch;
 
@@ -70,6 +71,7 @@ use consumers::Consumers;
 pub use consumers::Readiness;
 pub use helper::PathPurpose;
 pub use kernel::{Abilities, Tracing};
+pub use supervision::Supervision;
 pub use verbs::channels_in;
 
 /// What the daemon is told about itself and its host when it starts.
@@ -113,6 +115,8 @@ pub struct Settings {
     pub agents: bool,
     /// The consumer daemons that can be started.
     pub consumers: Vec<(ConsumerKind, ConsumerProgram)>,
+    /// What whoever supervises the daemon wants of it.
+    pub supervision: Supervision,
 }
 
 /// What differs each time it is asked for.
@@ -164,6 +168,7 @@ impl Settings {
             kernel_modules: Modules::new(None, None),
             agents: true,
             consumers: Vec::new(),
+            supervision: Supervision::default(),
         }
     }
 }
@@ -447,6 +452,8 @@ impl State {
             Timer::Rotation(session) => self.rotate_in_time(session),
             Timer::LeftOver => self.look_for_left_over(),
             Timer::Notifiers => self.retry_notifiers(),
+            Timer::SignOfLife => self.live(),
+            Timer::Standing => self.tell_standing(),
             // It is enough that everything is looked at.
             Timer::Push | Timer::Retry | Timer::Task(_) | Timer::Load | Timer::End => {}
         }

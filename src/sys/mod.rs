@@ -8,6 +8,7 @@ pub mod available;
 pub mod clock;
 pub mod connection_owner;
 pub mod fork;
+pub mod inherited;
 pub mod ioctl;
 pub mod lock;
 pub mod memory;

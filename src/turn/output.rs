@@ -117,8 +117,21 @@ pub enum Output {
     Ready,
     /// It can't be had, and the daemon is ending because of that.
     Failed,
+    /// A sign of life, for whoever supervises the daemon.
+    Alive,
+    /// How the daemon is, for the same.
+    Standing(Standing),
     /// Everything is done: leave the loop.
     Exit,
+}
+
+/// How the daemon is, as far as its supervisor shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Recording sessions.
+    pub sessions: usize,
+    /// Those of them that record now.
+    pub recording: usize,
 }
 
 /// What the process is told, which knows what that means outside the loop.
@@ -128,6 +141,10 @@ pub enum Told {
     Ready,
     /// See [`Output::Failed`].
     Failed,
+    /// See [`Output::Alive`].
+    Alive,
+    /// See [`Output::Standing`].
+    Standing(Standing),
     /// This is not listened to any more.
     Stopped(Listener),
 }

@@ -38,6 +38,10 @@ pub enum Timer {
     Task(TaskId),
     /// Loading recording session configurations goes on: others have had their turn.
     Load,
+    /// Who supervises the daemon is to have a sign of life.
+    SignOfLife,
+    /// How the daemon is has changed, which is to be told.
+    Standing,
     /// The daemon has had its time to end.
     End,
 }

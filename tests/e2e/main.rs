@@ -49,6 +49,7 @@ mod rules;
 mod saving;
 mod schedules;
 mod seclusion;
+mod services;
 mod shm;
 mod signals;
 mod snapshot;

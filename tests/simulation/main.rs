@@ -45,5 +45,6 @@ mod shortage;
 mod snapshot;
 mod status;
 mod subscribers;
+mod supervision;
 mod triggers;
 mod unmade;

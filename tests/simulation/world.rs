@@ -25,7 +25,7 @@ use lttng_protocol::trigger::{Condition, Trigger};
 use lttng_protocol::ust::registration::SocketKind;
 use lttng_sessiond::accounts::{Limits, Resource};
 use lttng_sessiond::consumer::program::ConsumerProgram;
-use lttng_sessiond::daemon::{Daemon, Settings, Sources};
+use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
 use lttng_sessiond::kernel::modules::Modules;
 use lttng_sessiond::report::Report;
 use lttng_sessiond::sys::clock::TraceClock;
@@ -36,7 +36,7 @@ use lttng_sessiond::turn::errand::{Errand, Listener};
 use lttng_sessiond::turn::facts::Fact;
 use lttng_sessiond::turn::ids::{ConnId, ConsumerKind, RelayEnd};
 use lttng_sessiond::turn::machine::{Attached, Caller, Machine};
-use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd};
+use lttng_sessiond::turn::output::{Address, Output, ProcessState, Program, SharedFd, Standing};
 
 use crate::agent::Agent;
 use crate::application::Application;
@@ -112,6 +112,10 @@ pub struct World {
     /// What was said of what is loaded at the start.
     pub ready: bool,
     pub failed: bool,
+    /// When the daemon gave signs of life.
+    pub signs_of_life: Vec<Duration>,
+    /// When it told how it is, and what.
+    pub standings: Vec<(Duration, Standing)>,
     pub exited: bool,
     /// Messages with descriptors that the daemon was sent so far, and whether there is no room for those of the next one.
     pub deliveries: usize,
@@ -137,6 +141,12 @@ impl World {
 
     pub fn with_limits(limits: Limits) -> Self {
         World::with(&[ConsumerKind::Ust64], limits)
+    }
+
+    /// A daemon that is supervised.
+    pub fn supervised(supervision: Supervision) -> Self {
+        let limits = Limits::for_applications(10_000, 10_000);
+        World::of(Settings { supervision, ..World::settings(&[ConsumerKind::Ust64], limits) })
     }
 
     fn with(kinds: &[ConsumerKind], limits: Limits) -> Self {
@@ -182,6 +192,7 @@ impl World {
             kernel_modules: Modules::new(None, None),
             agents: true,
             consumers: kinds.iter().map(|&kind| (kind, program.clone())).collect(),
+            supervision: Supervision::default(),
         }
     }
 
@@ -214,6 +225,8 @@ impl World {
             stopped: Vec::new(),
             ready: false,
             failed: false,
+            signs_of_life: Vec::new(),
+            standings: Vec::new(),
             exited: false,
             deliveries: 0,
             is_full: |_, _| false,

@@ -11,6 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 /// What can be built: name, sources, libraries.
 const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
+    ("activator", &["activator.c"], &[]),
     ("asker", &["asker.c"], &["-D_GNU_SOURCE"]),
     ("emitter", &["emitter.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("burdened", &["burdened.c"], &[]),

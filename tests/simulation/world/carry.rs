@@ -108,6 +108,8 @@ impl World {
             Output::StopListening(listener) => self.stopped.push(listener),
             Output::Ready => self.ready = true,
             Output::Failed => self.failed = true,
+            Output::Alive => self.signs_of_life.push(self.age()),
+            Output::Standing(standing) => self.standings.push((self.age(), standing)),
             Output::Exit => self.exited = true,
         }
     }
