@@ -147,7 +147,7 @@ impl Limits {
         self
     }
 
-    /// The same limits for a daemon that belongs to this user, who may have as much memory as [`OWNERS_SHARE`] users, and
+    /// The same limits for a daemon that belongs to this user, who may have as much memory as 16 users, and
     /// whose memory does not count as that of all users.
     #[must_use]
     pub fn owned_by(mut self, uid: u32) -> Self {

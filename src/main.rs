@@ -31,6 +31,7 @@ use lttng_sessiond::boot::options::{self, Invocation, Options};
 use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
+use lttng_sessiond::explain;
 use lttng_sessiond::helper;
 use lttng_sessiond::inquiry;
 use lttng_sessiond::kernel::modules::Modules;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
             return print(&format!("{}\n", options::VERSION));
         }
         Ok(Invocation::Help) => return print(options::USAGE),
+        Ok(Invocation::Explain(asked)) => return explain(*asked),
         Ok(Invocation::Status(options, query)) => {
             options.messages.iter().for_each(|line| complain(line));
             return inquiry::run(&options, query);
@@ -87,6 +89,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says why something is not traced.
+fn explain(asked: options::Explain) -> ExitCode {
+    let places =
+        explain::Places { system_rundir: asked.system_rundir, rundir: asked.rundir, group: asked.group };
+    let answer = explain::run(asked.asked.as_deref(), &places);
+    if print(&answer.text) == ExitCode::SUCCESS { ExitCode::from(answer.status) } else { ExitCode::FAILURE }
 }
 
 fn print(text: &str) -> ExitCode {

@@ -80,7 +80,7 @@ pub fn disable(desk: &mut Desk<'_>, id: SessionId, ChannelName(name): ChannelNam
     desk.changed(id)
 }
 
-/// Makes sure that a channel exists, as [`need`] does, and changes something in it. When that is refused, the channel goes
+/// Makes sure that a channel exists, as `need` does, and changes something in it. When that is refused, the channel goes
 /// again if it was made for that, and with it what its name and its scheme would have fixed for later ones.
 pub fn with_channel<T>(
     desk: &mut Desk<'_>,

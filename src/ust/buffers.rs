@@ -138,7 +138,7 @@ enum MetadataStage {
     Failed,
 }
 
-/// Everything of one [`BuffersKey`].
+/// Everything of one [`BuffersKey`](crate::turn::ids::BuffersKey).
 #[derive(Debug)]
 pub struct Buffers {
     /// The consumer daemon that has them.

@@ -20,6 +20,8 @@ mod commands;
 mod contexts;
 mod errors;
 mod evaluations;
+mod examples;
+mod explain;
 mod filters;
 mod footprint;
 mod foreign;

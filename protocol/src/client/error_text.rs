@@ -4,7 +4,18 @@
 //!
 //! Source: what `lttng_strerror` of lttng-tools 2.13 returns.
 
+use std::fmt;
+
 use super::error::ErrorCode;
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.text(), self.number())
+    }
+}
+
+/// For clients, which pass on what the daemon answered. [`ErrorCode::Ok`] is none.
+impl std::error::Error for ErrorCode {}
 
 impl ErrorCode {
     /// The words of `lttng_strerror` for this code.

@@ -134,6 +134,27 @@ impl Reply {
         writer.into_bytes()
     }
 
+    /// Size of the reply at the beginning of `buffered`, its fixed part included; `None` if more bytes are needed to know
+    /// it. [`Reply::LEN`] bytes are always enough. Descriptors, with the byte that carries them, come after it.
+    ///
+    /// The size is the sender's claim, of up to 8 GiB: a client that trusts its daemon reads so much, as the client
+    /// library does.
+    pub fn length(buffered: &[u8]) -> Option<usize> {
+        let mut reader = Reader::new("client reply", buffered.get(..Reply::LEN)?);
+        reader.seek(12).ok()?;
+        let (header_len, payload_len) = (reader.u32().ok()?, reader.u32().ok()?);
+        Some(Reply::LEN.saturating_add(header_len as usize).saturating_add(payload_len as usize))
+    }
+
+    /// The reply of a command that worked.
+    ///
+    /// # Errors
+    ///
+    /// The code of one that failed.
+    pub fn into_result(self) -> std::result::Result<Reply, ErrorCode> {
+        if self.code == ErrorCode::Ok { Ok(self) } else { Err(self.code) }
+    }
+
     /// Decodes a whole reply.
     pub fn decode(bytes: &[u8]) -> Result<Reply> {
         let mut reader = Reader::new("client reply", bytes);

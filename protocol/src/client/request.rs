@@ -12,7 +12,7 @@ use super::command::Command;
 use super::context::Context;
 use super::error::ErrorCode;
 use super::event::{Event, EventType};
-use super::header::{DESCRIPTOR_LIMIT, Header, PARAMETERS_LEN, PATH_LIMIT};
+use super::header::{BufferType, DESCRIPTOR_LIMIT, Domain, Header, PARAMETERS_LEN, PATH_LIMIT};
 use super::session::SessionDescriptor;
 use super::snapshot::SnapshotOutput;
 use super::text::{self, NAME_LEN, PATH_LEN, SYMBOL_LEN};
@@ -441,6 +441,19 @@ impl Body {
             Body::ErrorQuery(_) => Command::ExecuteErrorQuery,
             Body::Other(command) => *command,
         }
+    }
+
+    /// The bytes of a request without descriptors, as the client library sends it: the header and all that follows.
+    ///
+    /// `session` is empty for a command that is about none; `domain` is that of the command, if it has one, and how its
+    /// buffers are shared.
+    pub fn request(&self, session: &str, domain: Option<(Domain, BufferType)>) -> Vec<u8> {
+        let (domain, buffers) =
+            domain.map_or((0, 0), |(domain, buffers)| (domain.number(), buffers.number()));
+        let (header, payload) = self.encode(session, domain, buffers);
+        let mut bytes = header.encode();
+        bytes.extend_from_slice(&payload);
+        bytes
     }
 
     /// Encodes a request as the client library does: the header, and the variable part that follows it.

@@ -67,6 +67,16 @@ pub struct Alignments {
 }
 
 impl Alignments {
+    /// Those of this machine.
+    pub const NATIVE: Alignments = Alignments {
+        uint8: bits(align_of::<u8>()),
+        uint16: bits(align_of::<u16>()),
+        uint32: bits(align_of::<u32>()),
+        uint64: bits(align_of::<u64>()),
+        // `long` has the size of a pointer on all machines that LTTng runs on.
+        long: bits(align_of::<usize>()),
+    };
+
     /// Those of the packets that this machine's consumer daemons write for applications that say `self`. On x86 no
     /// tracer aligns anything, whatever an application says.
     #[must_use]
@@ -87,6 +97,11 @@ impl Alignments {
             .into_iter()
             .all(|(alignment, size)| alignment.is_power_of_two() && (8..=size).contains(&alignment))
     }
+}
+
+/// So many bytes, of which there are few.
+const fn bits(bytes: usize) -> u32 {
+    8 * bytes as u32
 }
 
 /// The registration message, 136 bytes:
@@ -132,6 +147,24 @@ pub struct Registration {
 impl Registration {
     /// Size of the message in bytes.
     pub const LEN: usize = 136;
+
+    /// What an application of this machine says with LTTng-UST 2.13, whose process is called `name`. All its ids are 0
+    /// here: they are claims, for which the daemon asks the kernel.
+    pub fn native(socket: SocketKind, name: &str) -> Self {
+        Registration {
+            byte_order: ByteOrder::NATIVE,
+            major: *MAJORS.end(),
+            minor: 0,
+            pid: 0,
+            ppid: 0,
+            uid: 0,
+            gid: 0,
+            bits_per_long: usize::BITS,
+            alignments: Alignments::NATIVE,
+            socket,
+            name: name.into(),
+        }
+    }
 
     /// Decodes the message.
     ///

@@ -87,7 +87,7 @@ impl Buffers {
     ///
     /// # Errors
     ///
-    /// Those of [`Registry::register_channel`].
+    /// Those of [`Registry::register_channel`](crate::ust::registry::Registry::register_channel).
     pub fn register_channel(&mut self, number: u32, contexts: &[Field]) -> Result<(), i32> {
         let restarts = self.registry.restarts();
         let result = self.registry.register_channel(number, contexts);

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -34,6 +35,9 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("forker", &["forker.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("format", &["format.c"], &["-llttng-ust", "-ldl"]),
     ("health", &["health.c"], &["-llttng-ctl"]),
+    ("idle", &["idle.c"], &[]),
+    ("idle-static", &["idle.c"], &["-static"]),
+    ("kin", &["kin.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("library.so", &["library.c"], &["-shared", "-fPIC", "-llttng-ust", "-ldl"]),
     ("lttng-sessiond-clock", &["../../programs/lttng-sessiond-clock.c"], &["-rdynamic", "-ldl"]),
     ("loader", &["loader.c"], &["-ldl"]),
@@ -41,6 +45,7 @@ const PROGRAMS: &[(&str, &[&str], &[&str])] = &[
     ("node", &["node.c"], &["-llttng-ust", "-ldl"]),
     ("notified", &["notified.c"], &["-llttng-ctl"]),
     ("peer", &["peer.c"], &[]),
+    ("probeless", &["probeless.c"], &["-ldl"]),
     ("provider", &["provider.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("reckless", &["reckless.c", "providers.c"], &["-llttng-ust", "-ldl"]),
     ("rotator", &["rotator.c"], &["-llttng-ctl"]),
@@ -63,6 +68,23 @@ pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
     assert!(!wanted.is_empty(), "no program {name}");
     // Programs of all kinds are beside each other in a sandbox, so that the name says the kind.
     compiled(&format!("-{kind}"), &wanted, options).join(format!("{name}-{kind}"))
+}
+
+/// An example of the crate `lttng-protocol`, which is compiled as this test was.
+pub fn example(name: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    // `PROFILE/lttng-sessiond`, beside which cargo puts `PROFILE/examples`.
+    let profile = Path::new(env!("CARGO_BIN_EXE_lttng-sessiond")).parent().unwrap();
+    BUILT.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--workspace", "--examples", "--locked", "--offline"]);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--target-dir").arg(profile.parent().unwrap());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        run(&mut cargo);
+    });
+    profile.join("examples").join(name)
 }
 
 /// The Java program of `tests/apps` as an archive, compiled with these others.

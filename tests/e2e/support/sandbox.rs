@@ -224,6 +224,11 @@ impl Sandbox {
         self.share(&foreign.program(name))
     }
 
+    /// A copy of an example of the crate `lttng-protocol` where every user may run it.
+    pub fn example(&self, name: &str) -> PathBuf {
+        self.share(&build::example(name))
+    }
+
     /// A copy of the daemon's binary where every user may run it.
     pub fn shared_daemon(&self) -> PathBuf {
         self.share(&self.which.path())
