@@ -22,7 +22,7 @@ enum Run {
 }
 use Run::{By, Here, Nobody, Test};
 
-const SYSTEMD: &str = "tests/kernel/scenarios/systemd";
+const SYSTEMD: &str = "tests/kernel/systemd";
 
 /// README's commands that are not run here.
 const ELSEWHERE: &[(&str, Run)] = &[
