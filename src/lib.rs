@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod consumer;
 pub mod daemon;
+pub mod explain;
 pub mod helper;
 pub mod inquiry;
 pub mod kernel;

@@ -13,7 +13,6 @@ use std::fs;
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -32,6 +31,7 @@ use lttng_sessiond::boot::options::{self, Invocation, Options};
 use lttng_sessiond::boot::wait_shm::{SHM_DIRECTORY, WaitWord};
 use lttng_sessiond::consumer::program::ConsumerProgram;
 use lttng_sessiond::daemon::{Daemon, Settings, Sources, Supervision};
+use lttng_sessiond::explain;
 use lttng_sessiond::helper;
 use lttng_sessiond::inquiry;
 use lttng_sessiond::kernel::modules::Modules;
@@ -70,6 +70,7 @@ fn main() -> ExitCode {
             return print(&format!("{}\n", options::VERSION));
         }
         Ok(Invocation::Help) => return print(options::USAGE),
+        Ok(Invocation::Explain(asked)) => return explain(*asked),
         Ok(Invocation::Status(options, query)) => {
             options.messages.iter().for_each(|line| complain(line));
             return inquiry::run(&options, query);
@@ -88,6 +89,14 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says why something is not traced.
+fn explain(asked: options::Explain) -> ExitCode {
+    let places =
+        explain::Places { system_rundir: asked.system_rundir, rundir: asked.rundir, group: asked.group };
+    let answer = explain::run(asked.asked.as_deref(), &places);
+    if print(&answer.text) == ExitCode::SUCCESS { ExitCode::from(answer.status) } else { ExitCode::FAILURE }
 }
 
 fn print(text: &str) -> ExitCode {
@@ -205,17 +214,19 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
     }
     instance.write_pid_file(&options.pidfile)?;
     // What was passed is not made, and so it is not removed in the end, either.
-    let mut listen = |listener, bind: &mut dyn FnMut() -> Result<UnixListener, instance::Error>| {
-        let socket = passed.take(listener).map_or_else(bind, Ok)?;
-        listeners.push((listener, socket));
-        Ok::<_, instance::Error>(())
-    };
-    listen(Listener::Health, &mut || instance.bind_health(&options.health_sock))?;
-    listen(Listener::Status, &mut || instance.bind_status(&options.status_sock))?;
-    listen(Listener::Notifications, &mut || instance.bind_notification(&options.notification_sock))?;
-    listen(Listener::Clients, &mut || instance.bind_client(&options.client_sock))?;
+    let mut listen = |listener, socket| listeners.push((listener, socket));
+    listen(Listener::Health, passed.or(Listener::Health, || instance.bind_health(&options.health_sock))?);
+    listen(Listener::Status, passed.or(Listener::Status, || instance.bind_status(&options.status_sock))?);
+    listen(
+        Listener::Notifications,
+        passed.or(Listener::Notifications, || instance.bind_notification(&options.notification_sock))?,
+    );
+    listen(Listener::Clients, passed.or(Listener::Clients, || instance.bind_client(&options.client_sock))?);
     instance.publish_run_directory()?;
-    listen(Listener::Applications, &mut || instance.bind_apps(&options.apps_sock))?;
+    listen(
+        Listener::Applications,
+        passed.or(Listener::Applications, || instance.bind_apps(&options.apps_sock))?,
+    );
 
     let agents = listen_to_agents(options, &mut instance);
 

@@ -21,8 +21,11 @@ type Room = (&'static str, &'static str);
 
 /// The house, floor by floor from the top. Imports go down; on one floor, only as far as it is written here.
 const HOUSE: &[&[Room]] = &[
-    &[("main", "inquiry boot reactor daemon config state kernel consumer helper accounts turn users sys")],
-    &[("inquiry", "boot report users sys")],
+    &[(
+        "main",
+        "explain inquiry boot reactor daemon config state kernel consumer helper accounts turn users sys",
+    )],
+    &[("explain", "boot report users sys lttng_protocol"), ("inquiry", "boot report users sys")],
     &[("boot", "config turn users sys")],
     &[("reactor", "turn sys")],
     &[("daemon", "status client config trigger operation state accounts turn sys")],
@@ -97,6 +100,10 @@ const PEER_IO_PLACES: &[(&str, &str)] = &[
     ("helper/mod.rs", "the helper process's own loop: nobody but its worker processes depends on it"),
     ("helper/worker.rs", "a worker of the helper process: it is there to be blocked"),
     ("kernel/loader.rs", "in the tracer's helper process: it is there to wait"),
+    (
+        "explain/gather/",
+        "a command of its own, beside the daemon: nobody waits for it but who has started it",
+    ),
     ("inquiry/", "another process than the daemon, which may wait for it"),
     (
         "boot/",

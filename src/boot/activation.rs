@@ -125,8 +125,20 @@ impl Passed {
         });
     }
 
+    /// Takes one of them, or has it made.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn or<E>(
+        &mut self,
+        listener: Listener,
+        make: impl FnOnce() -> Result<UnixListener, E>,
+    ) -> Result<UnixListener, E> {
+        self.take(listener).map_or_else(make, Ok)
+    }
+
     /// Takes one of them, if it is there.
-    pub fn take(&mut self, listener: Listener) -> Option<UnixListener> {
+    fn take(&mut self, listener: Listener) -> Option<UnixListener> {
         let at = self.sockets.iter().position(|(of, ..)| *of == listener)?;
         let (_, path, socket) = self.sockets.swap_remove(at);
         log::info!("The service manager has passed {}", path.display());

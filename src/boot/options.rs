@@ -169,8 +169,23 @@ pub enum Invocation {
     Version(Vec<String>, Option<Box<Options>>),
     /// Print [`USAGE`] and exit with 0.
     Help,
+    /// Say why this process, or these, are not traced.
+    Explain(Box<Explain>),
     /// Ask a running daemon how it is.
     Status(Box<Options>, StatusQuery),
+}
+
+/// What `--explain` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explain {
+    /// The operand: a process id or a name.
+    pub asked: Option<OsString>,
+    /// Run directory of root's daemon, where applications look for it.
+    pub system_rundir: PathBuf,
+    /// Run directory that a daemon of this user has.
+    pub rundir: Option<PathBuf>,
+    /// Name of the tracing group.
+    pub group: String,
 }
 
 /// How a daemon's status is shown.
@@ -267,6 +282,13 @@ pub fn parse_on(
     if wanted == Wanted::Help {
         return Ok(Invocation::Help);
     }
+    if let Wanted::Explain(asked) = wanted {
+        let system_rundir = host.system_rundir.clone();
+        let resolved = resolve(host, env, home, settings, app_socket_timeout, lines).ok();
+        let group = resolved.as_ref().map_or_else(|| "tracing".to_owned(), |options| options.group.clone());
+        let rundir = resolved.map(|options| options.rundir);
+        return Ok(Invocation::Explain(Box::new(Explain { asked, system_rundir, rundir, group })));
+    }
     let resolved = resolve(host, env, home, settings, app_socket_timeout, lines.clone()).map(Box::new);
     if wanted == Wanted::Version {
         let lines = resolved.as_ref().map_or(lines, |options| options.messages.clone());
@@ -280,9 +302,10 @@ pub fn parse_on(
 }
 
 /// What the options ask for, all in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     Daemon,
+    Explain(Option<OsString>),
     Version,
     Help,
     Status(StatusQuery),
@@ -353,6 +376,7 @@ fn apply_command_line(
         match (entry.name, value) {
             (Name::Help, _) => return Ok(Wanted::Help),
             (Name::Version, _) => wanted = Wanted::Version,
+            (Name::Explain, asked) => wanted = Wanted::Explain(asked.clone()),
             (Name::Status, value) => {
                 let format = format(value.as_deref()).map_err(|line| failure(lines, line))?;
                 wanted = Wanted::Status(StatusQuery { format, watch: None });
@@ -377,7 +401,7 @@ fn apply_command_line(
         _ if watch.is_some() => {
             return Err(failure(lines, "Error: --watch is for --status".to_owned()));
         }
-        Wanted::Daemon | Wanted::Version | Wanted::Help => {}
+        Wanted::Daemon | Wanted::Version | Wanted::Help | Wanted::Explain(_) => {}
     }
     Ok(wanted)
 }

@@ -21,6 +21,7 @@ mod contexts;
 mod errors;
 mod evaluations;
 mod examples;
+mod explain;
 mod filters;
 mod footprint;
 mod foreign;

@@ -41,6 +41,10 @@ fn a_session_that_is_left_alone_is_told_of_once_a_day() {
     world.pass(HOUR * 2);
     let said = told(&mut world);
     let [text] = said.as_slice() else { panic!("{said:?}") };
+    let session = &world.daemon.state().report(0).sessions[0];
+    assert!(
+        session.left_over && (DAY + HOUR / 2..DAY + HOUR * 2).contains(&Duration::from_secs(session.idle))
+    );
     for part in ["Session \"s\" of user ", "may be left over", "for a day (since", "lttng destroy s"] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -75,6 +75,20 @@ fn losses_are_told_while_a_session_records() {
     let said = told(&mut world);
     assert!(said.last().unwrap().contains("(25,020 in all)"), "{said:?}");
     assert_eq!(known(&mut world), 25_020);
+    // Who asks how the daemon is sees the same.
+    let report = world.daemon.state().report(0);
+    let session = &report.sessions[0];
+    let channel = session.channels.iter().find(|channel| channel.name == "c").unwrap();
+    assert_eq!((session.lost, channel.lost), (25_020, 25_020));
+    assert!(channel.suggested_subbuf_size.is_some_and(|size| size > channel.subbuf_size));
+    let last = report.messages.last().unwrap();
+    assert_eq!(
+        (last.topic.as_str(), last.level.as_str(), Some(&last.text)),
+        ("losses", "warning", said.last())
+    );
+    // Whoever is somebody else does not.
+    let others = world.daemon.state().report(4242);
+    assert_eq!((others.sessions.len(), others.messages.len()), (0, 0));
     world.must(&client::start(SESSION));
     goes_on(world);
 }

@@ -196,3 +196,21 @@ fn what_applications_register_is_charged_to_their_user() {
         world.end_of_everything();
     }
 }
+
+#[test]
+fn who_is_refused_is_kept_with_the_limit_and_what_raises_it() {
+    let mut world = World::with_limits(Limits::for_applications(200, 3));
+    for _ in 0..100 {
+        world.connect_application(5000, 64);
+    }
+    world.connect_application(6000, 64);
+    let report = world.daemon.state().report(0);
+    let refused: Vec<(&str, u64)> =
+        report.counters.refused.iter().map(|count| (count.name.as_str(), count.count)).collect();
+    assert_eq!(refused, [("applications", 194)]);
+    assert_eq!(report.refused.len(), 64);
+    assert!(report.refused.iter().all(|refused| refused.uid == 5000 && refused.why.contains("(6)")));
+    assert!(report.messages.iter().all(|message| message.text.contains("LimitNOFILE=")), "{report:?}");
+    assert!(report.counters.messages_left_out > 100);
+    assert_eq!(world.daemon.state().report(6000).refused, []);
+}

@@ -134,6 +134,7 @@ impl Settings {
             Name::NotifierSlotsUser => self.notifier_slots_user = Some(number(entry, value)?),
             Name::Config
             | Name::Help
+            | Name::Explain
             | Name::Version
             | Name::Daemonize
             | Name::Background

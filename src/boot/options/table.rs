@@ -43,6 +43,7 @@ pub enum Name {
     ExtraKmodProbes,
     NotifierSlotsKernel,
     NotifierSlotsUser,
+    Explain,
     Status,
     Watch,
 }
@@ -112,6 +113,7 @@ pub const OPTIONS: &[Entry] = &[
     entry(Name::ExtraKmodProbes, "extra-kmod-probes", None, Takes::Trusted),
     entry(Name::NotifierSlotsKernel, "event-notifier-error-buffer-size-kernel", None, Takes::Number),
     entry(Name::NotifierSlotsUser, "event-notifier-error-buffer-size-userspace", None, Takes::Number),
+    entry(Name::Explain, "explain", None, Takes::Optional),
     entry(Name::Status, "status", None, Takes::Optional),
     entry(Name::Watch, "watch", None, Takes::Optional),
 ];
@@ -124,7 +126,8 @@ pub fn by_key(key: &str) -> Option<&'static Entry> {
 /// One option of the command line, with its argument if it takes one.
 pub type Given = (&'static Entry, Option<OsString>);
 
-/// Cuts a command line, program name first, into options. Operands are ignored, options may stand
+/// Cuts a command line, program name first, into options. Operands are ignored but for one behind an option that takes
+/// one; options may stand
 /// behind them, and a long name may be cut short as long as it says which option is meant.
 ///
 /// # Errors
@@ -145,7 +148,11 @@ fn cut(mut parser: lexopt::Parser) -> Result<Vec<Given>, String> {
             Err(_) => return Err("invalid option -- '='".to_owned()),
         };
         match argument {
-            Arg::Value(_) => {}
+            Arg::Value(operand) => {
+                if let Some((Entry { name: Name::Explain, .. }, value @ None)) = given.last_mut() {
+                    *value = Some(operand);
+                }
+            }
             Arg::Short(letter) => {
                 let entry = OPTIONS
                     .iter()

@@ -444,6 +444,33 @@ fn memory_is_given_in_mebibytes() {
 }
 
 #[test]
+fn an_explanation_can_be_asked_for() {
+    let folder = Folder::new("explain");
+    let asked = |args: &[&str]| {
+        let args = std::iter::once("lttng-sessiond").chain(args.iter().copied()).map(OsString::from);
+        parse_on(&folder.host(0), args, &|_| None)
+    };
+    for (args, want) in [
+        (&["--explain"][..], None),
+        (&["--explain", "77"], Some("77")),
+        (&["--explain=server"], Some("server")),
+        (&["-v", "--explain", "kernel", "more"], Some("kernel")),
+        (&["operand", "--explain", "-v"], None),
+    ] {
+        let Ok(Invocation::Explain(explain)) = asked(args) else { panic!("{args:?}") };
+        assert_eq!(explain.asked.as_deref().map(|text| text.to_string_lossy().into_owned()).as_deref(), want);
+        assert_eq!((explain.group.as_str(), explain.rundir), ("tracing", Some(folder.0.join("run"))));
+    }
+    let Ok(Invocation::Explain(explain)) = asked(&["--group=g", "--explain"]) else { panic!() };
+    assert_eq!(explain.group, "g");
+    // The original's options can be cut short as before, and this one can't; nor is it one for configuration files.
+    assert!(matches!(asked(&["--ex=x"]), Ok(Invocation::Run(_))));
+    assert!(asked(&["--expl"]).unwrap_err().lines[0].ends_with("unrecognized option '--expl'"));
+    folder.write("system.conf", "[sessiond]\nexplain=x\n");
+    assert!(matches!(asked(&[]), Ok(Invocation::Run(_))));
+}
+
+#[test]
 fn a_running_daemon_can_be_asked_and_nothing_else_changes() {
     let folder = Folder::new("status");
     let asked = |args: &[&str]| {

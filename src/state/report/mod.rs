@@ -10,6 +10,7 @@ use log::Level;
 use super::State;
 use crate::accounts::Resource;
 use crate::report;
+use crate::turn::messages::Topic;
 
 /// As a resource is called in the report.
 fn name_of(resource: Resource) -> &'static str {
@@ -96,11 +97,16 @@ impl State {
             .collect()
     }
 
-    /// What was said last. What is nobody's doing is for everybody.
+    /// What was said last, as far as it is the asker's doing, or of the daemon as a whole.
     fn report_messages(&self, asker: u32) -> Vec<report::Message> {
         let all = self.may_see_all(asker);
         let messages = self.turn.messages().kept();
-        let seen = messages.filter(|message| all || message.user.is_none_or(|user| user == asker));
+        // What is nobody's doing may name somebody's hosts or folders, but for these.
+        let common =
+            |topic| matches!(topic, Topic::Consumer | Topic::Tracer | Topic::Helper | Topic::Connections);
+        let seen = messages.filter(|message| {
+            all || message.user.map_or_else(|| common(message.topic), |user| user == asker)
+        });
         seen.map(|message| report::Message {
             at: message.at,
             level: if message.level == Level::Error { "error" } else { "warning" }.to_owned(),

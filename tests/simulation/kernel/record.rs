@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Recording the kernel when nothing goes wrong.
 
+use std::time::Duration;
+
 use lttng_protocol::client::{ChannelOutput, ErrorCode, Event, Reply};
 use lttng_protocol::kernel::AbiVersion;
 
@@ -132,4 +134,26 @@ fn a_session_goes_to_a_relay_daemon() {
         world.must(&client::destroy("s"));
         world.end_of_everything();
     }
+}
+
+#[test]
+fn what_the_kernel_has_lost_is_not_counted_again_for_each_process_that_exits() {
+    let mut world = World::with_kernel();
+    world.must(&client::create("s"));
+    world.must(&kernel::enable_event("s", "", kernel::all()));
+    world.must(&client::per_process(client::enable_event("s", "", client::rule("app:*"))));
+    let app = world.start_application();
+    world.must(&client::start("s"));
+    world.kill_application(app);
+    world.pass(Duration::from_secs(6));
+    let session = world.daemon.state().sessions.find("s").unwrap();
+    let of_exited: Vec<u64> = session.recording.losses_of_exited.values().copied().collect();
+    assert_eq!(of_exited, [7]);
+    world.must(&client::stop("s"));
+    let report = world.daemon.state().report(0);
+    assert!(report.sessions[0].channels.iter().all(|channel| channel.lost == 7), "{:?}", report.sessions[0]);
+    let said = report.messages.iter().filter(|message| message.text.contains(": 7 events discarded"));
+    assert_eq!(said.count(), 2, "{:?}", report.messages);
+    world.must(&client::destroy("s"));
+    world.end_of_everything();
 }
