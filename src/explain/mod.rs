@@ -4,7 +4,7 @@
 //! A command of its own, not the daemon: it looks at the processes and at what the daemons report, as far as whoever asks
 //! may, concludes, and ends. It must never change anything, nor import what the daemon holds.
 //!
-//! [`gather`] reads; [`reason`] is pure functions from [`evidence`] to [`finding`]s; [`show`] makes text of them.
+//! `gather` reads; [`reason`] is pure functions from [`evidence`] to [`finding`]s; `show` makes text of them.
 
 pub mod evidence;
 pub mod finding;
