@@ -213,3 +213,8 @@ pub mod ust;
 
 pub use codec::{Error, Reader, Writer};
 pub use text::Text;
+
+/// What the README shows is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
