@@ -197,41 +197,10 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
     let helper = helper::start()?;
 
     let limits = limits(options);
-    let mut consumers =
-        vec![(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
-    if options.uid == 0 {
-        consumers.insert(0, (ConsumerKind::Kernel, &options.kconsumerd));
-    }
-    let mut programs = Vec::new();
-    let mut listeners = Vec::new();
-    for (kind, consumer) in consumers {
-        // Their folders are there even for those that are not configured, as programs expect.
-        let socket = instance.bind_consumer(consumer)?;
-        if let Some(program) = consumer_program(kind, consumer, options) {
-            programs.push((kind, program));
-            listeners.push((Listener::ConsumerError(kind), socket));
-        }
-    }
-    instance.write_pid_file(&options.pidfile)?;
-    // What was passed is not made, and so it is not removed in the end, either.
-    let mut listen = |listener, socket| listeners.push((listener, socket));
-    listen(Listener::Health, passed.or(Listener::Health, || instance.bind_health(&options.health_sock))?);
-    listen(Listener::Status, passed.or(Listener::Status, || instance.bind_status(&options.status_sock))?);
-    listen(
-        Listener::Notifications,
-        passed.or(Listener::Notifications, || instance.bind_notification(&options.notification_sock))?,
-    );
-    listen(Listener::Clients, passed.or(Listener::Clients, || instance.bind_client(&options.client_sock))?);
-    instance.publish_run_directory()?;
-    listen(
-        Listener::Applications,
-        passed.or(Listener::Applications, || instance.bind_apps(&options.apps_sock))?,
-    );
-
-    let agents = listen_to_agents(options, &mut instance);
-
+    let Opened { programs, listeners } = open(options, &mut instance, &mut passed)?;
+    let agents = listeners.iter().any(|(listener, _)| *listener == Listener::Agents);
     let supervision = Supervision { sign_of_life: manager.sign_of_life, standing: notifier.has_listener() };
-    let settings = settings(options, (programs, agents.is_some()), limits, clock, supervision)?;
+    let settings = settings(options, (programs, agents), limits, clock, supervision)?;
     let mut daemon = Daemon::new(settings, Instant::now(), clock::wall());
     if options.uid == 0 && !options.no_kernel {
         // So that it is there when the first command needs it.
@@ -243,10 +212,7 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
     let mut reactor = Reactor::new(daemon, signal::listen()?)?;
     reactor.adopt_companion(Errand::Helper, helper)?;
     for (listener, socket) in listeners {
-        reactor.listen(listener, socket.into())?;
-    }
-    if let Some(socket) = agents {
-        reactor.listen(Listener::Agents, socket)?;
+        reactor.listen(listener, socket)?;
     }
     let word = publish(options.uid);
     let mut readiness = Some(readiness);
@@ -278,6 +244,57 @@ fn run(options: &Options, manager: Manager) -> Result<ExitCode, Box<dyn Error>> 
     wait_for_children();
     result?;
     Ok(code)
+}
+
+/// What is listened to, in the order in which it was opened, and the consumer daemons that can be started.
+struct Opened {
+    programs: Vec<(ConsumerKind, ConsumerProgram)>,
+    listeners: Vec<(Listener, Socket)>,
+}
+
+/// Opens all sockets, those of applications last, and writes the small files beside them. What was passed is not made, and so
+/// it is not removed in the end, either.
+fn open(options: &Options, instance: &mut Instance, passed: &mut Passed) -> Result<Opened, Box<dyn Error>> {
+    let mut opened = Opened { programs: Vec::new(), listeners: Vec::new() };
+    let mut consumers =
+        vec![(ConsumerKind::Ust64, &options.ustconsumerd64), (ConsumerKind::Ust32, &options.ustconsumerd32)];
+    if options.uid == 0 {
+        consumers.insert(0, (ConsumerKind::Kernel, &options.kconsumerd));
+    }
+    for (kind, consumer) in consumers {
+        // Their folders are there even for those that are not configured, as programs expect.
+        let socket = instance.bind_consumer(consumer)?;
+        if let Some(program) = consumer_program(kind, consumer, options) {
+            opened.programs.push((kind, program));
+            opened.listeners.push((Listener::ConsumerError(kind), socket.into()));
+        }
+    }
+    instance.write_pid_file(&options.pidfile)?;
+    let mut listen = |listener, socket: Socket| opened.listeners.push((listener, socket));
+    listen(
+        Listener::Health,
+        passed.or(Listener::Health, || instance.bind_health(&options.health_sock))?.into(),
+    );
+    listen(
+        Listener::Status,
+        passed.or(Listener::Status, || instance.bind_status(&options.status_sock))?.into(),
+    );
+    listen(
+        Listener::Notifications,
+        passed.or(Listener::Notifications, || instance.bind_notification(&options.notification_sock))?.into(),
+    );
+    listen(
+        Listener::Clients,
+        passed.or(Listener::Clients, || instance.bind_client(&options.client_sock))?.into(),
+    );
+    instance.publish_run_directory()?;
+    listen(
+        Listener::Applications,
+        passed.or(Listener::Applications, || instance.bind_apps(&options.apps_sock))?.into(),
+    );
+    let agents = listen_to_agents(options, instance);
+    opened.listeners.extend(agents.map(|socket| (Listener::Agents, socket)));
+    Ok(opened)
 }
 
 /// How the daemon is, for whoever reads what the service manager shows.

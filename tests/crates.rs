@@ -126,8 +126,7 @@ fn objections(metadata: &Value, shipped: &BTreeSet<(String, String)>) -> Vec<Str
         let source = text(package, "source");
         // What has no source is a folder.
         let own = text(package, "manifest_path").starts_with(env!("CARGO_MANIFEST_DIR"));
-        let right = source.starts_with("registry+") || (package["source"].is_null() && own);
-        if !right {
+        if !(source.starts_with("registry+") || package["source"].is_null() && own) {
             found.push(format!("{name} {version} is from {source:?}"));
         }
         if shipped.contains(&(name.to_owned(), version.to_owned())) {

@@ -81,6 +81,20 @@ fn the_tests_that_are_named_are_there() {
     }
 }
 
+/// The project stands on its own: nothing in it knows where it was written.
+#[test]
+fn no_document_names_a_place_of_its_author() {
+    let places = [["/wo", "rk/"], ["/ro", "ot/.cargo"]].map(|parts| parts.concat());
+    for end in [".md", ".rs", ".toml", ".sh", ".c", ".py", ".8", ".7", ".json"] {
+        for file in files(root(), end) {
+            let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+            for place in &places {
+                assert!(!text.contains(place.as_str()), "{} names {place}", file.display());
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_missing_is_found() {
     let text = "[a](b/c.md#d) [e](https://example.org/f) ![g](h.svg) [i](#j)";

@@ -192,7 +192,6 @@
 //! Each module implements the document of the same name in
 //! `protocol/doc/` of the sources, which says every offset and what the stock daemon does with it. The layouts are also in
 //! the documentation of the types, with the stock source that they come from.
-#![cfg_attr(doctest, doc = include_str!("../README.md"))]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 

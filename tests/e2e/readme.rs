@@ -37,6 +37,8 @@ const ELSEWHERE: &[(&str, Run)] = &[
     ("sudo systemctl stop lttng-sessiond", By(SYSTEMD)),
     ("sudo systemctl daemon-reload", By(SYSTEMD)),
     ("sudo systemctl start lttng-sessiond", By(SYSTEMD)),
+    ("sudo systemctl enable --now lttng-sessiond.socket lttng-sessiond-apps.socket", By(SYSTEMD)),
+    ("sudo systemctl stop lttng-sessiond.socket", By(SYSTEMD)),
 ];
 
 fn repository() -> &'static Path {
