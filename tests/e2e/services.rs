@@ -3,6 +3,7 @@
 //! `tests/kernel/systemd`.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +32,14 @@ impl Manager {
     /// The next thing that it is told, if that comes in time.
     fn told(&self) -> Option<String> {
         let mut buffer = [0; 4096];
-        let length = self.0.recv(&mut buffer).ok()?;
+        let length = loop {
+            match self.0.recv(&mut buffer) {
+                Ok(length) => break length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => panic!("the manager can't listen: {error}"),
+            }
+        };
         Some(String::from_utf8(buffer[..length].to_vec()).unwrap())
     }
 
