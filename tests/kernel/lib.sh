@@ -75,7 +75,8 @@ left() {
 	say "modules: $(modules | tr '\n' ' ')"
 	# The exec of one that begins may not have been yet.
 	say "processes: $(ps -eo args= | awk '{ n = split($1, p, "/") } p[n] ~ /^lttng/ { print p[n] }' | sort | uniq -c | tr -s ' \n' ' ')"
-	say "files: $(find /run/lttng /dev/shm ! -type d 2>/dev/null | sort | tr '\n' ' ')"
+	# The stock daemon can't be asked how it is.
+	say "files: $(find /run/lttng /dev/shm ! -type d ! -name sessiond-status 2>/dev/null | sort | tr '\n' ' ')"
 }
 
 # Ends the daemon, and tells what is left.
