@@ -87,14 +87,6 @@ pub fn ask_for_text(place: &Path) -> Result<String, Unanswered> {
     Ok(text)
 }
 
-/// Asks the daemon behind this socket.
-///
-/// # Errors
-/// Why it can't be asked.
-pub fn ask(place: &Path) -> Result<Report, Unanswered> {
-    understand(&ask_for_text(place)?)
-}
-
 fn understand(text: &str) -> Result<Report, Unanswered> {
     if text.is_empty() {
         return Err(Unanswered::Nonsense("it said nothing: too much may be going on already".to_owned()));

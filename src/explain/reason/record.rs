@@ -342,7 +342,7 @@ impl<'a> Subject<'a> {
 
     fn no_match(&self, session: &Session, rules: &[(&Channel, &Rule)], points: &[&Point<'_>]) -> Finding {
         let word = quoted(&session.name);
-        let offered: Vec<&str> = own_names_of(points);
+        let offered: Vec<&str> = own_names(points.iter().copied());
         let patterns: Vec<&str> = rules.iter().map(|(_, rule)| rule.name.as_str()).collect();
         if offered.is_empty() {
             let what = format!(
@@ -556,20 +556,12 @@ fn is_own(name: &str) -> bool {
 }
 
 /// Names to be shown: those that the program brought along, each once.
-fn own_names<'a>(points: &[Point<'a>]) -> Vec<&'a str> {
+fn own_names<'a, 'p>(points: impl IntoIterator<Item = &'p Point<'a>>) -> Vec<&'a str>
+where
+    'a: 'p,
+{
     let mut names: Vec<&str> = points
-        .iter()
-        .map(|point| point.name)
-        .filter(|name| !BUILT_IN.iter().any(|prefix| name.starts_with(prefix)))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
-    names
-}
-
-fn own_names_of<'a>(points: &[&Point<'a>]) -> Vec<&'a str> {
-    let mut names: Vec<&str> = points
-        .iter()
+        .into_iter()
         .map(|point| point.name)
         .filter(|name| !BUILT_IN.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
