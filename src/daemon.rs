@@ -345,10 +345,7 @@ impl Machine for Daemon {
             // Nobody else is listened to but processes of this host.
             Caller::Address(..) => return self.state.turn.outputs.push(Output::Close(conn)),
         };
-        if matches!(
-            listener,
-            Listener::Clients | Listener::Health | Listener::Status | Listener::Notifications
-        ) {
+        if self.stands_alone(listener) {
             let (state, peers) = self.with_peers();
             room::make_room_for(credentials.uid, state, peers);
         }

@@ -6,7 +6,7 @@ use lttng_protocol::client::ErrorCode;
 use super::action::{ChannelName, Nothing};
 use super::desk::{Desk, Serving, answer, hold, task};
 use super::{kernel, logger};
-use crate::model::{Domain, Session};
+use crate::model::Domain;
 use crate::operation::answer::{Answer, ListedSession};
 use crate::operation::list_applications::ListApplications;
 use crate::operation::list_channels::ListChannels;
@@ -19,9 +19,7 @@ use crate::ust::listing::ListingKind;
 pub fn sessions(desk: &mut Desk<'_>, _: Nothing) -> Serving {
     let uid = desk.credentials.uid;
     let all = desk.state.sessions.iter().rev();
-    let ends = |session: &&Session| session.recording.holder.is_some_and(|holder| holder.ends_session);
-    let visible =
-        all.filter(|session| !session.is_destroyed() && !ends(session) && session.accessible_to(uid));
+    let visible = all.filter(|session| !session.is_going() && session.accessible_to(uid));
     let listed = visible.map(|session| ListedSession {
         name: session.wanted.name.clone(),
         output: session.wanted.output.listed(),

@@ -48,6 +48,11 @@ impl Session {
         self.recording.is_ending()
     }
 
+    /// Whether its end is under way, or is what the task is that holds it: it is listed no more.
+    pub fn is_going(&self) -> bool {
+        self.is_destroyed() || self.recording.holder.is_some_and(|holder| holder.ends_session)
+    }
+
     /// The user space channel with this number.
     pub fn channel(&self, id: ChannelId) -> Option<&Channel> {
         self.channels().iter().find(|channel| channel.id == id)

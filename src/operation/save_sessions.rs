@@ -79,10 +79,8 @@ impl SaveSessions {
     /// The file of the next session, once no task holds that, or nothing if there is none left.
     fn next_file(&mut self, cx: &mut Cx<'_>) -> Poll<Result<Option<File>, Failure>> {
         while let Some(&id) = self.left.last() {
-            let ends = |holder: crate::model::Holder| holder.ends_session;
-            let session = cx.state.sessions.get(id).filter(|session| !session.is_destroyed());
-            match session {
-                Some(session) if !session.recording.holder.is_some_and(ends) => {
+            match cx.state.sessions.get(id).filter(|session| !session.is_going()) {
+                Some(session) => {
                     if session.recording.holder.is_none() {
                         self.left.pop();
                         return Poll::Ready(self.file_of(cx, id).map(Some));

@@ -15,9 +15,7 @@ const USER_SPACE: &str = "user_space";
 const KERNEL: &str = "kernel";
 
 fn life(session: &Session) -> Life {
-    let recording = &session.recording;
-    let ends = recording.holder.is_some_and(|holder| holder.ends_session);
-    if session.is_destroyed() || ends {
+    if session.is_going() {
         Life::Ending
     } else if session.is_active() {
         Life::Active
