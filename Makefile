@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 #   make            the daemon, TARGET/release/lttng-sessiond
-#   make static     one static binary, TARGET/static/lttng-sessiond
+#   make static     one static binary, TARGET/static/lttng-sessiond; ARCH=x86_64, aarch64, armv7, i686, riscv64 or s390x builds
+#                   TARGET/static/ARCH/lttng-sessiond, wherever; LIBC=glibc takes the host's C library instead of musl
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
@@ -20,7 +21,6 @@ PREFIX ?= /usr/local
 SYSTEMD ?= 1
 OPENRC ?= 0
 SYSV ?= 0
-TRIPLE := x86_64-unknown-linux-gnu
 # The first one that is new enough.
 cargo = PATH="$$(tests/scripts/rust)" cargo
 
@@ -34,13 +34,8 @@ all:
 	$(cargo) build --release --locked
 	$(CLOCK) $(TARGET)/release/lttng-sessiond-clock
 
-# A target of its own, so that the flags do not reach build scripts and procedural macros.
 static:
-	RUSTFLAGS='-C target-feature=+crt-static' $(cargo) build --release --locked --target $(TRIPLE)
-	install -D -m 755 $(TARGET)/$(TRIPLE)/release/lttng-sessiond $(TARGET)/static/lttng-sessiond
-	@! ldd $(TARGET)/static/lttng-sessiond 2>/dev/null | grep '=>' || { echo 'not static'; exit 1; }
-	$(CLOCK) $(TARGET)/static/lttng-sessiond-clock
-	@ls -l $(TARGET)/static/lttng-sessiond
+	packaging/static $(ARCH)
 
 demo:
 	tests/scripts/setup demo

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use crate::report::{Application, Report};
+use crate::sys::shared_memory::Space;
 use crate::users;
 
 /// Something that could be seen, or not.
@@ -76,13 +77,6 @@ impl Machine {
     pub fn user(&self, uid: u32) -> String {
         users::user_name(&self.passwd, uid).unwrap_or_else(|| format!("user {uid}"))
     }
-}
-
-/// Room of a file system, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    pub total: u64,
-    pub free: u64,
 }
 
 /// What can be seen of the kernel's tracer without a daemon.

@@ -12,11 +12,12 @@ use std::os::unix::fs::{FileExt, PermissionsExt, fchown};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, RenameFlags, open, openat, renameat, renameat2};
+use nix::fcntl::{AtFlags, OFlag, open, openat, renameat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstatat};
 use nix::unistd::{AccessFlags, UnlinkatFlags, faccessat, linkat, unlinkat};
 
 use crate::sys::random;
+use crate::sys::rename::no_replace;
 
 /// Names tried for the file that is written.
 const ATTEMPTS: usize = 4;
@@ -104,13 +105,13 @@ impl<'a> Place<'a> {
         if overwrite {
             return Ok(renameat(folder, beside, folder, self.name)?);
         }
-        match renameat2(folder, beside, folder, self.name, RenameFlags::RENAME_NOREPLACE) {
+        match no_replace(folder, Path::new(beside), self.name) {
             // The file system can't, but a second name is not given either if it is taken.
-            Err(Errno::EINVAL | Errno::ENOSYS) => {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS)) => {
                 linkat(folder, beside, folder, self.name, AtFlags::empty())?;
                 self.remove(beside)
             }
-            other => Ok(other?),
+            other => other,
         }
     }
 

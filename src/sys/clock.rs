@@ -4,6 +4,13 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{SysconfVar, sysconf};
+
+// In 2038 a signed number of 32 bits has no more seconds to give.
+const _: () = assert!(
+    size_of::<libc::timespec>() == 16,
+    "RUSTFLAGS lacks --cfg=libc_unstable_time64, without which the libc crate has a time_t of 32 bits"
+);
 
 /// Samples taken to find the clock's offset; the tightest one counts.
 const SAMPLES: usize = 10;
@@ -23,7 +30,16 @@ pub fn wall() -> i64 {
 
 fn nanoseconds(clock: ClockId) -> Option<i64> {
     let time = clock_gettime(clock).ok()?;
-    time.tv_sec().checked_mul(1_000_000_000)?.checked_add(time.tv_nsec())
+    i64::try_from(Duration::from(time).as_nanos()).ok()
+}
+
+/// Clock ticks of a second, in which `/proc` counts.
+pub fn ticks() -> i64 {
+    // How wide the number is depends on the machine.
+    fn wide(number: impl Into<i64>) -> i64 {
+        number.into()
+    }
+    sysconf(SysconfVar::CLK_TCK).ok().flatten().map_or(100, wide)
 }
 
 /// Nanoseconds to add to `CLOCK_MONOTONIC` to get the time since the Epoch; 0 if the clocks can't be read.

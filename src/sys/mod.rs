@@ -13,6 +13,7 @@ pub mod ioctl;
 pub mod lock;
 pub mod memory;
 pub mod random;
+pub mod rename;
 pub mod shared_memory;
 pub mod shm;
 pub mod signal;

@@ -34,9 +34,15 @@ impl Space {
     /// What `statvfs(3)` says.
     pub fn at(path: &Path) -> io::Result<Space> {
         let found = statvfs(path)?;
-        let bytes = |blocks: u64| blocks.saturating_mul(found.fragment_size());
-        Ok(Space { free: bytes(found.blocks_available()), total: bytes(found.blocks()) })
+        let unit = wide(found.fragment_size());
+        let bytes = |blocks: u64| blocks.saturating_mul(unit);
+        Ok(Space { free: bytes(wide(found.blocks_available())), total: bytes(wide(found.blocks())) })
     }
+}
+
+/// A number whose type depends on the machine.
+fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 /// Whether shared memory with names is on a file system that answers at once.

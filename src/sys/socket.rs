@@ -104,7 +104,7 @@ fn receive_with(
     message.msg_iovlen = 1;
     if room > 0 {
         message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = control.len();
+        message.msg_controllen = number(control.len());
     }
     // SAFETY: the message refers to `buffer` and `control`, which are there until it returns, with their lengths.
     let bytes = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, flags) };
@@ -126,8 +126,8 @@ fn take_descriptors(message: &libc::msghdr, descriptors: &mut Vec<OwnedFd>) -> u
     while let Some(item) = unsafe { header.as_ref() } {
         if (item.cmsg_level, item.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
             // SAFETY: this only adds up numbers.
-            let head = usize::try_from(unsafe { libc::CMSG_LEN(0) }).unwrap_or(usize::MAX);
-            let here = item.cmsg_len.saturating_sub(head) / size_of::<RawFd>();
+            let head = number(unsafe { libc::CMSG_LEN(0) });
+            let here = number::<_, usize>(item.cmsg_len).saturating_sub(head) / size_of::<RawFd>();
             // SAFETY: the data follows the header.
             let data = unsafe { libc::CMSG_DATA(item) }.cast::<RawFd>();
             for at in 0..here {
@@ -149,7 +149,12 @@ fn control_length(descriptors: usize) -> usize {
     let bytes = descriptors.min(MAX_DESCRIPTORS).saturating_mul(size_of::<RawFd>());
     // SAFETY: this only adds up numbers.
     let length = unsafe { libc::CMSG_LEN(u32::try_from(bytes).unwrap_or(0)) };
-    usize::try_from(length).unwrap_or(0)
+    number(length)
+}
+
+/// A length in the type that a C library has for it, of which there are two; 0 if it is too long for that.
+fn number<T, U: TryFrom<T> + Default>(length: T) -> U {
+    U::try_from(length).unwrap_or_default()
 }
 
 /// Whether something failed because this process, or the whole system, can't have more descriptors.

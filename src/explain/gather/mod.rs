@@ -13,15 +13,15 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::statvfs::statvfs;
-use nix::unistd::{SysconfVar, getgid, getgroups, getuid, sysconf};
+use nix::unistd::{getgid, getgroups, getuid};
 
 use super::Places;
 use super::evidence::{
-    Asker, Daemon, DaemonProcess, FileId, KernelSide, Machine, Process, Reach, Running, Scene, Seen, Space,
-    Whose,
+    Asker, Daemon, DaemonProcess, FileId, KernelSide, Machine, Process, Reach, Running, Scene, Seen, Whose,
 };
 use crate::boot::options::STATUS_SOCK;
+use crate::sys::clock;
+use crate::sys::shared_memory::Space;
 use crate::users;
 
 /// The name of a session daemon's process.
@@ -48,10 +48,7 @@ pub fn scene(places: &Places) -> Scene {
         gid: users::group_id(&group, &places.group),
         group: places.group.clone(),
         system_rundir: places.system_rundir.clone(),
-        shm: statvfs(SHM).ok().map(|data| {
-            let bytes = |blocks: u64| blocks.saturating_mul(data.fragment_size());
-            Space { total: bytes(data.blocks()), free: bytes(data.blocks_available()) }
-        }),
+        shm: Space::at(Path::new(SHM)).ok(),
         kernel: kernel(),
         passwd,
     };
@@ -179,7 +176,7 @@ pub fn add_offers(scene: &mut Scene, processes: &[Process]) {
 pub fn processes(scene: &Scene, pids: impl Iterator<Item = i32>) -> Vec<Process> {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let boot = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
-    let ticks = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let ticks = clock::ticks();
     let context = process::Context {
         boot,
         ticks,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::super::evidence::{
     Ancestor, Asker, Daemon, DaemonProcess, Environment, FileId, Ids, KernelSide, Machine, Maps, Namespaces,
-    Offer, Process, Program, Reach, Running, Scene, Seen, Space, Whose,
+    Offer, Process, Program, Reach, Running, Scene, Seen, Whose,
 };
 use super::super::finding::{About, Finding, Verdict, Weight};
 use super::{of_kernel, of_process, of_scene};
@@ -14,6 +14,7 @@ use crate::report::{
     Application, ApplicationSession, Channel, Consumer, Held, Kernel, Life, Message, Progress, Refused,
     Report, Rule, Session, SessionKind, Tracker, User,
 };
+use crate::sys::shared_memory::Space;
 
 const ALICE: u32 = 1000;
 const BOB: u32 = 1001;
