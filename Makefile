@@ -3,6 +3,8 @@
 #   make            the daemon, TARGET/release/lttng-sessiond
 #   make static     one static binary, TARGET/static/lttng-sessiond; ARCH=x86_64, aarch64, armv7, i686, riscv64 or s390x builds
 #                   TARGET/static/ARCH/lttng-sessiond, wherever; LIBC=glibc takes the host's C library instead of musl
+#   make dist       packs what is in TARGET/static/ARCH, with licences and a bill of materials, in TARGET/dist: ARCH="x86_64 armv7"
+#                   packs these only
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
@@ -28,7 +30,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static dist demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -36,6 +38,10 @@ all:
 
 static:
 	packaging/static $(ARCH)
+
+# Needs python3, and the standard library's source, which the static binaries were built from.
+dist:
+	packaging/dist $(ARCH)
 
 demo:
 	tests/scripts/setup demo
