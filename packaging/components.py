@@ -2,10 +2,11 @@
 """What a static binary of the daemon consists of besides its own source: crates, the standard library and what it is made
 of, the C library and libgcc. Each with its version, where it is from, and its licence's text.
 
-Nothing is fetched: the crates' texts are from the sources that Cargo has built from, those of the rest from the folder
-licences beside this, for the packages that bring them leave the texts out or are not there at the end. Never guesses: what
-can't be found out is an error.
+Nothing is fetched: the crates' texts are from the sources that Cargo has built from, musl's from the package that it was
+linked from, if it is still there, and those of the rest from the folder licences beside this, for the packages that bring
+them leave the texts out. Never guesses: what can't be found out is an error.
 """
+import gzip
 import json
 import os
 import re
@@ -14,17 +15,18 @@ import subprocess
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TEXTS = os.path.join(ROOT, "packaging", "licences")
 
-# What each architecture is called by Rust, and in the header of its programs: bits, order of bytes, and machine.
+# What each architecture is called by Rust and by the C compiler, and in the header of its programs: bits, order of bytes, and
+# machine.
 ARCHES = {
-    "x86_64": ("x86_64-unknown-linux-musl", (64, "little", 62)),
-    "aarch64": ("aarch64-unknown-linux-musl", (64, "little", 183)),
-    "armv7": ("armv7-unknown-linux-musleabihf", (32, "little", 40)),
-    "i686": ("i686-unknown-linux-musl", (32, "little", 3)),
-    "riscv64": ("riscv64gc-unknown-linux-musl", (64, "little", 243)),
-    "s390x": ("s390x-unknown-linux-musl", (64, "big", 22)),
+    "x86_64": ("x86_64-unknown-linux-musl", "x86_64-linux-gnu", (64, "little", 62)),
+    "aarch64": ("aarch64-unknown-linux-musl", "aarch64-linux-gnu", (64, "little", 183)),
+    "armv7": ("armv7-unknown-linux-musleabihf", "arm-linux-gnueabihf", (32, "little", 40)),
+    "i686": ("i686-unknown-linux-musl", "i686-linux-gnu", (32, "little", 3)),
+    "riscv64": ("riscv64gc-unknown-linux-musl", "riscv64-linux-gnu", (64, "little", 243)),
+    "s390x": ("s390x-unknown-linux-musl", "s390x-linux-gnu", (64, "big", 22)),
 }
 
-# The one that packaging/static links.
+# The one that is linked, as long as what `make static` has unpacked does not say otherwise.
 MUSL = "1.2.5"
 
 # Of the crates that the standard library is made of: names as in its Cargo.lock, and licences as their packages say it.
@@ -53,17 +55,21 @@ class Error(Exception):
     """Why there can be no distribution, for whoever asked for it."""
 
 
-def environment():
-    """The environment in which Cargo is new enough."""
-    path = subprocess.run([os.path.join(ROOT, "tests/scripts/rust")], stdout=subprocess.PIPE, text=True)
-    if path.returncode != 0:
-        raise Error("there is no Rust that is new enough")
-    return dict(os.environ, PATH=path.stdout.strip())
+def environment(*words):
+    """The environment in which Cargo is new enough, or nothing. `std`: in which the standard library's source is there, too."""
+    path = subprocess.run([os.path.join(ROOT, "tests/scripts/rust"), *words], stdout=subprocess.PIPE, text=True)
+    return dict(os.environ, PATH=path.stdout.strip()) if path.returncode == 0 else None
 
 
-def said(*command):
+def said(*command, within=None):
     """What a command prints."""
-    done = subprocess.run(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    within = within or environment()
+    if within is None:
+        raise Error("there is no Rust that is new enough")
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=within, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    except FileNotFoundError:
+        raise Error(f"there is no {command[0]} here, with which the binary was linked") from None
     if done.returncode != 0:
         raise Error(f"{' '.join(command)}: {done.stderr.strip()}")
     return done.stdout
@@ -164,9 +170,8 @@ def crates(triple):
 
 def standard_library_source(binary):
     """The version of Rust whose standard library a binary has, and the folder of its source, if it is there."""
-    folders = ["/usr/lib/rustlib/src/rust", os.path.join(said("rustc", "--print", "sysroot").strip(), "lib/rustlib/src/rust")]
-    folders.insert(0, os.environ.get("RUST_SOURCE", folders[0]))
-    for folder in folders:
+    sysroot = said("rustc", "--print", "sysroot", within=environment("std")).strip()
+    for folder in (os.environ.get("RUST_SOURCE", ""), sysroot + "/lib/rustlib/src/rust", "/usr/lib/rustlib/src/rust"):
         if os.path.exists(os.path.join(folder, "library/Cargo.lock")):
             break
     else:
@@ -211,22 +216,29 @@ def standard_library(binary):
     return found
 
 
-def c_libraries(binary):
-    """musl and libgcc."""
-    if b"GLIBC_TUNABLES" in binary:
-        raise Error("the binary is linked with glibc: only those with musl are distributed (make static ARCH=...)")
-    gcc = said("gcc", "-dumpfullversion").strip()
-    return [
-        component("c", "musl", MUSL, "MIT", purl=f"pkg:generic/musl@{MUSL}", texts=own_text("musl"),
-                  source=f"https://musl.libc.org/releases/musl-{MUSL}.tar.gz"),
-        component("c", "libgcc", gcc, "GPL-3.0-or-later WITH GCC-exception-3.1", purl=f"pkg:generic/libgcc@{gcc}",
-                  texts=own_text("libgcc"), source=f"https://ftp.gnu.org/gnu/gcc/gcc-{gcc}/gcc-{gcc}.tar.xz"),
-    ]
+def musl(target, arch):
+    """The C library, of the package that packaging/static has unpacked."""
+    release, texts = MUSL, own_text("musl")
+    folder = os.path.join(target, "musl", arch, "usr/share/doc/musl-dev")
+    if os.path.exists(folder):
+        with gzip.open(os.path.join(folder, "changelog.Debian.gz"), "rt") as file:
+            release = re.match(r"musl \(([0-9.]+)", file.readline()).group(1)
+        with open(os.path.join(folder, "copyright"), "rb") as file:
+            texts = [("copyright", file.read())]
+    return component("c", "musl", release, "MIT", purl=f"pkg:generic/musl@{release}", texts=texts,
+                     source=f"https://musl.libc.org/releases/musl-{release}.tar.gz")
+
+
+def libgcc(arch):
+    """What the compiler itself links, of its version."""
+    release = said(ARCHES[arch][1] + "-gcc", "-dumpfullversion").strip()
+    return component("c", "libgcc", release, "GPL-3.0-or-later WITH GCC-exception-3.1", purl=f"pkg:generic/libgcc@{release}",
+                     texts=own_text("libgcc"), source=f"https://ftp.gnu.org/gnu/gcc/gcc-{release}/gcc-{release}.tar.xz")
 
 
 def is_of(binary, arch):
     """Whether it is a program for this architecture that needs no other file."""
-    bits, order, machine = ARCHES[arch][1]
+    bits, order, machine = ARCHES[arch][2]
     if binary[:4] != b"\x7fELF" or binary[4] != bits // 32 or binary[5] != (1 if order == "little" else 2):
         return False
     wide = bits == 64
@@ -236,10 +248,12 @@ def is_of(binary, arch):
     return number(18, 2) == machine and not interpreter
 
 
-def of(binary, arch):
-    """Everything that is linked into a binary, the daemon's own crate first."""
+def of(binary, arch, target):
+    """Everything that is linked into a binary, the daemon's own crate first. `target` is where it was built."""
     if not is_of(binary, arch):
         raise Error(f"this is no static program for {arch}")
+    if b"GLIBC_TUNABLES" in binary:
+        raise Error(f"it is linked with glibc: only those with musl are distributed (make static ARCH={arch})")
     all_crates = crates(ARCHES[arch][0])
     all_crates.sort(key=lambda part: part["name"] != "lttng-sessiond")
-    return all_crates + standard_library(binary) + c_libraries(binary)
+    return all_crates + standard_library(binary) + [musl(target, arch), libgcc(arch)]
