@@ -26,6 +26,9 @@ require ${BPN}-crates.inc
 # Needs Rust 1.88 or later.
 inherit cargo systemd update-rc.d useradd
 
+# Time of 64 bits on machines of 32 bits, too. The project's own .cargo/config.toml says so, which this variable hides.
+RUSTFLAGS:append = " --cfg=libc_unstable_time64"
+
 # Stripping is the packaging's affair, which wants the symbols first.
 export CARGO_PROFILE_RELEASE_STRIP = "false"
 

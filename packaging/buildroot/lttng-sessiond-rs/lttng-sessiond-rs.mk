@@ -17,6 +17,11 @@ LTTNG_SESSIOND_RS_LICENSE_FILES = LICENSE
 # Needed at run time: its consumer daemon moves the data.
 LTTNG_SESSIOND_RS_DEPENDENCIES = lttng-tools
 
+# Time of 64 bits on machines of 32 bits, too. The project's own
+# .cargo/config.toml says so, which the vendored archive's .cargo/config hides.
+LTTNG_SESSIOND_RS_CARGO_BUILD_OPTS = \
+	--config 'target."cfg(target_pointer_width=\"32\")".rustflags=["--cfg=libc_unstable_time64"]'
+
 LTTNG_SESSIOND_RS_BIN_DIR = \
 	target/$(RUSTC_TARGET_NAME)/$(if $(BR2_ENABLE_DEBUG),debug,release)
 
