@@ -8,9 +8,9 @@
 SUMMARY = "LTTng session daemon in Rust"
 DESCRIPTION = "A session daemon for LTTng that takes the place of lttng-tools' \
 lttng-sessiond: one thread, in which nobody waits for anybody."
-SECTION = "devel"
 # PLACEHOLDER: the project has no address of its own yet. This is LTTng's.
 HOMEPAGE = "https://lttng.org"
+SECTION = "devel"
 
 LICENSE = "GPL-2.0-only"
 LIC_FILES_CHKSUM = "file://LICENSE;md5=b234ee4d69f5fce4486a80fdaf4a4263"
