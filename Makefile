@@ -39,9 +39,10 @@ all:
 static:
 	packaging/static $(ARCH)
 
-# Needs python3, and the standard library's source, which the static binaries were built from.
+# Needs what `make static` has built with.
 dist:
-	packaging/dist $(ARCH)
+	@command -v python3 >/dev/null || { echo 'dist: it needs python3: apt-get install python3' >&2; exit 1; }
+	@packaging/dist $(ARCH)
 
 demo:
 	tests/scripts/setup demo
