@@ -7,6 +7,7 @@
 #                   packs these only
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
+#   make test-arch      the tests on other architectures, emulated: ARCH="armv7 s390x" and PARTS="build unit" say which
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
@@ -30,7 +31,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static dist demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: test-arch all static dist demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -59,6 +60,10 @@ test-kernel:
 	-tests/scripts/setup kernel
 	$(MAKE) --no-print-directory static
 	tests/scripts/test-kernel $(SCENARIOS)
+
+# Parts and tests are chosen with PARTS and TESTS: see the script.
+test-arch:
+	tests/scripts/test-arch $(ARCH)
 
 demo-kernel:
 	tests/scripts/setup kernel
