@@ -5,6 +5,7 @@
 #                   TARGET/static/ARCH/lttng-sessiond, wherever; LIBC=glibc takes the host's C library instead of musl
 #   make dist       packs what is in TARGET/static/ARCH, with licences and a bill of materials, in TARGET/dist: ARCH="x86_64 armv7"
 #                   packs these only
+#   make deb        a Debian package of the static binary, TARGET/deb/lttng-sessiond-rs_VERSION_ARCH.deb; ARCH=... as above
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
 #   make test-arch      the tests on other architectures, emulated: ARCH="armv7 s390x" and PARTS="build unit" say which
@@ -31,7 +32,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: test-arch all static dist demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static dist deb demo demo-kernel test test-arch test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -44,6 +45,9 @@ static:
 dist:
 	@command -v python3 >/dev/null || { echo 'dist: it needs python3: apt-get install python3' >&2; exit 1; }
 	@packaging/dist $(ARCH)
+
+deb: static
+	packaging/deb $(TARGET)/static$(if $(ARCH),/$(ARCH)) $(ARCH)
 
 demo:
 	tests/scripts/setup demo
