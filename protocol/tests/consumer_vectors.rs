@@ -26,13 +26,13 @@ use table::Table;
 fn vector(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/consumer").join(name);
     let mut bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let table = Table::read();
+    let table = Table::shared();
     match name.get(..8).unwrap_or(name) {
-        "meta-req" => turn::structure(&table, "lttcomm_metadata_request_msg", "", &mut bytes),
-        "monitor-" => turn::structure(&table, "lttcomm_consumer_channel_monitor_msg", "", &mut bytes),
-        "reply-07" => turn::structure(&table, "lttcomm_consumer_status_channel", "", &mut bytes),
+        "meta-req" => turn::structure(table, "lttcomm_metadata_request_msg", "", &mut bytes),
+        "monitor-" => turn::structure(table, "lttcomm_consumer_channel_monitor_msg", "", &mut bytes),
+        "reply-07" => turn::structure(table, "lttcomm_consumer_status_channel", "", &mut bytes),
         "reply-24" => turn::structure(
-            &table,
+            table,
             "lttcomm_consumer_close_trace_chunk_reply",
             "",
             &mut bytes[..CloseReply::LEN],
@@ -46,8 +46,8 @@ fn vector(name: &str) -> Vec<u8> {
             }
         }
         kind => match kind.strip_prefix("cmd-").and_then(|kind| kind[..2].parse().ok()) {
-            Some(number) => turn::structure(&table, "lttcomm_consumer_msg", arm(number), &mut bytes),
-            None => turn::structure(&table, "lttcomm_consumer_status_msg", "", &mut bytes),
+            Some(number) => turn::structure(table, "lttcomm_consumer_msg", arm(number), &mut bytes),
+            None => turn::structure(table, "lttcomm_consumer_status_msg", "", &mut bytes),
         },
     }
     bytes
@@ -389,7 +389,7 @@ fn every_vector_is_looked_at() {
 fn damaged_requests_are_errors() {
     let kind = |bytes: &[u8]| UstRequest::decode(bytes).unwrap_err().kind;
     assert_eq!(kind(&[]), ErrorKind::Truncated);
-    assert_eq!(kind(&UstRequest::NoMetadata.encode()[1..]), ErrorKind::BadValue(0));
+    assert_eq!(kind(&[&[0; 4], &UstRequest::NoMetadata.encode()[4..]].concat()), ErrorKind::BadValue(0));
     assert_eq!(kind(&UstRequest::NoMetadata.encode()[..REQUEST_LEN - 1]), ErrorKind::Truncated);
     let mut long = UstRequest::NoMetadata.encode();
     long.push(0);

@@ -102,9 +102,9 @@ fn sized(number: u32, bytes: &[u8]) -> Vec<u8> {
         }
         _ => return bytes,
     };
-    let (structure, table) = (format!("lttng_kernel_abi_{structure}"), Table::read());
+    let (structure, table) = (format!("lttng_kernel_abi_{structure}"), Table::shared());
     let size = table.structure(&structure).size;
-    turn::structure(&table, &structure, arm, &mut bytes[..size]);
+    turn::structure(table, &structure, arm, &mut bytes[..size]);
     bytes
 }
 
@@ -265,12 +265,12 @@ fn recorded_notifications_are_told_apart() {
         })
         .collect();
     let mut stream = reads.concat();
-    let (table, head) = (Table::read(), "lttng_kernel_abi_event_notifier_notification");
+    let (table, head) = (Table::shared(), "lttng_kernel_abi_event_notifier_notification");
     let mut at = 0;
     while at < stream.len() {
         let size =
             table.structure(head).size + usize::from(u16::from_le_bytes([stream[at + 8], stream[at + 9]]));
-        turn::structure(&table, head, "", &mut stream[at..at + table.structure(head).size]);
+        turn::structure(table, head, "", &mut stream[at..at + table.structure(head).size]);
         at += size;
     }
     let (mut rest, mut tokens) = (&stream[..], BTreeMap::new());

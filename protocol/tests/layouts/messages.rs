@@ -9,7 +9,7 @@ use crate::turn;
 
 /// A recording, read from front to back. Numbers are taken from the bytes as they were recorded.
 struct Recording {
-    table: Table,
+    table: &'static Table,
     old: Vec<u8>,
     new: Vec<u8>,
     at: usize,
@@ -31,7 +31,7 @@ pub fn trigger(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn turned(bytes: &[u8], read: fn(&mut Recording)) -> Vec<u8> {
-    let mut recording = Recording { table: Table::read(), old: bytes.to_vec(), new: bytes.to_vec(), at: 0 };
+    let mut recording = Recording { table: Table::shared(), old: bytes.to_vec(), new: bytes.to_vec(), at: 0 };
     read(&mut recording);
     assert_eq!(recording.at, bytes.len(), "bytes are left");
     recording.new
@@ -50,7 +50,7 @@ impl Recording {
     /// The structure that comes next.
     fn structure(&mut self, structure: &str, arm: &str) {
         let end = self.at + self.table.structure(structure).size;
-        turn::structure(&self.table, structure, arm, &mut self.new[self.at..end]);
+        turn::structure(self.table, structure, arm, &mut self.new[self.at..end]);
         self.at = end;
     }
 

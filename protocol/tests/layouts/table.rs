@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// A structure or union.
 #[derive(Debug)]
@@ -32,6 +33,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// The page, read once.
+    pub fn shared() -> &'static Self {
+        static TABLE: LazyLock<Table> = LazyLock::new(Table::read);
+        &TABLE
+    }
+
     /// Reads the page.
     pub fn read() -> Self {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("doc/layouts.md");
