@@ -6,6 +6,15 @@
 // Helpers and strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/messages.rs"]
+mod messages;
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/table.rs"]
+mod table;
+#[path = "layouts/turn.rs"]
+mod turn;
+
 use lttng_protocol::Text;
 use lttng_protocol::client::*;
 use lttng_protocol::codec::{ErrorKind, Reader, Writer};
@@ -15,9 +24,11 @@ use proptest::prelude::*;
 use std::ops::Range;
 use std::path::PathBuf;
 
+/// The bytes of a recording, with the numbers in the order of this machine.
 fn vector(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/client").join(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    if name.ends_with(".req.bin") { messages::request(&bytes) } else { messages::reply(&bytes) }
 }
 
 fn vectors(suffix: &str) -> Vec<String> {

@@ -7,6 +7,12 @@
 // Helpers and strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/table.rs"]
+mod table;
+#[path = "layouts/turn.rs"]
+mod turn;
+
 use lttng_protocol::client::ChannelOutput;
 use lttng_protocol::codec::{ErrorKind, Reader};
 use lttng_protocol::consumer::*;
@@ -14,10 +20,60 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use std::path::PathBuf;
+use table::Table;
 
+/// The bytes of a recording, with the numbers in the order of this machine.
 fn vector(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/consumer").join(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let mut bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let table = Table::shared();
+    match name.get(..8).unwrap_or(name) {
+        "meta-req" => turn::structure(table, "lttcomm_metadata_request_msg", "", &mut bytes),
+        "monitor-" => turn::structure(table, "lttcomm_consumer_channel_monitor_msg", "", &mut bytes),
+        "reply-07" => turn::structure(table, "lttcomm_consumer_status_channel", "", &mut bytes),
+        "reply-24" => turn::structure(
+            table,
+            "lttcomm_consumer_close_trace_chunk_reply",
+            "",
+            &mut bytes[..CloseReply::LEN],
+        ),
+        // Numbers that are no structure: of the whole reply, or one after another.
+        "reply-17" | "reply-18" => turn::number(&mut bytes),
+        "reply-08" => {
+            // Status; size and type of the object; size and number of each stream; end, status.
+            for number in [0..4, 4..12, 12..16, 937..945, 945..949, 950..958, 958..962, 963..971, 971..975] {
+                turn::number(&mut bytes[number]);
+            }
+        }
+        kind => match kind.strip_prefix("cmd-").and_then(|kind| kind[..2].parse().ok()) {
+            Some(number) => turn::structure(table, "lttcomm_consumer_msg", arm(number), &mut bytes),
+            None => turn::structure(table, "lttcomm_consumer_status_msg", "", &mut bytes),
+        },
+    }
+    bytes
+}
+
+/// The member of the union of parameters that this command has.
+fn arm(number: u32) -> &'static str {
+    match number {
+        0 => "channel",
+        1 => "stream",
+        4 => "relayd_sock",
+        5 => "destroy_relayd",
+        6 => "data_pending",
+        7 => "ask_channel",
+        10 => "push_metadata",
+        14 => "snapshot_channel",
+        16 => "sent_streams",
+        17 | 18 => "discarded_events",
+        21 => "rotate_channel",
+        22 => "init",
+        23 => "create_trace_chunk",
+        24 => "close_trace_chunk",
+        25 => "trace_chunk_exists",
+        // The key of a channel.
+        _ => "get_channel",
+    }
 }
 
 fn vectors(prefix: &str) -> Vec<String> {
@@ -129,7 +185,7 @@ fn kernel_channels_are_made_known_as_recorded() {
 fn damaged_kernel_channels_are_errors() {
     for offset in [4393, 4397] {
         let mut bytes = vector("cmd-00-kernel-add-channel-data.bin");
-        bytes[offset] = 9;
+        bytes[offset..offset + 4].copy_from_slice(&9_u32.to_ne_bytes());
         assert_eq!(KernelRequest::decode(&bytes).unwrap_err().kind, ErrorKind::BadValue(9));
     }
 }
@@ -333,20 +389,22 @@ fn every_vector_is_looked_at() {
 fn damaged_requests_are_errors() {
     let kind = |bytes: &[u8]| UstRequest::decode(bytes).unwrap_err().kind;
     assert_eq!(kind(&[]), ErrorKind::Truncated);
-    assert_eq!(kind(&UstRequest::NoMetadata.encode()[1..]), ErrorKind::BadValue(0));
+    assert_eq!(kind(&[&[0; 4], &UstRequest::NoMetadata.encode()[4..]].concat()), ErrorKind::BadValue(0));
     assert_eq!(kind(&UstRequest::NoMetadata.encode()[..REQUEST_LEN - 1]), ErrorKind::Truncated);
     let mut long = UstRequest::NoMetadata.encode();
     long.push(0);
     assert_eq!(kind(&long), ErrorKind::TrailingBytes);
     let damaged = |name: &str, offset: usize| {
         let mut bytes = vector(name);
-        bytes[offset] = 9;
+        bytes[offset..offset + 4].copy_from_slice(&9_u32.to_ne_bytes());
         kind(&bytes)
     };
     assert_eq!(damaged("cmd-07-ust-ask-channel-creation-data.bin", 41), ErrorKind::BadValue(9));
     assert_eq!(damaged("cmd-07-ust-ask-channel-creation-data.bin", 45), ErrorKind::BadValue(9));
     assert_eq!(damaged("cmd-04-ust-add-relayd-socket-data.bin", 12), ErrorKind::BadValue(9));
-    assert_eq!(damaged("cmd-04-ust-add-relayd-socket-data.bin", 24), ErrorKind::BadValue(9));
+    let mut protocol = vector("cmd-04-ust-add-relayd-socket-data.bin");
+    protocol[24] = 9;
+    assert_eq!(kind(&protocol), ErrorKind::BadValue(9));
     assert_eq!(damaged("cmd-24-ust-close-trace-chunk-local-move.bin", 38), ErrorKind::BadValue(9));
     assert_eq!(damaged("cmd-14-ust-snapshot-channel-data.bin", 4100), ErrorKind::BadValue(1));
 }

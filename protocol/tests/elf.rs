@@ -368,7 +368,8 @@ fn of_file(path: &Path, name: &str) -> Result<u64, Error<std::io::ErrorKind>> {
 }
 
 /// The functions that `readelf` shows, in its order, with their offsets; outside of the text they have none. Nothing if
-/// there is no `readelf`, or it shows a file with two tables of symbols.
+/// there is no `readelf`, or it shows a file with two tables of symbols. On arm the lowest bit of an address is none of its
+/// place: it says which instruction set the function is in.
 fn by_readelf(path: &Path) -> Vec<(String, Option<u64>)> {
     let run = |flags: &str| {
         let output = Command::new("readelf").args([flags, "-W"]).arg(path).output().ok()?;
@@ -379,6 +380,7 @@ fn by_readelf(path: &Path) -> Vec<(String, Option<u64>)> {
     let text = sections.lines().find_map(|line| line.split(" .text ").nth(1)).unwrap();
     let text: Vec<&str> = text.split_whitespace().collect();
     let (address, offset, size) = (number(text[1]), number(text[2]), number(text[3]));
+    let is_arm = run("-h").is_some_and(|header| header.lines().any(|line| line.ends_with(" ARM")));
     // The table of all symbols comes last. Versions stand in its names; those of dynamic ones are elsewhere.
     let symbols = symbols.rsplit("Symbol table").next().unwrap();
     let dynamic = symbols.starts_with(" '.dynsym'");
@@ -388,7 +390,7 @@ fn by_readelf(path: &Path) -> Vec<(String, Option<u64>)> {
         .map(|fields| {
             let inside = number(fields[1]).checked_sub(address).filter(|inside| *inside <= size);
             let name = if dynamic { fields[7].split('@').next().unwrap() } else { fields[7] };
-            (name.to_owned(), inside.map(|inside| offset + inside))
+            (name.to_owned(), inside.map(|inside| (offset + inside) & !u64::from(is_arm)))
         })
         .collect()
 }

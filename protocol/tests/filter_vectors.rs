@@ -29,6 +29,46 @@ fn file(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// Code and table as a compiler on this machine makes them, from what one on a little-endian machine has made: where need
+/// be, the numbers in operands (`protocol/doc/filter-bytecode.md`) and the offsets in the table are turned round.
+fn of_this_machine(data: &[u8], reloc_offset: usize) -> Vec<u8> {
+    if cfg!(target_endian = "little") {
+        return data.to_vec();
+    }
+    let (mut code, mut table) = data.split_at(reloc_offset.min(data.len()));
+    let mut turned = Vec::with_capacity(data.len());
+    let mut take = |bytes: &mut &[u8], count: usize, is_number: bool| {
+        let (part, rest) = bytes.split_at(count.min(bytes.len()));
+        *bytes = rest;
+        turned.extend(part);
+        if is_number && part.len() == count {
+            let start = turned.len() - count;
+            turned[start..].reverse();
+        }
+    };
+    let text = |bytes: &[u8]| bytes.iter().position(|&byte| byte == 0).map_or(bytes.len(), |end| end + 1);
+    while let Some(&opcode) = code.first() {
+        take(&mut code, 1, false);
+        match opcode {
+            // A skip, the place of a field or context, a symbol.
+            57..=63 | 70..=73 | 82..=84 => take(&mut code, 2, true),
+            // A number, an index.
+            65 | 66 | 85 => take(&mut code, 8, true),
+            64 | 76 => {
+                let length = text(code);
+                take(&mut code, length, false);
+            }
+            _ => {}
+        }
+    }
+    while !table.is_empty() {
+        take(&mut table, 2, true);
+        let length = text(table);
+        take(&mut table, length, false);
+    }
+    turned
+}
+
 fn unhex(text: &str) -> Vec<u8> {
     assert!(text.len().is_multiple_of(2), "{text}");
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
@@ -43,7 +83,7 @@ fn recorded(name: &str) -> Vec<Recorded> {
         (hex != "-").then(|| Recorded {
             expression: expression.to_owned(),
             reloc_offset: offset.parse().unwrap(),
-            data: unhex(hex),
+            data: of_this_machine(&unhex(hex), offset.parse().unwrap()),
         })
     })
     .collect()
@@ -95,7 +135,8 @@ fn the_recorded_message_holds_an_accepted_filter() {
     let (header, data) = message.split_at(48);
     let number = |at: usize| u32::from_le_bytes(header[at..at + 4].try_into().unwrap());
     assert_eq!(number(0) as usize, data.len());
-    assert_eq!(validate(data, number(4)), Ok(()));
+    let data = of_this_machine(data, number(4) as usize);
+    assert_eq!(validate(&data, number(4)), Ok(()));
 }
 
 /// A capture ends with a path that the tracer loads by itself: right for a capture, wrong for a filter.
@@ -134,7 +175,8 @@ const FIELD: &str = "3bffff";
 fn check(code: &str, table: &str) -> Result<(), Error> {
     let bytes = |text: &str| unhex(&text.replace("FIELD", FIELD).replace(' ', ""));
     let (code, table) = (bytes(code), bytes(table));
-    validate(&[code.as_slice(), table.as_slice()].concat(), code.len() as u32)
+    let data = of_this_machine(&[code.as_slice(), table.as_slice()].concat(), code.len());
+    validate(&data, code.len() as u32)
 }
 
 #[test]
@@ -265,7 +307,7 @@ fn the_stack_is_as_deep_as_that_of_a_tracer() {
     assert_eq!(check(&flat, ""), Ok(()));
     let operators = 5000;
     let end = (operators * 12 + 9) as u16;
-    let number: Vec<u8> = unhex("410100000000000000");
+    let number = [&[65][..], &1_i64.to_ne_bytes()].concat();
     let skip = [&[58], &end.to_ne_bytes()[..]].concat();
     let chain = [[number.as_slice(), &skip].concat().repeat(operators), number, vec![1]].concat();
     assert_eq!(validate(&chain, chain.len() as u32), Ok(()));
@@ -404,8 +446,8 @@ fn every_refused_filter_is_refused_for_its_reason() {
 fn recorded_messages_hold_what_is_compiled() {
     let message = file("filter-full-example.bin");
     let bytecode = compile("intfield == 42 && strfield == \"abc\"").unwrap();
-    assert_eq!(message[48..], bytecode.data);
-    assert_eq!(message[4..8], bytecode.reloc_offset.to_ne_bytes());
+    assert_eq!(of_this_machine(&message[48..], bytecode.reloc_offset as usize), bytecode.data);
+    assert_eq!(message[4..8], bytecode.reloc_offset.to_le_bytes());
 }
 
 /// Reads the textual form of an expression.
@@ -440,7 +482,10 @@ fn every_recorded_rule_of_an_agent_compiles_to_the_recorded_bytes() {
     let check = |logger: &str, level, filter: Option<&str>, [text, offset, hex]: [&str; 3]| {
         let made = agent::compile_rule(logger.as_bytes(), level, filter.map(str::as_bytes)).unwrap();
         let made = made.map(|filter| (filter.text.to_string(), filter.bytecode));
-        let bytecode = || Bytecode { data: unhex(hex), reloc_offset: offset.parse().unwrap() };
+        let bytecode = || {
+            let reloc_offset: u32 = offset.parse().unwrap();
+            Bytecode { data: of_this_machine(&unhex(hex), reloc_offset as usize), reloc_offset }
+        };
         assert_eq!(
             made,
             (hex != "-").then(|| (text.to_owned(), bytecode())),

@@ -307,12 +307,14 @@ fn a_simulated_tracer_is_strict() {
         bytes[offset] = 9;
         Request::decode(request.number(), &bytes).unwrap_err().kind
     };
+    // The least significant byte of a number of so many bytes.
+    let lowest = |offset, bytes| if cfg!(target_endian = "big") { offset + bytes - 1 } else { offset };
     let channel = Request::Channel(Channel::metadata(4096));
-    assert_eq!(damaged(&channel, 24), ErrorKind::BadValue(9));
-    assert_eq!(damaged(&channel, 28), ErrorKind::BadValue(9));
+    assert_eq!(damaged(&channel, lowest(24, 4)), ErrorKind::BadValue(9));
+    assert_eq!(damaged(&channel, lowest(28, 4)), ErrorKind::BadValue(9));
     let event = |instrumentation| Request::Event(Event { name: "e".into(), instrumentation, token: 0 });
-    assert_eq!(damaged(&event(Instrumentation::Tracepoint), 256), ErrorKind::BadValue(9));
-    assert_eq!(damaged(&event(Instrumentation::Tracepoint), 268), ErrorKind::BadValue(9));
+    assert_eq!(damaged(&event(Instrumentation::Tracepoint), lowest(256, 4)), ErrorKind::BadValue(9));
+    assert_eq!(damaged(&event(Instrumentation::Tracepoint), lowest(268, 8)), ErrorKind::BadValue(9));
     let probe = Probe { address: 1, offset: 0, symbol: Text::default() };
     assert_eq!(damaged(&event(Instrumentation::Kretprobe(probe)), 548), ErrorKind::BadValue(9));
     for offset in 276..279 {
@@ -321,17 +323,21 @@ fn a_simulated_tracer_is_strict() {
     }
     let configuration = CounterConfiguration { size: 1, bitness: Bitness::NATIVE };
     for offset in [0, 4, 8, 12, 16] {
-        assert_eq!(damaged(&Request::Counter(configuration), offset), ErrorKind::BadValue(9));
+        let damaged = damaged(&Request::Counter(configuration), lowest(offset, 4));
+        assert_eq!(damaged, ErrorKind::BadValue(9));
     }
-    for offset in [0, 12, 36, 46] {
+    for offset in [lowest(0, 4), 12, 36, 46] {
         assert_eq!(damaged(&Request::CounterAggregate { index: 1 }, offset), ErrorKind::BadValue(9));
     }
     assert_eq!(damaged(&Request::CounterClear { index: 1 }, 36), ErrorKind::BadValue(9));
     let filter = Request::Filter(Bytecode { reloc_offset: 0, seqnum: 0, data: vec![1] });
-    assert_eq!(damaged(&filter, 0), ErrorKind::Truncated);
-    assert_eq!(damaged(&filter, 2), ErrorKind::TooLong(u64::from(u32::from_ne_bytes([1, 0, 9, 0]))));
-    assert_eq!(damaged(&filter, 4), ErrorKind::BadValue(9));
-    assert_eq!(damaged(&Request::Context(Context::Plain(PlainContext::Pid)), 1), ErrorKind::BadValue(0x900));
+    assert_eq!(damaged(&filter, lowest(0, 4)), ErrorKind::Truncated);
+    let third = if cfg!(target_endian = "big") { 1 } else { 2 };
+    assert_eq!(damaged(&filter, third), ErrorKind::TooLong(0x0009_0001));
+    assert_eq!(damaged(&filter, lowest(4, 4)), ErrorKind::BadValue(9));
+    let context = Request::Context(Context::Plain(PlainContext::Pid));
+    let second = if cfg!(target_endian = "big") { 2 } else { 1 };
+    assert_eq!(damaged(&context, second), ErrorKind::BadValue(0x900));
     let kind = |number, bytes: &[u8]| Request::decode(number, bytes).unwrap_err().kind;
     assert_eq!(kind(0xF645, &[0]), ErrorKind::TrailingBytes);
     assert_eq!(kind(0x4140_F655, &[0; 319]), ErrorKind::Truncated);

@@ -4,11 +4,18 @@
 // Helpers stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/table.rs"]
+mod table;
+#[path = "layouts/turn.rs"]
+mod turn;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use lttng_protocol::client;
 use lttng_protocol::kernel::*;
+use table::Table;
 
 fn text(name: &str) -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/kernel").join(name);
@@ -62,7 +69,8 @@ fn all_lines() -> Vec<Line> {
     names.into_iter().flat_map(lines).collect()
 }
 
-/// Zeros at the end of an argument are left out in a recording.
+/// What goes along with a request. Zeros at its end are left out in a recording, and the numbers are those of a
+/// little-endian machine.
 fn sized(number: u32, bytes: &[u8]) -> Vec<u8> {
     let size = match number {
         0xF690 | 0xF6B8 => {
@@ -75,7 +83,40 @@ fn sized(number: u32, bytes: &[u8]) -> Vec<u8> {
     };
     let mut bytes = bytes.to_vec();
     bytes.resize(size, 0);
+    let (structure, arm) = match (number & 0xff, size) {
+        (0x46, _) => ("tracer_version", ""),
+        (0x4b, _) => ("tracer_abi_version", ""),
+        (0x54 | 0x55, _) => ("channel", ""),
+        (0x63, _) => ("event", instrumentation(&bytes)),
+        (0x71, _) => ("context", if bytes[0] == 1 { "perf_counter" } else { "" }),
+        (0x84, _) => ("counter_conf", ""),
+        (0x90 | 0xb8, _) => ("filter_bytecode", ""),
+        (0x91, _) => ("event_callsite", ""),
+        (0xa1 | 0xa2, _) => ("tracker_args", ""),
+        (0xb0, _) => ("event_notifier", instrumentation(&bytes)),
+        (0xc1, _) => ("counter_aggregate", ""),
+        (0xc2, _) => ("counter_clear", ""),
+        (0x58 | 0x59, 4) => {
+            turn::number(&mut bytes);
+            return bytes;
+        }
+        _ => return bytes,
+    };
+    let (structure, table) = (format!("lttng_kernel_abi_{structure}"), Table::shared());
+    let size = table.structure(&structure).size;
+    turn::structure(table, &structure, arm, &mut bytes[..size]);
     bytes
+}
+
+/// The member of the union of attributes that a recorded event rule has.
+fn instrumentation(bytes: &[u8]) -> &'static str {
+    match bytes[256] {
+        1 => "kprobe",
+        3 => "kretprobe",
+        5 => "syscall",
+        6 => "uprobe",
+        _ => "",
+    }
 }
 
 /// The request of a line, with its argument; `None` for system calls.
@@ -111,7 +152,7 @@ fn every_recorded_request_goes_round() {
         let Some((request, bytes)) = request(&line) else { continue };
         let encoded = match request.argument() {
             Argument::None => Vec::new(),
-            Argument::Value(value) => value.to_le_bytes().to_vec(),
+            Argument::Value(value) => value.to_ne_bytes().to_vec(),
             Argument::Buffer(bytes) => bytes,
         };
         // Behind the end of these texts there is what was on the original's stack.
@@ -223,7 +264,15 @@ fn recorded_notifications_are_told_apart() {
             bytes
         })
         .collect();
-    let stream = reads.concat();
+    let mut stream = reads.concat();
+    let (table, head) = (Table::shared(), "lttng_kernel_abi_event_notifier_notification");
+    let mut at = 0;
+    while at < stream.len() {
+        let size =
+            table.structure(head).size + usize::from(u16::from_le_bytes([stream[at + 8], stream[at + 9]]));
+        turn::structure(table, head, "", &mut stream[at..at + table.structure(head).size]);
+        at += size;
+    }
     let (mut rest, mut tokens) = (&stream[..], BTreeMap::new());
     while let Some(length) = EventNotification::length(rest).unwrap() {
         let (whole, after) = rest.split_at(length);

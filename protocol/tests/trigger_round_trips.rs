@@ -5,6 +5,15 @@
 // Strategies stand outside the test functions that the lints spare.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/messages.rs"]
+mod messages;
+#[allow(dead_code, reason = "only what turns recordings round is needed")]
+#[path = "layouts/table.rs"]
+mod table;
+#[path = "layouts/turn.rs"]
+mod turn;
+
 use lttng_protocol::client::{ArchiveLocation, Domain, ProbeLocation, SnapshotOutput};
 use lttng_protocol::expression::{EventExpression, MAX_DEPTH};
 use lttng_protocol::trigger::channel::{ClientMessage, DaemonMessage, Header, Status, Version};
@@ -264,6 +273,25 @@ fn decode_everything(bytes: &[u8]) {
         assert_eq!(EventNotification::length(bytes), Ok(Some(bytes.len())));
         assert_eq!(EventNotification::decode(&told.encode()), Ok(told));
     }
+}
+
+/// What was recorded on a little-endian machine, in the order of this one.
+#[test]
+fn recorded_triggers_go_round_on_every_machine() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/trigger");
+    let mut checked = 0;
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        // In outputs there is what was on the original's stack.
+        if !name.starts_with("register-") || name.contains(".reply.") || name.contains("-session-output") {
+            continue;
+        }
+        let bytes = messages::trigger(&std::fs::read(folder.join(&name)).unwrap());
+        let trigger = Trigger::decode_payload(&bytes, 1).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(trigger.encode_payload(), bytes, "{name}");
+        checked += 1;
+    }
+    assert_eq!(checked, 31);
 }
 
 proptest! {

@@ -72,6 +72,7 @@ pub fn compile(expression: &EventExpression) -> Result<Bytecode, CaptureError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Writer;
 
     fn field(name: &str) -> EventExpression {
         EventExpression::PayloadField(name.to_owned())
@@ -84,8 +85,9 @@ mod tests {
     #[test]
     fn elements_are_taken_from_the_outermost_array_on() {
         let bytecode = compile(&element(element(field("a"), 1), 0x0203)).unwrap();
-        let index = |low: u8, high: u8| [85, low, high, 0, 0, 0, 0, 0, 0];
-        let expected = [&[81, 82, 2, 0][..], &index(1, 0), &index(3, 2), &[1, 1, 0, b'a', 0]].concat();
+        let mut expected = Writer::default();
+        expected.u8(81).u8(82).u16(2).u8(85).u64(1).u8(85).u64(0x0203).u8(1).u16(1).c_string("a");
+        let expected = expected.into_bytes();
         assert_eq!(bytecode, Bytecode { data: expected, reloc_offset: 23 });
     }
 

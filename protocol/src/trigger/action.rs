@@ -227,32 +227,48 @@ mod tests {
         Ok(action)
     }
 
-    const RATE: &[u8] = b"\0\x01\0\0\0\0\0\0\0";
+    /// A policy by its type and number.
+    fn rate(kind: u8, number: u64) -> Vec<u8> {
+        [&[kind][..], &number.to_ne_bytes()].concat()
+    }
+
+    fn every_time() -> Vec<u8> {
+        rate(0, 1)
+    }
+
+    fn notify() -> Vec<u8> {
+        [b"\0", &every_time()[..]].concat()
+    }
+
+    fn list(count: u32, actions: &[u8]) -> Vec<u8> {
+        [b"\x05", &count.to_ne_bytes()[..], actions].concat()
+    }
 
     fn start(name: &[u8]) -> Vec<u8> {
-        [b"\x01", &(name.len() as u32).to_ne_bytes()[..], name, RATE].concat()
+        [b"\x01", &(name.len() as u32).to_ne_bytes()[..], name, &every_time()].concat()
     }
 
     fn snapshot(lengths: [u32; 3], output: &[u8]) -> Vec<u8> {
         let lengths = lengths.map(u32::to_ne_bytes).concat();
-        [b"\x04", &lengths[..], b"s\0", output, RATE].concat()
+        [b"\x04", &lengths[..], b"s\0", output, &every_time()].concat()
     }
 
     #[test]
     fn kinds_that_there_are_not() {
-        assert_eq!(action(&[b"\x06", RATE].concat()), Err(ErrorKind::BadValue(6)));
-        assert_eq!(action(&[b"\xff", RATE].concat()), Err(ErrorKind::BadValue(255)));
+        assert_eq!(action(&[b"\x06", &every_time()[..]].concat()), Err(ErrorKind::BadValue(6)));
+        assert_eq!(action(&[b"\xff", &every_time()[..]].concat()), Err(ErrorKind::BadValue(255)));
         assert_eq!(action(b""), Err(ErrorKind::Truncated));
     }
 
     #[test]
     fn rates_have_a_type_and_a_number() {
-        assert_eq!(action(b"\0\0\0\0\0\0\0\0\0\0"), Err(ErrorKind::BadValue(0)));
-        assert_eq!(action(b"\0\x02\x01\0\0\0\0\0\0\0"), Err(ErrorKind::BadValue(2)));
-        assert_eq!(action(b"\0\0\x01\0\0\0\0\0\0"), Err(ErrorKind::Truncated));
-        let rate = RatePolicy::OnceAfterN(NonZeroU64::MAX);
-        assert_eq!(action(b"\0\x01\xff\xff\xff\xff\xff\xff\xff\xff"), Ok(Action::Notify { rate }));
-        assert_eq!(action(&[b"\0", RATE].concat()), Ok(Action::Notify { rate: RatePolicy::default() }));
+        let notify_at = |rate: Vec<u8>| action(&[b"\0", &rate[..]].concat());
+        assert_eq!(notify_at(rate(0, 0)), Err(ErrorKind::BadValue(0)));
+        assert_eq!(notify_at(rate(2, 1)), Err(ErrorKind::BadValue(2)));
+        assert_eq!(notify_at(rate(0, 1)[..8].to_vec()), Err(ErrorKind::Truncated));
+        let once = RatePolicy::OnceAfterN(NonZeroU64::MAX);
+        assert_eq!(notify_at(rate(1, u64::MAX)), Ok(Action::Notify { rate: once }));
+        assert_eq!(action(&notify()), Ok(Action::Notify { rate: RatePolicy::default() }));
     }
 
     #[test]
@@ -269,17 +285,16 @@ mod tests {
 
     #[test]
     fn lists_hold_no_lists() {
-        let notify = [b"\0", RATE].concat();
-        assert_eq!(action(b"\x05\0\0\0\0"), Ok(Action::List(Vec::new())));
-        assert_eq!(action(b"\x05\x01\0\0\0\x05\0\0\0\0"), Err(ErrorKind::BadValue(5)));
-        assert_eq!(action(&[b"\x05\x02\0\0\0", &notify[..]].concat()), Err(ErrorKind::Truncated));
-        assert_eq!(action(b"\x05\xff\xff\xff\xff"), Err(ErrorKind::Truncated));
-        let list = action(&[b"\x05\x02\0\0\0", &notify[..], &start(b"s\0")].concat()).unwrap();
-        assert_eq!(list.each().len(), 2);
-        assert_eq!(list.at(&[1]), list.each().get(1));
-        assert_eq!((list.at(&[]), list.at(&[2]), list.at(&[u64::MAX])), (Some(&list), None, None));
-        assert_eq!(list.at(&[0, 0]), None);
-        let one = action(&notify).unwrap();
+        assert_eq!(action(&list(0, b"")), Ok(Action::List(Vec::new())));
+        assert_eq!(action(&list(1, &list(0, b""))), Err(ErrorKind::BadValue(5)));
+        assert_eq!(action(&list(2, &notify())), Err(ErrorKind::Truncated));
+        assert_eq!(action(&list(u32::MAX, b"")), Err(ErrorKind::Truncated));
+        let two = action(&list(2, &[notify(), start(b"s\0")].concat())).unwrap();
+        assert_eq!(two.each().len(), 2);
+        assert_eq!(two.at(&[1]), two.each().get(1));
+        assert_eq!((two.at(&[]), two.at(&[2]), two.at(&[u64::MAX])), (Some(&two), None, None));
+        assert_eq!(two.at(&[0, 0]), None);
+        let one = action(&notify()).unwrap();
         assert_eq!((one.each(), one.at(&[]), one.at(&[0])), (std::slice::from_ref(&one), Some(&one), None));
     }
 

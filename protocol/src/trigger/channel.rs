@@ -330,7 +330,7 @@ mod tests {
         let answer =
             [DaemonMessage::Handshake(Version::CURRENT).encode(), DaemonMessage::Reply(Status::Ok).encode()]
                 .concat();
-        assert_eq!(answer, b"\0\x02\0\0\0\0\0\0\0\x01\x01\x03\x01\0\0\0\0\0\0\0\0");
+        assert_eq!(answer, [header(0, 2, 0), vec![1, 1], header(3, 1, 0), vec![0]].concat());
         assert_eq!(
             said(MessageKind::Handshake, &[2, 9], 0),
             Ok(ClientMessage::Handshake(Version { major: 2, minor: 9 }))
@@ -382,9 +382,10 @@ mod tests {
         {
             assert_eq!(decoded(&message.encode()), Ok(message));
         }
-        assert_eq!(DaemonMessage::NotificationDropped.encode(), b"\x05\0\0\0\0\0\0\0\0");
-        assert_eq!(decoded(b"\x05\x01\0\0\0\0\0\0\0\0"), Err(ErrorKind::TrailingBytes));
-        assert!(matches!(decoded(b"\x03\x01\0\0\0\0\0\0\0\x01"), Err(ErrorKind::BadValue(1))));
-        assert_eq!(decoded(b"\x01\x01\0\0\0\0\0\0\0\0"), Err(ErrorKind::BadValue(1)));
+        assert_eq!(DaemonMessage::NotificationDropped.encode(), header(5, 0, 0));
+        let with_byte = |kind: i8, byte: u8| decoded(&[header(kind, 1, 0), vec![byte]].concat());
+        assert_eq!(with_byte(5, 0), Err(ErrorKind::TrailingBytes));
+        assert!(matches!(with_byte(3, 1), Err(ErrorKind::BadValue(1))));
+        assert_eq!(with_byte(1, 0), Err(ErrorKind::BadValue(1)));
     }
 }

@@ -398,7 +398,7 @@ mod tests {
 
     #[test]
     fn captures_are_as_many_as_announced() {
-        let capture = b"\0\x02\0\0\0a\0";
+        let capture = [b"\0", &2_u32.to_ne_bytes()[..], b"a\0"].concat();
         let three = capture.repeat(3);
         let with = |count| condition(&rule_with_captures(&tracepoint(), count, &three));
         assert!(matches!(with(3), Ok(Condition::EventRuleMatches { captures, .. }) if captures.len() == 3));

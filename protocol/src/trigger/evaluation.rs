@@ -197,15 +197,16 @@ mod tests {
         assert_eq!(evaluation(&[101; 16]), Err(ErrorKind::Truncated));
         assert_eq!(evaluation(&[103; 10]), Err(ErrorKind::BadValue(103)));
         assert_eq!(evaluation(&[&[104; 9][..], &[1], &[3; 14]].concat()), Err(ErrorKind::BadValue(3)));
-        assert_eq!(evaluation(b"\x69\x02\0\0\0\x90"), Err(ErrorKind::Truncated));
-        assert_eq!(evaluation(b"\x69\xff\xff\xff\xff\x90"), Err(ErrorKind::Truncated));
-        assert_eq!(evaluation(b"\x69\0\0\0\0\x90"), Err(ErrorKind::TrailingBytes));
+        let captures = |length: u32| evaluation(&[b"\x69", &length.to_ne_bytes()[..], b"\x90"].concat());
+        assert_eq!(captures(2), Err(ErrorKind::Truncated));
+        assert_eq!(captures(u32::MAX), Err(ErrorKind::Truncated));
+        assert_eq!(captures(0), Err(ErrorKind::TrailingBytes));
         assert_eq!(evaluation(b"\x69\0\0\0\0"), Ok(Evaluation::EventRuleMatches { captures: Vec::new() }));
     }
 
     #[test]
     fn a_rotation_whose_chunk_is_gone_has_no_location() {
-        let completed = evaluation(b"\x68\x05\0\0\0\0\0\0\0\0");
+        let completed = evaluation(&[b"\x68", &5_u64.to_ne_bytes()[..], b"\0"].concat());
         assert_eq!(completed, Ok(Evaluation::RotationCompleted { id: 5, location: None }));
     }
 

@@ -74,29 +74,35 @@ mod tests {
     }
 
     fn nested(depth: usize) -> Vec<u8> {
-        let mut bytes = [3, 1, 0, 0, 0].repeat(depth);
-        bytes.extend(*b"\0\x02\0\0\0a\0");
+        let mut bytes = node(3, 1, b"").repeat(depth);
+        bytes.extend(node(0, 2, b"a\0"));
         bytes
+    }
+
+    /// A node that begins with one number, a length or an index.
+    fn node(kind: u8, number: u32, rest: &[u8]) -> Vec<u8> {
+        [&[kind], &number.to_ne_bytes()[..], rest].concat()
     }
 
     #[test]
     fn the_outermost_index_is_the_innermost_node() {
-        let bytes = b"\x03\x02\0\0\0\x03\xff\xff\xff\xff\x02\x02\0\0\0p\0\x02\0\0\0t\0";
+        let app = [node(2, 2, b"p\0"), node(2, 2, b"t\0").split_off(1)].concat();
+        let bytes = node(3, 2, &node(3, u32::MAX, &app));
         assert_eq!(
-            decoded(bytes).map(|expression| expression.to_string()).as_deref(),
+            decoded(&bytes).map(|expression| expression.to_string()).as_deref(),
             Ok("$app.p:t[4294967295][2]")
         );
-        assert_eq!(decoded(b"\0\x01\0\0\0\0"), Ok(EventExpression::PayloadField(String::new())));
-        assert_eq!(decoded(b"\x01\x02\0\0\0a\0"), Ok(EventExpression::ChannelContext("a".to_owned())));
+        assert_eq!(decoded(&node(0, 1, b"\0")), Ok(EventExpression::PayloadField(String::new())));
+        assert_eq!(decoded(&node(1, 2, b"a\0")), Ok(EventExpression::ChannelContext("a".to_owned())));
     }
 
     #[test]
     fn malformed_expressions() {
-        assert_eq!(decoded(b"\x04\x02\0\0\0a\0"), Err(ErrorKind::BadValue(4)));
+        assert_eq!(decoded(&node(4, 2, b"a\0")), Err(ErrorKind::BadValue(4)));
         assert_eq!(decoded(b"\0\0\0\0\0"), Err(ErrorKind::BadString));
-        assert_eq!(decoded(b"\0\x02\0\0\0ab"), Err(ErrorKind::BadString));
-        assert_eq!(decoded(b"\x02\x02\0\0\0a\0"), Err(ErrorKind::Truncated));
-        assert_eq!(decoded(b"\x03\x02\0\0\0"), Err(ErrorKind::Truncated));
+        assert_eq!(decoded(&node(0, 2, b"ab")), Err(ErrorKind::BadString));
+        assert_eq!(decoded(&node(2, 2, b"a\0")), Err(ErrorKind::Truncated));
+        assert_eq!(decoded(&node(3, 2, b"")), Err(ErrorKind::Truncated));
         assert_eq!(decoded(b""), Err(ErrorKind::Truncated));
     }
 

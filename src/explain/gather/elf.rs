@@ -30,25 +30,35 @@ const NEEDED: u64 = 1;
 const STRINGS: u64 = 5;
 const STRINGS_SIZE: u64 = 10;
 
+/// How numbers are written in a file.
+#[derive(Clone, Copy)]
+struct Format {
+    /// Addresses have 64 bits, not 32.
+    wide: bool,
+    /// The most significant byte comes first.
+    big_endian: bool,
+}
+
 /// Numbers in a file.
 struct Numbers<'a> {
     bytes: &'a [u8],
-    wide: bool,
+    format: Format,
 }
 
 impl Numbers<'_> {
     fn number(&self, at: usize, size: usize) -> Option<u64> {
-        let bytes = self.bytes.get(at..at.checked_add(size)?)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        let bytes = self.bytes.get(at..at.checked_add(size)?)?.iter();
+        let append = |number, byte: &u8| number << 8 | u64::from(*byte);
+        Some(if self.format.big_endian { bytes.fold(0, append) } else { bytes.rev().fold(0, append) })
     }
 
     /// A number of the size of an address: where it is in files of either kind.
     fn word(&self, narrow: usize, wide: usize) -> Option<u64> {
-        if self.wide { self.number(wide, 8) } else { self.number(narrow, 4) }
+        if self.format.wide { self.number(wide, 8) } else { self.number(narrow, 4) }
     }
 
     fn small(&self, narrow: usize, wide: usize, size: usize) -> Option<u64> {
-        self.number(if self.wide { wide } else { narrow }, size)
+        self.number(if self.format.wide { wide } else { narrow }, size)
     }
 }
 
@@ -65,26 +75,25 @@ fn read(file: &File, offset: u64, length: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads it. None: it is no ELF file of this kind of machine.
+/// Reads it, whatever machine it is for. None: it is no ELF file.
 pub fn examine(file: &File) -> Option<Program> {
     let mut header = vec![0; 64];
     let length = file.read_at(&mut header, 0).ok()?;
     header.truncate(length);
     let (magic, class, order) = (header.get(..4)?, *header.get(4)?, *header.get(5)?);
-    // Little-endian files only, as the machines are on which this runs.
-    if magic != b"\x7fELF" || order != 1 || !(1..=2).contains(&class) {
+    if magic != b"\x7fELF" || !(1..=2).contains(&order) || !(1..=2).contains(&class) {
         return None;
     }
-    let wide = class == 2;
-    let header = Numbers { bytes: &header, wide };
+    let format = Format { wide: class == 2, big_endian: order == 2 };
+    let header = Numbers { bytes: &header, format };
     let segments = segments(file, &header)?;
     let interpreter = segments.iter().any(|segment| segment.kind == INTERPRETER);
     let dynamic = segments.iter().find(|segment| segment.kind == DYNAMIC);
     let (names, needed) =
-        dynamic.and_then(|dynamic| linked(file, wide, dynamic, &segments)).unwrap_or_default();
+        dynamic.and_then(|dynamic| linked(file, format, dynamic, &segments)).unwrap_or_default();
     let provides = names.split(|byte| *byte == 0).any(|name| REGISTER.contains(&name));
     Some(Program {
-        bits: if wide { 64 } else { 32 },
+        bits: if format.wide { 64 } else { 32 },
         is_static: !interpreter && needed.is_empty(),
         needed,
         provides,
@@ -100,7 +109,7 @@ fn segments(file: &File, header: &Numbers<'_>) -> Option<Vec<Segment>> {
     let bytes = read(file, at, size.checked_mul(number)?)?;
     let size = usize::try_from(size).ok().filter(|size| *size > 0)?;
     let segment = |bytes: &[u8]| {
-        let numbers = Numbers { bytes, wide: header.wide };
+        let numbers = Numbers { bytes, format: header.format };
         Some(Segment {
             kind: u32::try_from(numbers.number(0, 4)?).ok()?,
             offset: numbers.word(4, 8)?,
@@ -114,17 +123,17 @@ fn segments(file: &File, header: &Numbers<'_>) -> Option<Vec<Segment>> {
 /// The names for the dynamic linker, and the libraries that are needed.
 fn linked(
     file: &File,
-    wide: bool,
+    format: Format,
     dynamic: &Segment,
     segments: &[Segment],
 ) -> Option<(Vec<u8>, Vec<String>)> {
-    let word: usize = if wide { 8 } else { 4 };
+    let word: usize = if format.wide { 8 } else { 4 };
     let limit = u64::try_from(MOST_ENTRIES * word * 2).ok()?;
     let bytes = read(file, dynamic.offset, dynamic.size.min(limit))?;
     let entries: Vec<(u64, u64)> = bytes
         .chunks_exact(word * 2)
         .map_while(|entry| {
-            let numbers = Numbers { bytes: entry, wide };
+            let numbers = Numbers { bytes: entry, format };
             Some((numbers.number(0, word)?, numbers.number(word, word)?))
         })
         .take_while(|(tag, _)| *tag != 0)
@@ -148,7 +157,6 @@ fn linked(
 
 /// The names of the tracepoints that are called.
 fn tracepoints(file: &File, header: &Numbers<'_>) -> Option<Vec<String>> {
-    let wide = header.wide;
     let at = header.word(32, 40)?;
     let size = header.small(46, 58, 2)?;
     let number = header.small(48, 60, 2)?.min(MOST_HEADERS);
@@ -157,7 +165,7 @@ fn tracepoints(file: &File, header: &Numbers<'_>) -> Option<Vec<String>> {
     let size = usize::try_from(size).ok().filter(|size| *size > 0)?;
     // Where a section's name is among the names, where the section is, and how long.
     let section = |bytes: &[u8]| {
-        let numbers = Numbers { bytes, wide };
+        let numbers = Numbers { bytes, format: header.format };
         Some((numbers.number(0, 4)?, numbers.word(16, 24)?, numbers.word(20, 32)?))
     };
     let sections: Vec<(u64, u64, u64)> = bytes.chunks_exact(size).filter_map(section).collect();
@@ -209,6 +217,42 @@ mod tests {
         assert_eq!(program.bits, usize::BITS);
         assert!(!program.provides);
         assert_eq!(program.tracepoints, [""; 0]);
+    }
+
+    /// A file header and the header of one segment, the interpreter's, as a machine of either order and class has them.
+    #[test]
+    fn programs_of_all_machines_are_read() {
+        for (wide, big_endian) in [(false, false), (false, true), (true, false), (true, true)] {
+            let number = |value: u64, size: usize| {
+                let mut bytes = value.to_le_bytes()[..size].to_vec();
+                if big_endian {
+                    bytes.reverse();
+                }
+                bytes
+            };
+            let (size, segment_size) = if wide { (64, 56) } else { (52, 32) };
+            let mut bytes = vec![0; size + segment_size];
+            bytes[..6].copy_from_slice(&[
+                0x7f,
+                b'E',
+                b'L',
+                b'F',
+                1 + u8::from(wide),
+                1 + u8::from(big_endian),
+            ]);
+            let [table, sizes] = if wide { [32, 54] } else { [28, 42] };
+            let places =
+                [(table, size, if wide { 8 } else { 4 }), (sizes, segment_size, 2), (sizes + 2, 1, 2)];
+            for (at, value, size) in places.into_iter().chain([(size, INTERPRETER as usize, 4)]) {
+                bytes[at..at + size].copy_from_slice(&number(value as u64, size));
+            }
+            let path = std::env::temp_dir().join(format!("elf-{wide}-{big_endian}-{}", std::process::id()));
+            std::fs::write(&path, &bytes).unwrap();
+            let program = examine(&File::open(&path).unwrap());
+            std::fs::remove_file(path).unwrap();
+            let program = program.unwrap();
+            assert_eq!((program.bits, program.is_static), (if wide { 64 } else { 32 }, false));
+        }
     }
 
     #[test]
