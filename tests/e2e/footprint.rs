@@ -7,9 +7,9 @@ use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
 use crate::support::{ours, ours_only, skip};
 
-/// Bound on the resident memory of the idle static binary, in KiB (4 MiB). Nearly all of it is the program itself, its
+/// Bound on the resident memory of the idle static binary, in KiB (2.75 MiB). Nearly all of it is the program itself, its
 /// commands that ask a daemon among it: the kernel maps what lies around what is used, as long as it is in memory anyway.
-const IDLE_KIB: u64 = 4096;
+const IDLE_KIB: u64 = 2816;
 
 #[test]
 fn one_thread() {
