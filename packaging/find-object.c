@@ -7,7 +7,13 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 #include <stddef.h>
+
+/* libgcc only calls these if they are linked in, and takes the presence of one for that of all. */
+__attribute__((used)) static void *const linked[] = {
+	pthread_once, pthread_key_create, pthread_getspecific, pthread_setspecific, pthread_mutex_lock, pthread_mutex_unlock,
+};
 
 static int look(struct dl_phdr_info *object, size_t size, void *data)
 {
