@@ -43,13 +43,24 @@ pub const STATUS_SOCK: &str = "sessiond-status";
 /// The configuration file of the system.
 const SYSTEM_CONFIG: &str = "/etc/lttng/lttng.conf";
 
-/// Where distributions put the consumer daemon, with the folder of its libraries. The first that exists
-/// is the default.
+/// Where distributions put the consumer daemon of this build's word size, with the folder of its libraries. The first
+/// that exists is the default.
+#[cfg(target_pointer_width = "64")]
 const CONSUMERS: &[(&str, &str)] = &[
     ("/usr/lib/x86_64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/x86_64-linux-gnu"),
     ("/usr/lib/aarch64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/aarch64-linux-gnu"),
+    ("/usr/lib/riscv64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/riscv64-linux-gnu"),
+    ("/usr/lib/s390x-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/s390x-linux-gnu"),
     ("/usr/lib64/lttng/libexec/lttng-consumerd", "/usr/lib64"),
     ("/usr/libexec/lttng/libexec/lttng-consumerd", "/usr/lib64"),
+    ("/usr/lib/lttng/libexec/lttng-consumerd", "/usr/lib"),
+    ("/usr/local/lib/lttng/libexec/lttng-consumerd", "/usr/local/lib"),
+];
+#[cfg(target_pointer_width = "32")]
+const CONSUMERS: &[(&str, &str)] = &[
+    ("/usr/lib/arm-linux-gnueabihf/lttng/libexec/lttng-consumerd", "/usr/lib/arm-linux-gnueabihf"),
+    ("/usr/lib/i386-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/i386-linux-gnu"),
+    ("/usr/libexec/lttng/libexec/lttng-consumerd", "/usr/lib"),
     ("/usr/lib/lttng/libexec/lttng-consumerd", "/usr/lib"),
     ("/usr/local/lib/lttng/libexec/lttng-consumerd", "/usr/local/lib"),
 ];

@@ -1,52 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-only
-//! Our daemon, built for another architecture, run by an emulator of programs (QEMU's user mode) among programs of this
-//! machine's. All that a test sees is a script in the daemon's place: whoever starts it, `lttng` among them, starts the
-//! emulator.
+//! Our daemon, built for another architecture than the tests and all other programs: run by an emulator of programs (QEMU's
+//! user mode), or, if it merely has another word size, by this machine itself. All that a test sees is a script in the
+//! daemon's place: whoever starts it, `lttng` among them, starts the emulator. The machine is told nothing.
 //!
-//! `LTTNG_TEST_RUNNER` names the emulator, `LTTNG_TEST_DAEMON` the binary. Nothing is told to the machine.
+//! `LTTNG_TEST_RUNNER` names the emulator, `LTTNG_TEST_DAEMON` the binary.
 
 use std::env;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use super::build::once;
 use super::{find_program, skip, succeeds};
 
-/// How many times as long as a daemon of the machine's own may an emulated one take. What it does takes longer; what
-/// it waits for on purpose does not, and the bound must tell that it did.
+/// How many times as long as a daemon of the machine's own may an emulated one take. What it does takes longer; what it
+/// waits for on purpose does not, and the bound must tell that it did.
 const SLOWNESS: u32 = 4;
 
-/// The emulator, and the binary that it runs.
-struct Emulator {
-    program: PathBuf,
+/// Where the fifth byte of a program says its word size.
+const WORDS: usize = 4;
+const BITS_32: u8 = 1;
+
+/// A binary of another architecture, and what runs it: none if this machine can.
+struct Foreign {
+    emulator: Option<PathBuf>,
     binary: PathBuf,
 }
 
-/// None: our daemon is a program of this machine's.
-fn emulator() -> Option<&'static Emulator> {
-    static FOUND: OnceLock<Option<Emulator>> = OnceLock::new();
-    let find = || {
-        let runner = env::var_os("LTTNG_TEST_RUNNER").filter(|runner| !runner.is_empty())?;
-        let named = PathBuf::from(&runner);
-        let program = if named.components().count() > 1 {
-            named.canonicalize().ok()
-        } else {
-            find_program(&runner.to_string_lossy())
-        };
-        let binary = env::var_os("LTTNG_TEST_DAEMON").expect("LTTNG_TEST_RUNNER wants LTTNG_TEST_DAEMON, too");
-        Some(Emulator {
-            program: program.unwrap_or_else(|| panic!("LTTNG_TEST_RUNNER: there is no {named:?}")),
-            binary: fs::canonicalize(&binary).unwrap_or_else(|error| panic!("{binary:?}: {error}")),
-        })
-    };
-    FOUND.get_or_init(find).as_ref()
+/// None: our daemon is built like the tests.
+fn foreign() -> Option<&'static Foreign> {
+    static FOUND: OnceLock<Option<Foreign>> = OnceLock::new();
+    FOUND.get_or_init(Foreign::find).as_ref()
 }
 
 /// Whether our daemon is run by an emulator.
 pub fn is_emulated() -> bool {
-    emulator().is_some()
+    foreign().is_some_and(|foreign| foreign.emulator.is_some())
 }
 
 /// Skips a test, or a part of one, that says nothing about an emulated daemon, for this reason.
@@ -59,49 +51,88 @@ pub fn not_emulated(reason: &str) -> bool {
 }
 
 /// How long something may take that a daemon of the machine's own does within `limit`.
-pub fn bound(limit: std::time::Duration) -> std::time::Duration {
+pub fn bound(limit: Duration) -> Duration {
     if is_emulated() { limit * SLOWNESS } else { limit }
 }
 
-/// The script that starts the emulated daemon.
+/// The script that starts the foreign daemon.
 pub fn daemon() -> Option<PathBuf> {
-    let emulator = emulator()?;
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("emulated-{}", name(emulator)));
-    once(&cache, || emulator.install(&cache));
-    Some(cache.join("lttng-sessiond"))
+    let foreign = foreign()?;
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("foreign-{}", foreign.fingerprint()));
+    once(&cache, || foreign.install(&cache));
+    Some(cache.join(NAME))
 }
 
-/// The same with a copy of the binary, in a folder where every user may run it. What the daemon looks for beside itself, it
-/// looks for there.
+/// The same with a copy of the binary, in a folder where every user may run it. What the daemon looks for beside itself is
+/// looked for there.
 pub fn copy_daemon(folder: &Path) -> Option<PathBuf> {
-    let emulator = emulator()?;
-    if !folder.join("lttng-sessiond").exists() {
-        copy(&emulator.binary, &folder.join("lttng-sessiond.foreign"));
-        Emulator { program: emulator.program.clone(), binary: folder.join("lttng-sessiond.foreign") }
-            .install(folder);
+    let foreign = foreign()?;
+    if !folder.join(NAME).exists() {
+        foreign.install(folder);
     }
-    Some(folder.join("lttng-sessiond"))
+    Some(folder.join(NAME))
 }
 
-/// Names the two.
-fn name(emulator: &Emulator) -> String {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    (&emulator.program, &emulator.binary).hash(&mut hasher);
-    format!("{:016x}", hasher.finish())
-}
+/// A process is named after the file that it was started from.
+const NAME: &str = "lttng-sessiond";
 
-impl Emulator {
-    /// Makes the script in a folder.
+impl Foreign {
+    fn find() -> Option<Self> {
+        let runner = env::var_os("LTTNG_TEST_RUNNER").filter(|runner| !runner.is_empty());
+        let Some(binary) = env::var_os("LTTNG_TEST_DAEMON") else {
+            assert!(runner.is_none(), "LTTNG_TEST_RUNNER wants LTTNG_TEST_DAEMON");
+            return None;
+        };
+        let binary = fs::canonicalize(&binary).unwrap_or_else(|error| panic!("{binary:?}: {error}"));
+        let emulator = runner.map(|runner| {
+            // A name, or a path.
+            let found = find_program(&runner.to_string_lossy());
+            found.unwrap_or_else(|| panic!("LTTNG_TEST_RUNNER: there is no {runner:?}"))
+        });
+        let foreign = Foreign { emulator, binary };
+        (foreign.emulator.is_some() || foreign.is_narrow()).then_some(foreign)
+    }
+
+    /// Whether it has 32 bits: the consumer daemon of its own word size is not this machine's.
+    fn is_narrow(&self) -> bool {
+        let mut head = [0; WORDS + 1];
+        let read = fs::File::open(&self.binary).and_then(|mut file| file.read_exact(&mut head));
+        read.is_ok() && head[WORDS] == BITS_32
+    }
+
+    /// Names what it is.
+    fn fingerprint(&self) -> String {
+        use std::hash::{DefaultHasher, Hash, Hasher};
+        let mut hasher = DefaultHasher::new();
+        (&self.emulator, &self.binary).hash(&mut hasher);
+        fs::metadata(&self.binary).unwrap().modified().unwrap().hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
+    }
+
+    /// Makes the script in a folder, and what it starts below.
     fn install(&self, folder: &Path) {
-        // A process is named after the file that it was started from.
-        let named = folder.join("emulator").join("lttng-sessiond");
-        fs::create_dir_all(named.parent().unwrap()).unwrap();
-        std::os::unix::fs::symlink(&self.program, &named).unwrap();
-        let text = folder.join("lttng-sessiond.text");
-        let line = format!("exec '{}' -0 \"$0\" '{}' \"$@\"", named.display(), self.binary.display());
-        fs::write(&text, format!("#!/bin/sh\n{line}\n")).unwrap();
-        copy(&text, &folder.join("lttng-sessiond"));
+        let [binary, emulator] = ["foreign", "emulator"].map(|place| folder.join(place).join(NAME));
+        fs::create_dir_all(binary.parent().unwrap()).unwrap();
+        copy(&self.binary, &binary);
+        let beside = "lttng-sessiond-clock";
+        std::os::unix::fs::symlink(Path::new("..").join(beside), binary.with_file_name(beside)).unwrap();
+        let mut script = "#!/bin/sh\n".to_owned();
+        if self.is_narrow() {
+            let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+            script += &format!(
+                ": ${{LTTNG_CONSUMERD64_BIN={library}/lttng/libexec/lttng-consumerd}} ${{LTTNG_CONSUMERD64_LIBDIR={library}}}\n\
+                 export LTTNG_CONSUMERD64_BIN LTTNG_CONSUMERD64_LIBDIR\n"
+            );
+        }
+        let runner = self.emulator.as_ref().map_or(String::new(), |program| {
+            fs::create_dir_all(emulator.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(program, &emulator).unwrap();
+            format!("'{}' -0 \"$0\" ", emulator.display())
+        });
+        script += &format!("exec {runner}'{}' \"$@\"\n", binary.display());
+        let text = folder.join("foreign").join("script");
+        fs::write(&text, script).unwrap();
+        copy(&text, &folder.join(NAME));
     }
 }
 
