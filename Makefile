@@ -3,6 +3,8 @@
 #   make            the daemon, TARGET/release/lttng-sessiond
 #   make static     one static binary, TARGET/static/lttng-sessiond; ARCH=x86_64, aarch64, armv7, i686, riscv64 or s390x builds
 #                   TARGET/static/ARCH/lttng-sessiond, wherever; LIBC=glibc takes the host's C library instead of musl
+#   make dist       packs what is in TARGET/static/ARCH, with licences and a bill of materials, in TARGET/dist: ARCH="x86_64 armv7"
+#                   packs these only
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
@@ -28,7 +30,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static dist demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -36,6 +38,11 @@ all:
 
 static:
 	packaging/static $(ARCH)
+
+# Needs what `make static` has built with.
+dist:
+	@command -v python3 >/dev/null || { echo 'dist: it needs python3: apt-get install python3' >&2; exit 1; }
+	@packaging/dist $(ARCH)
 
 demo:
 	tests/scripts/setup demo

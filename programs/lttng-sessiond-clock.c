@@ -141,10 +141,14 @@ static void fail(const char *reason)
 	leave(1);
 }
 
-/* Ticks that pass in so many nanoseconds. */
+/* Ticks that pass in so many nanoseconds; on 32-bit machines there are no numbers of 128 bits. */
 static int64_t ticks(uint64_t time, uint64_t per_second)
 {
-	return (int64_t) ((unsigned __int128) time * per_second / 1000000000);
+	const uint64_t second = 1000000000;
+	const uint64_t rest = time % second;
+	const uint64_t whole = per_second / second, part = per_second % second;
+
+	return (int64_t) (time / second * per_second + rest * whole + rest * part / second);
 }
 
 /* The tightest of some samples counts, the later one of two that are equally tight. */
