@@ -24,8 +24,8 @@ const SLOWNESS: u32 = 4;
 const WORDS: usize = 4;
 const BITS_32: u8 = 1;
 
-/// A binary of another architecture, and what runs it: none if this machine can.
-struct Foreign {
+/// A daemon's binary of another architecture, and what runs it: none if this machine can.
+pub struct Foreign {
     emulator: Option<PathBuf>,
     binary: PathBuf,
 }
@@ -50,6 +50,12 @@ pub fn not_emulated(reason: &str) -> bool {
     emulated
 }
 
+/// What a program wrote, without what its emulator says when a signal ends it.
+pub fn without_emulator(text: &str) -> String {
+    let own = |line: &&str| !(is_emulated() && line.starts_with("qemu: uncaught target signal"));
+    text.split_inclusive('\n').filter(own).collect()
+}
+
 /// How long something may take that a daemon of the machine's own does within `limit`.
 pub fn bound(limit: Duration) -> Duration {
     if is_emulated() { limit * SLOWNESS } else { limit }
@@ -59,24 +65,26 @@ pub fn bound(limit: Duration) -> Duration {
 pub fn daemon() -> Option<PathBuf> {
     let foreign = foreign()?;
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("foreign-{}", foreign.fingerprint()));
-    once(&cache, || foreign.install(&cache));
+    once(&cache, || drop(foreign.install(&cache)));
     Some(cache.join(NAME))
 }
 
 /// The same with a copy of the binary, in a folder where every user may run it. What the daemon looks for beside itself is
 /// looked for there.
 pub fn copy_daemon(folder: &Path) -> Option<PathBuf> {
-    let foreign = foreign()?;
-    if !folder.join(NAME).exists() {
-        foreign.install(folder);
-    }
-    Some(folder.join(NAME))
+    let (foreign, script) = (foreign()?, folder.join(NAME));
+    Some(if script.exists() { script } else { foreign.install(folder) })
 }
 
 /// A process is named after the file that it was started from.
 const NAME: &str = "lttng-sessiond";
 
 impl Foreign {
+    /// This binary, run by this emulator.
+    pub fn new(emulator: Option<PathBuf>, binary: PathBuf) -> Self {
+        Foreign { emulator, binary }
+    }
+
     fn find() -> Option<Self> {
         let runner = env::var_os("LTTNG_TEST_RUNNER").filter(|runner| !runner.is_empty());
         let Some(binary) = env::var_os("LTTNG_TEST_DAEMON") else {
@@ -109,17 +117,17 @@ impl Foreign {
         format!("{:016x}", hasher.finish())
     }
 
-    /// Makes the script in a folder, and what it starts below.
-    fn install(&self, folder: &Path) {
+    /// Makes the script that starts it in a folder, and what is needed below. Returns the script.
+    pub fn install(&self, folder: &Path) -> PathBuf {
         let [binary, emulator] = ["foreign", "emulator"].map(|place| folder.join(place).join(NAME));
         fs::create_dir_all(binary.parent().unwrap()).unwrap();
         copy(&self.binary, &binary);
         let beside = "lttng-sessiond-clock";
         std::os::unix::fs::symlink(Path::new("..").join(beside), binary.with_file_name(beside)).unwrap();
-        let mut script = "#!/bin/sh\n".to_owned();
+        let mut lines = "#!/bin/sh\n".to_owned();
         if self.is_narrow() {
             let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
-            script += &format!(
+            lines += &format!(
                 ": ${{LTTNG_CONSUMERD64_BIN={library}/lttng/libexec/lttng-consumerd}} ${{LTTNG_CONSUMERD64_LIBDIR={library}}}\n\
                  export LTTNG_CONSUMERD64_BIN LTTNG_CONSUMERD64_LIBDIR\n"
             );
@@ -129,10 +137,12 @@ impl Foreign {
             std::os::unix::fs::symlink(program, &emulator).unwrap();
             format!("'{}' -0 \"$0\" ", emulator.display())
         });
-        script += &format!("exec {runner}'{}' \"$@\"\n", binary.display());
+        lines += &format!("exec {runner}'{}' \"$@\"\n", binary.display());
         let text = folder.join("foreign").join("script");
-        fs::write(&text, script).unwrap();
-        copy(&text, &folder.join(NAME));
+        fs::write(&text, lines).unwrap();
+        let script = folder.join(NAME);
+        copy(&text, &script);
+        script
     }
 }
 
