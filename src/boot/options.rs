@@ -43,13 +43,24 @@ pub const STATUS_SOCK: &str = "sessiond-status";
 /// The configuration file of the system.
 const SYSTEM_CONFIG: &str = "/etc/lttng/lttng.conf";
 
-/// Where distributions put the consumer daemon, with the folder of its libraries. The first that exists
-/// is the default.
+/// Where distributions put the consumer daemon of this build's word size, with the folder of its libraries. The first
+/// that exists is the default.
+#[cfg(target_pointer_width = "64")]
 const CONSUMERS: &[(&str, &str)] = &[
     ("/usr/lib/x86_64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/x86_64-linux-gnu"),
     ("/usr/lib/aarch64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/aarch64-linux-gnu"),
+    ("/usr/lib/riscv64-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/riscv64-linux-gnu"),
+    ("/usr/lib/s390x-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/s390x-linux-gnu"),
     ("/usr/lib64/lttng/libexec/lttng-consumerd", "/usr/lib64"),
     ("/usr/libexec/lttng/libexec/lttng-consumerd", "/usr/lib64"),
+    ("/usr/lib/lttng/libexec/lttng-consumerd", "/usr/lib"),
+    ("/usr/local/lib/lttng/libexec/lttng-consumerd", "/usr/local/lib"),
+];
+#[cfg(target_pointer_width = "32")]
+const CONSUMERS: &[(&str, &str)] = &[
+    ("/usr/lib/arm-linux-gnueabihf/lttng/libexec/lttng-consumerd", "/usr/lib/arm-linux-gnueabihf"),
+    ("/usr/lib/i386-linux-gnu/lttng/libexec/lttng-consumerd", "/usr/lib/i386-linux-gnu"),
+    ("/usr/libexec/lttng/libexec/lttng-consumerd", "/usr/lib"),
     ("/usr/lib/lttng/libexec/lttng-consumerd", "/usr/lib"),
     ("/usr/local/lib/lttng/libexec/lttng-consumerd", "/usr/local/lib"),
 ];
@@ -503,14 +514,18 @@ fn consumer(paths: &Paths<'_>, wanted: ConsumerSettings, name: &str) -> Result<C
     })
 }
 
-/// The consumer daemon of this build's own word size has a default, the other has none.
+/// The consumer daemon of this build's own word size has a default, the other has none. Neither has a 32-bit build that is
+/// told of the 64-bit one on a machine without a 32-bit one: nothing could start it.
 fn with_default_programs(
     mut ust32: ConsumerSettings,
     mut ust64: ConsumerSettings,
 ) -> (ConsumerSettings, ConsumerSettings) {
-    let found = CONSUMERS.iter().find(|(program, _)| Path::new(program).exists()).or(CONSUMERS.first());
-    let own = if cfg!(target_pointer_width = "64") { &mut ust64 } else { &mut ust32 };
-    if let (Some((program, libraries)), None) = (found, &own.path) {
+    let is_wide = cfg!(target_pointer_width = "64");
+    let found = CONSUMERS.iter().find(|(program, _)| Path::new(program).exists());
+    let wanted = is_wide || ust64.path.is_none();
+    let default = found.or_else(|| CONSUMERS.first().filter(|_| wanted));
+    let own = if is_wide { &mut ust64 } else { &mut ust32 };
+    if let (Some((program, libraries)), None) = (default, &own.path) {
         own.path = Some(program.into());
         own.libdir.get_or_insert_with(|| libraries.into());
     }

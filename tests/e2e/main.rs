@@ -25,6 +25,7 @@ mod explain;
 mod filters;
 mod footprint;
 mod foreign;
+mod future;
 mod health;
 mod helpers;
 mod hostile;

@@ -5,6 +5,7 @@
 use std::fs;
 
 use crate::support::daemon::Daemon;
+use crate::support::emulator::without_emulator;
 use crate::support::normalise::Order;
 use crate::support::socket::{ask, request};
 use crate::support::{Sandbox, Which, is_root, ours, ours_only, side_by_side, skip};
@@ -17,7 +18,7 @@ fn run(s: &Sandbox, environment: &[(&str, &str)], args: &[&str]) -> (i32, String
     let binary = s.which().path().to_string_lossy().into_owned();
     let script = ["-c", "exec -a lttng-sessiond \"$@\"", "bash", &binary];
     let output = s.run_with(environment, "bash", &[&script, args].concat());
-    (output.code, output.stderr)
+    (output.code, without_emulator(&output.stderr))
 }
 
 /// The configuration, and what is said about it, without what the two daemons do not have in common.

@@ -110,7 +110,7 @@ fn run(command: &mut Command) {
 }
 
 /// Has the cache filled, once for all tests. They run in several processes and threads: one does, the others wait for it.
-fn once(cache: &Path, fill: impl FnOnce()) {
+pub fn once(cache: &Path, fill: impl FnOnce()) {
     fs::create_dir_all(cache).unwrap();
     let lock = Flock::lock(File::create(cache.join("lock")).unwrap(), FlockArg::LockExclusive)
         .map_err(|(_, error)| error)

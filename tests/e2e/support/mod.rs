@@ -14,6 +14,8 @@
 //! * `LTTNG_TEST_ONLY=stock|ours`: use only this daemon; with `stock`, [`ours`] tests run on the stock daemon
 //!   (the test itself is on trial) and [`ours_only`] ones are skipped.
 //! * `LTTNG_TEST_DAEMON=PATH`: another binary as our daemon.
+//! * `LTTNG_TEST_RUNNER=PROGRAM`: an emulator that runs this binary, which is of another architecture:
+//!   `qemu-aarch64-static`. What says nothing about an emulated daemon is skipped ([`not_emulated`]).
 //! * `LTTNG_TEST_REQUIRE=1`: a test that cannot run here fails instead of being skipped.
 
 pub mod app;
@@ -21,6 +23,7 @@ pub mod asker;
 pub mod build;
 pub mod chunk;
 pub mod daemon;
+pub mod emulator;
 pub mod foreign;
 pub mod loggers;
 pub mod normalise;
@@ -39,6 +42,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, RwLock};
 
+pub use emulator::{bound, not_emulated};
 pub use sandbox::Sandbox;
 
 /// The two daemons that are compared.
@@ -57,8 +61,10 @@ impl Which {
             Which::Stock => {
                 find_program("lttng-sessiond").unwrap_or_else(|| "/usr/bin/lttng-sessiond".into())
             }
-            Which::Ours => env::var_os("LTTNG_TEST_DAEMON")
-                .map_or_else(|| env!("CARGO_BIN_EXE_lttng-sessiond").into(), PathBuf::from),
+            Which::Ours => emulator::daemon().unwrap_or_else(|| {
+                env::var_os("LTTNG_TEST_DAEMON")
+                    .map_or_else(|| env!("CARGO_BIN_EXE_lttng-sessiond").into(), PathBuf::from)
+            }),
         }
     }
 }
