@@ -4,6 +4,7 @@
 #   make static     one static binary, TARGET/static/lttng-sessiond
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
+#   make test-debian13  the end-to-end tests on Debian 13, in a root folder: ARGS=rotation:: runs these only
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
@@ -28,7 +29,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static demo demo-kernel test test-debian13 test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -50,6 +51,11 @@ demo:
 test:
 	tests/scripts/setup test
 	tests/scripts/test
+
+# Needs root and the network; without them, it says so and does nothing.
+test-debian13:
+	tests/scripts/setup test
+	tests/scripts/debian13 $(ARGS)
 
 # Needs no kernel module of this machine's, and no KVM.
 test-kernel:

@@ -15,6 +15,7 @@
 //!   (the test itself is on trial) and [`ours_only`] ones are skipped.
 //! * `LTTNG_TEST_DAEMON=PATH`: another binary as our daemon.
 //! * `LTTNG_TEST_REQUIRE=1`: a test that cannot run here fails instead of being skipped.
+//! * `LTTNG_TEST_EXAMPLES=built`: the examples are compiled already, and cargo is not asked to.
 
 pub mod app;
 pub mod asker;
