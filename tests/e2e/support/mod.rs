@@ -31,6 +31,7 @@ pub mod sandbox;
 pub mod session;
 pub mod socket;
 pub mod trace;
+pub mod version;
 pub mod xml;
 
 use std::env;
