@@ -29,7 +29,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static demo demo-kernel test test-debian13 test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static demo demo-kernel test test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -53,6 +53,7 @@ test:
 	tests/scripts/test
 
 # Needs root and the network; without them, it says so and does nothing.
+.PHONY: test-debian13
 test-debian13:
 	tests/scripts/setup test
 	tests/scripts/debian13 $(ARGS)
