@@ -9,6 +9,7 @@
 #   make demo       records a small program with the daemon and shows the events
 #   make test       every check and every test
 #   make test-arch      the tests on other architectures, emulated: ARCH="armv7 s390x" and PARTS="build unit" say which
+#   make test-debian13  the end-to-end tests on Debian 13, in a root folder: ARGS=rotation:: runs these only
 #   make test-kernel    the kernel tracer, in two guests with LTTng's modules: SCENARIOS="listing rules" runs these only
 #   make bench      what the daemon costs, beside the stock one: prints a table
 #   make bench-kernel   the same for the kernel tracer, in a guest
@@ -32,7 +33,7 @@ BUILT := $(TARGET)/$(if $(STATIC),static,release)
 # Loads clock plug-ins for the daemon, which looks for it beside itself. Always dynamically linked.
 CLOCK := $(CC) -std=gnu11 -O2 -Wall -Wextra $(CFLAGS) -rdynamic programs/lttng-sessiond-clock.c -ldl -o
 
-.PHONY: all static dist deb demo demo-kernel test test-arch test-kernel bench bench-kernel picture install uninstall clean
+.PHONY: all static dist deb demo demo-kernel test test-arch test-debian13 test-kernel bench bench-kernel picture install uninstall clean
 
 all:
 	$(cargo) build --release --locked
@@ -57,6 +58,11 @@ demo:
 test:
 	tests/scripts/setup test
 	tests/scripts/test
+
+# Needs root and the network; without them, it says so and does nothing.
+test-debian13:
+	tests/scripts/setup test
+	tests/scripts/debian13 $(ARGS)
 
 # Needs no kernel module of this machine's, and no KVM.
 test-kernel:

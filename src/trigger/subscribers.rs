@@ -2,7 +2,7 @@
 //! The clients of the notification socket: what each has subscribed to, and what it is told.
 //!
 //! A client that does not read costs only itself: what waits for it is charged to its user and bounded, and what it misses
-//! beyond that is told to it in one message, once it reads again. Who may be told what: lttng-tools 2.13.9,
+//! beyond that is told to it in one message, once it reads again. Who may be told what: lttng-tools 2.13.15,
 //! `src/bin/lttng-sessiond/notification-thread-events.c`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -78,8 +78,10 @@ impl Subscriber {
     fn may_know(&self, registered: &Registered, object: Option<Identity>) -> bool {
         let Credentials { uid, gid, .. } = self.credentials;
         let object_is_its_own = object.is_none_or(|owner| uid == 0 || uid == owner.uid || gid == owner.gid);
+        // Root as well, which 2.13.9 tells of its own triggers only: later releases tell it of everybody's.
+        let trigger_is_its_own = uid == 0 || uid == registered.trigger.owner;
         // Hidden ones are for the daemon itself, which needs no connection to know.
-        !registered.trigger.hidden && object_is_its_own && uid == registered.trigger.owner
+        !registered.trigger.hidden && object_is_its_own && trigger_is_its_own
     }
 }
 

@@ -193,6 +193,8 @@ public class Loggers {
             }
             System.out.println(answer(line));
         }
+        // From Java 21 on, this is logged.
+        jul("java.lang.Runtime").setLevel(Level.OFF);
         System.exit(0);
     }
 }

@@ -10,7 +10,7 @@ use crate::support::foreign::Foreign;
 use crate::support::normalise::Order;
 use crate::support::session::BUFFERS;
 use crate::support::trace::{Event, all_events, events, numbers};
-use crate::support::{Sandbox, ours_only, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side, version};
 
 /// Both ways of sharing buffers.
 /// Starts the daemon with the consumer daemon that such applications need.
@@ -442,7 +442,9 @@ fn contexts_that_both_protocols_know_differently() {
             second.tell("tick 5 5");
             s.lttng(&["destroy"]).ok();
             let (_, events) = note_trace(s, &trace);
-            assert_eq!(numbers(&events, "testapp:tick"), [0, 1, 2, 3, 4]);
+            // 2.13.6 went back to how 2.12 describes this one.
+            let alike = context == "ip" && version::ust() >= [2, 13, 6];
+            assert_eq!(numbers(&events, "testapp:tick"), Vec::from_iter(0..if alike { 10 } else { 5 }));
             daemon.stop();
         });
     }

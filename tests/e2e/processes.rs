@@ -9,7 +9,7 @@ use crate::support::normalise::Order;
 use crate::support::session;
 use crate::support::trace::{events, numbers};
 use crate::support::xml;
-use crate::support::{Sandbox, Which, ours_only, side_by_side};
+use crate::support::{Sandbox, Which, ours_only, side_by_side, version};
 
 /// Creates session `s` with a channel `c` of per-process buffers and an event rule; the trace is in `trace`.
 fn session(s: &Sandbox, options: &[&str]) -> String {
@@ -267,7 +267,10 @@ fn the_metadata_of_many_applications_keeps_nobody_else_waiting() {
             s.run("lttng", &["enable-event", "-s", "other", "-u", "testapp:*"]).ok().within(limit);
             s.run("lttng", &["start", "other"]).ok().within(limit);
             s.run("lttng", &["list", "s"]).ok().within(limit);
-            assert!(!stop.is_finished(), "it takes long: otherwise this shows nothing");
+            // Consumer daemons from 2.13.11 on are done before.
+            if version::stock() < [2, 13, 11] {
+                assert!(!stop.is_finished(), "it takes long: otherwise this shows nothing");
+            }
             stop.join().unwrap().ok();
         });
         apps.into_iter().for_each(App::exit);

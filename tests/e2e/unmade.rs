@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use crate::support::app::App;
 use crate::support::chunk::all_numbers;
 use crate::support::daemon::{Daemon, eventually};
+use crate::support::normalise::Order;
 use crate::support::sandbox::OTHER;
 use crate::support::session::{BUFFERS, create, recording};
 use crate::support::trace::{events, numbers};
-use crate::support::{Sandbox, ours_only, side_by_side};
+use crate::support::{Sandbox, ours_only, side_by_side, version};
 
 /// Starts must fail long before a task has had its time.
 const SOON: Duration = Duration::from_secs(5);
@@ -28,8 +29,13 @@ fn on_a_full_disk(s: &Sandbox) -> Daemon {
     );
     s.lttng(&["start"]).ok();
     let mut app = App::start(s);
-    // More than there is room for, at a pace at which it is written.
-    for turn in 0..100 {
+    // More than there is room for, at a pace at which it is written, and what a busy machine has discarded once more.
+    let is_full = || s.run("stat", &["--file-system", "--format=%a", &disk]).ok().stdout == "0\n";
+    for turn in 0.. {
+        if turn >= 100 && turn % 20 == 0 && is_full() {
+            break;
+        }
+        assert!(turn < 2000, "the disk does not become full");
         app.tell(&format!("tick {} 2000", turn * 2000));
     }
     app.exit();
@@ -40,9 +46,18 @@ fn on_a_full_disk(s: &Sandbox) -> Daemon {
 fn a_full_disk_is_told_by_rotate() {
     side_by_side(|s| {
         let daemon = on_a_full_disk(s);
-        s.lttng(&["rotate"]).fails();
+        let rotated = s.run("lttng", &["rotate"]).fails();
+        if !consumer_may_abort() {
+            s.note("rotate", &format!("{} {}", rotated.code, rotated.stderr), Order::Fixed);
+        }
         daemon.stop();
     });
+}
+
+/// Whether a consumer daemon may fail an assertion (`consumer_wait_metadata_cache_flushed`) when there is no room for metadata.
+/// Whoever asks for something then is told so, by another code.
+fn consumer_may_abort() -> bool {
+    version::stock() >= [2, 13, 11]
 }
 
 #[test]
@@ -52,7 +67,8 @@ fn a_full_disk_is_told_by_destroy() {
         s.lttng(&["stop"]).ok();
         // The code, which happens to be that of a program killed by SIGPIPE.
         let destroyed = s.lttng(&["destroy"]);
-        assert!(destroyed.code == 141 && destroyed.stderr.contains("Rotation failure"));
+        let is_lost = consumer_may_abort() && destroyed.code == 150;
+        assert!(is_lost || destroyed.code == 141 && destroyed.stderr.contains("Rotation failure"));
         daemon.stop();
     });
 }

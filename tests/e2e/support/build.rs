@@ -70,12 +70,16 @@ pub fn foreign_program(kind: &str, name: &str, options: &[String]) -> PathBuf {
     compiled(&format!("-{kind}"), &wanted, options).join(format!("{name}-{kind}"))
 }
 
-/// An example of the crate `lttng-protocol`, which is compiled as this test was.
+/// An example of the crate `lttng-protocol`, which is compiled as this test was. With `LTTNG_TEST_EXAMPLES=built` it was
+/// already: where the tests run there need be no cargo.
 pub fn example(name: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     // `PROFILE/lttng-sessiond`, beside which cargo puts `PROFILE/examples`.
     let profile = Path::new(env!("CARGO_BIN_EXE_lttng-sessiond")).parent().unwrap();
     BUILT.get_or_init(|| {
+        if std::env::var_os("LTTNG_TEST_EXAMPLES").is_some_and(|how| how == "built") {
+            return;
+        }
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--workspace", "--examples", "--locked", "--offline"]);
         cargo.current_dir(env!("CARGO_MANIFEST_DIR")).arg("--target-dir").arg(profile.parent().unwrap());

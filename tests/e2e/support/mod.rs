@@ -17,6 +17,7 @@
 //! * `LTTNG_TEST_RUNNER=PROGRAM`: an emulator that runs this binary, which is of another architecture:
 //!   `qemu-aarch64-static`. What says nothing about an emulated daemon is skipped ([`not_emulated`]).
 //! * `LTTNG_TEST_REQUIRE=1`: a test that cannot run here fails instead of being skipped.
+//! * `LTTNG_TEST_EXAMPLES=built`: the examples are compiled already, and cargo is not asked to.
 
 pub mod app;
 pub mod asker;
@@ -33,6 +34,7 @@ pub mod sandbox;
 pub mod session;
 pub mod socket;
 pub mod trace;
+pub mod version;
 pub mod xml;
 
 use std::env;

@@ -108,6 +108,12 @@ fn normalise(text: &str, dir: &Path) -> String {
             let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
             line = format!("PID: N{rest}");
         }
+        // What the client of 2.13.15 says of a channel that is too large.
+        if let Some((needed, _)) =
+            line.split_once("MiB required, ").filter(|_| line.ends_with("MiB available"))
+        {
+            line = format!("{needed}MiB required, NMiB available");
+        }
         lines.push(line);
     }
     lines.join("\n") + "\n"

@@ -2,6 +2,7 @@
 //! Where the daemons differ, and why.
 
 use super::Situation::{self, Empty, Furnished, Snapshot, Started, Stopped};
+use crate::support::version::Version;
 
 /// Requests that are answered differently. What is empty is about all.
 pub struct Difference {
@@ -15,10 +16,20 @@ pub struct Difference {
     pub ours: &'static str,
     /// Why that is right.
     pub why: &'static str,
+    /// The first stock daemon that answers like ours.
+    pub until: Option<Version>,
 }
 
-const ANY: Difference =
-    Difference { commands: &[], domains: &[], situations: &[], forms: &[], stock: "", ours: "", why: "" };
+const ANY: Difference = Difference {
+    commands: &[],
+    domains: &[],
+    situations: &[],
+    forms: &[],
+    stock: "",
+    ours: "",
+    why: "",
+    until: None,
+};
 
 /// The domains of loggers.
 const LOGGERS: &[u32] = &[3, 4, 5];
@@ -57,6 +68,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "152",
         why: "a context or rule of no bytes is malformed",
+        ..ANY
     },
     Difference {
         commands: &[3],
@@ -66,6 +78,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "152",
         why: "a rule of no bytes is malformed",
+        ..ANY
     },
     Difference {
         commands: &[52],
@@ -83,6 +96,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "97",
         why: "a channel of no bytes is none",
+        ..ANY
     },
     Difference {
         commands: &[49],
@@ -118,6 +132,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "59",
         why: "the rules of an unknown channel",
+        ..ANY
     },
     Difference {
         commands: &[12],
@@ -127,6 +142,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "59",
         why: "the rules of a channel that is not there",
+        ..ANY
     },
     Difference {
         commands: &[14, 18],
@@ -164,6 +180,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "13",
         why: "whether data of a session that records is pending",
+        until: Some([2, 13, 12]),
         ..ANY
     },
     Difference {
@@ -201,6 +218,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "113",
         why: "metadata has no rules",
+        ..ANY
     },
     Difference {
         commands: &[6],
@@ -227,6 +245,7 @@ pub const DIFFERENCES: &[Difference] = &[
         stock: "died",
         ours: "97",
         why: "a filter is an expression with its code",
+        until: Some([2, 13, 15]),
     },
     Difference {
         commands: &[21],
