@@ -42,7 +42,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, RwLock};
 
-pub use emulator::{bound, not_emulated};
+pub use emulator::not_emulated;
 pub use sandbox::Sandbox;
 
 /// The two daemons that are compared.
