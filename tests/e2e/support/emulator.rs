@@ -117,14 +117,14 @@ impl Foreign {
         format!("{:016x}", hasher.finish())
     }
 
-    /// Makes the script that starts it in a folder, and what is needed below. Returns the script.
+    /// Makes the script that starts it by its usual name in a folder, and what is needed below. Returns the script.
     pub fn install(&self, folder: &Path) -> PathBuf {
         let [binary, emulator] = ["foreign", "emulator"].map(|place| folder.join(place).join(NAME));
         fs::create_dir_all(binary.parent().unwrap()).unwrap();
         copy(&self.binary, &binary);
         let beside = "lttng-sessiond-clock";
         std::os::unix::fs::symlink(Path::new("..").join(beside), binary.with_file_name(beside)).unwrap();
-        let mut lines = "#!/bin/sh\n".to_owned();
+        let mut lines = "#!/bin/bash\n".to_owned();
         if self.is_narrow() {
             let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
             lines += &format!(
@@ -135,9 +135,9 @@ impl Foreign {
         let runner = self.emulator.as_ref().map_or(String::new(), |program| {
             fs::create_dir_all(emulator.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(program, &emulator).unwrap();
-            format!("'{}' -0 \"$0\" ", emulator.display())
+            format!("'{}' -0 {NAME} ", emulator.display())
         });
-        lines += &format!("exec {runner}'{}' \"$@\"\n", binary.display());
+        lines += &format!("exec -a {NAME} {runner}'{}' \"$@\"\n", binary.display());
         let text = folder.join("foreign").join("script");
         fs::write(&text, lines).unwrap();
         let script = folder.join(NAME);
