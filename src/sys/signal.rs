@@ -35,6 +35,10 @@ const IDLE: [Signal; 12] = [
 /// Signals have numbers below this.
 const END: libc::c_int = 65;
 
+/// The first real-time signal that programs with glibc can send by name. musl keeps this one for itself, too, for processes
+/// with several threads; whoever sends it to this one does not know that.
+const FIRST_REAL_TIME: libc::c_int = 34;
+
 /// The beginning of the daemon, before it does anything that can fail: TERM and INT that come from now on are not lost,
 /// but read once [`listen`] has made the descriptor.
 ///
@@ -80,32 +84,47 @@ pub fn start_afresh(command: &mut Command) {
 }
 
 fn is_real_time(number: libc::c_int) -> bool {
-    number >= libc::SIGRTMIN()
+    number >= FIRST_REAL_TIME
 }
 
 /// Ignores the signals that `ignored` says, and has the default done for all others that were ignored. Handlers, which
 /// only the runtime has and which no program inherits, stay.
 ///
-/// There is nothing to be done about failures: they mean that a signal can't be caught (KILL, STOP), or that the
-/// C library keeps it for itself.
+/// There is nothing to be done about failures: they mean that a signal can't be caught (KILL, STOP).
 fn set_dispositions(ignored: impl Fn(libc::c_int) -> bool) {
     for number in 1..END {
         match (is_ignored(number), ignored(number)) {
-            // SAFETY: "ignore" and "default" are no code of ours; the call takes two numbers.
-            (false, true) => drop(unsafe { libc::signal(number, libc::SIG_IGN) }),
-            // SAFETY: as above.
-            (true, false) => drop(unsafe { libc::signal(number, libc::SIG_DFL) }),
+            (false, true) => dispose(number, libc::SIG_IGN),
+            (true, false) => dispose(number, libc::SIG_DFL),
             _ => {}
         }
     }
 }
 
+/// The kernel's `struct sigaction`, whatever the architecture: the handler is first on all that this is built for, and what
+/// follows (flags, a restorer on some of them, 8 bytes of mask) is 0 for a handler that is no code.
+type Action = [usize; 8];
+
+/// Bytes of the kernel's set of signals.
+const SET_LEN: usize = 8;
+
+/// Asks the kernel: a C library says nothing of the signals that it keeps for itself, and changes nothing of them.
 fn is_ignored(number: libc::c_int) -> bool {
-    // SAFETY: sigaction is plain data for which all-zero is a valid value.
-    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
-    // SAFETY: nothing is changed; the second pointer is valid for the call.
-    let known = unsafe { libc::sigaction(number, std::ptr::null(), &raw mut now) } == 0;
-    known && now.sa_sigaction == libc::SIG_IGN
+    let mut now: Action = [0; 8];
+    let none = std::ptr::null::<Action>();
+    // SAFETY: nothing is changed; the second pointer is valid for the call, and what it points to is larger than what is
+    // written there.
+    let known = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, none, &raw mut now, SET_LEN) } == 0;
+    known && now.first() == Some(&libc::SIG_IGN)
+}
+
+/// Has a signal ignored, or the default done.
+fn dispose(number: libc::c_int, handler: libc::sighandler_t) {
+    let action: Action = [handler, 0, 0, 0, 0, 0, 0, 0];
+    let none = std::ptr::null_mut::<Action>();
+    // SAFETY: the first pointer is valid for the call; "ignore" and "default" are no code of ours, so that no flag and no
+    // restorer is needed.
+    let _ = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, &raw const action, none, SET_LEN) };
 }
 
 fn set_mask(blocked: &[Signal]) -> io::Result<()> {
@@ -125,7 +144,7 @@ mod tests {
     use super::*;
     use crate::sys::fork::{Fork, exit_now, fork};
 
-    /// What the kernel says is blocked and ignored in the process that reads it, without what the C library keeps.
+    /// What the kernel says is blocked and ignored in the process that reads it, without what no program can send by name.
     fn state_in(status: &str) -> [u64; 2] {
         let own = 0b11 << (32 - 1);
         ["SigBlk:", "SigIgn:"].map(|name| {
@@ -153,7 +172,7 @@ mod tests {
     }
 
     fn real_time() -> u64 {
-        u64::MAX << (libc::SIGRTMIN() - 1)
+        u64::MAX << (FIRST_REAL_TIME - 1)
     }
 
     #[test]

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use crate::agents_rules::create;
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
+use crate::support::emulator::not_emulated;
 use crate::support::loggers::{
     DOMAINS, Domain, JAVA, Level, Logging, fake_agent, fake_agent_as, no_python, records, settle,
 };
 use crate::support::normalise::Order;
 use crate::support::sandbox::OTHER;
 use crate::support::trace::events;
-use crate::support::{Sandbox, is_root, not_emulated, ours_only, side_by_side, skip};
+use crate::support::{Sandbox, is_root, ours_only, side_by_side, skip};
 
 /// Longer than the daemon waits for an agent, and less than for two, one after the other.
 const ONE_TIMEOUT: Duration = Duration::from_secs(8);

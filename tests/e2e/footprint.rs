@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::support::app::App;
 use crate::support::daemon::{Daemon, eventually};
-use crate::support::{not_emulated, ours, ours_only, skip};
+use crate::support::emulator::not_emulated;
+use crate::support::{ours, ours_only, skip};
 
 /// Bound on the resident memory of the idle static binary, in KiB (2.75 MiB). Nearly all of it is the program itself, its
 /// commands that ask a daemon among it: the kernel maps what lies around what is used, as long as it is in memory anyway.

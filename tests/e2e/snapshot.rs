@@ -37,8 +37,13 @@ pub fn layout(s: &Sandbox, place: &str) -> String {
 fn snapshots(place: &str) -> Vec<String> {
     let Ok(entries) = fs::read_dir(place) else { return Vec::new() };
     let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort_by_key(|name| name.rsplit('-').next().and_then(|number| number.parse::<u32>().ok()));
+    names.sort_by(|a, b| number(a).cmp(&number(b)).then_with(|| a.cmp(b)));
     names.into_iter().map(|name| format!("{place}/{name}")).collect()
+}
+
+/// The number of the snapshot in a folder of this name.
+fn number(snapshot: &str) -> Option<u32> {
+    snapshot.rsplit('-').next()?.parse().ok()
 }
 
 /// The numbers that `testapp:tick` carries in each snapshot of a place.
@@ -132,7 +137,11 @@ fn sizes() {
             s.lttng(&["snapshot", "add-output", &place, "--name=limited", &size]);
             s.lttng(&["snapshot", "record"]).ok();
             s.lttng(&["snapshot", "record", "-m", "0"]).ok();
-            let all = snapshots(&place);
+            let mut all = snapshots(&place);
+            // The one that was refused has the number of the next, and its folder if both are of the same second.
+            if all.len() > 1 && number(&all[0]) == number(&all[1]) {
+                all.remove(0);
+            }
             let mut notes = String::new();
             for (at, snapshot) in all.iter().enumerate() {
                 // On a busy machine 2.13.9's consumer daemon was seen to write no metadata for the first one, with either
@@ -152,7 +161,10 @@ fn sizes() {
                 notes.push_str(&format!("{told} events, {lines:?}\n"));
             }
             s.note("sizes", &notes, Order::Fixed);
-            s.note("layout", &layout(s, &place), Order::Fixed);
+            let layout = layout(s, &place);
+            let mut lines: Vec<&str> = layout.lines().collect();
+            lines.dedup();
+            s.note("layout", &lines.join("\n"), Order::Fixed);
             s.lttng(&["destroy"]).ok();
             app.exit();
             daemon.stop();

@@ -78,9 +78,13 @@ fn defaults_of_root() {
     assert_eq!(root.agent_port_file, run.join("agent.port"));
     assert_eq!(root.kconsumerd.err_sock, run.join("kconsumerd/error"));
     assert_eq!(root.ustconsumerd32.cmd_sock, run.join("ustconsumerd32/command"));
-    assert_eq!(root.ustconsumerd32.path, None);
-    assert!(root.ustconsumerd64.path.is_some());
-    assert!(root.ustconsumerd64.libdir.is_some());
+    let (own, other) = if cfg!(target_pointer_width = "64") {
+        (&root.ustconsumerd64, &root.ustconsumerd32)
+    } else {
+        (&root.ustconsumerd32, &root.ustconsumerd64)
+    };
+    assert_eq!(other.path, None);
+    assert!(own.path.is_some() && own.libdir.is_some());
     assert_eq!(root.kconsumerd.path.as_ref().map(|path| path.is_absolute()), Some(true));
     assert_eq!(root.agent_tcp_ports, 5345..=5354);
     assert_eq!((root.event_notifier_slots_kernel, root.event_notifier_slots_user), (4096, 4096));
@@ -89,6 +93,17 @@ fn defaults_of_root() {
     assert!(!root.quiet && !root.daemonize && !root.background && !root.sig_parent && !root.no_kernel);
     assert_eq!((root.verbose, root.verbose_consumer), (0, false));
     assert_eq!(root.messages, Vec::<String>::new());
+}
+
+/// On a machine of 64 bits, whose programs are recorded by that one alone.
+#[cfg(target_pointer_width = "32")]
+#[test]
+fn a_32_bit_build_that_is_told_of_the_64_bit_consumer_daemon_does_without_its_own() {
+    let folder = Folder::new("narrow");
+    let told = options(&folder.host(0), &["--consumerd64-path=/wide"], &[]);
+    assert_eq!(told.ustconsumerd64.path, Some("/wide".into()));
+    let is_installed = |path: PathBuf| path.exists();
+    assert!(told.ustconsumerd32.path.is_none_or(is_installed));
 }
 
 #[test]
@@ -398,7 +413,8 @@ fn a_set_user_id_program_does_not_take_paths() {
     let args = ["-c", "/evil", "--load=/evil", "--agent-tcp-port=77", "-f", "/evil", "-v"];
     let given = options(&set_id, &args, env);
     assert_eq!(given.client_sock, folder.0.join("home/.lttng/client-lttng-sessiond"));
-    assert_eq!((given.load, given.ustconsumerd32.path, given.clock_plugin), (None, None, None));
+    assert_eq!((given.load, given.clock_plugin), (None, None));
+    assert_ne!(given.ustconsumerd32.path, Some("/evil".into()));
     assert_eq!((given.kmod_probes, given.extra_kmod_probes), (None, None));
     assert_eq!((given.agent_tcp_ports, given.verbose), (77..=77, 1));
     let line = |name: &str| {

@@ -108,41 +108,52 @@ impl Foreign {
         read.is_ok() && head[WORDS] == BITS_32
     }
 
-    /// Names what it is.
+    /// Names what it is, and how it is started.
     fn fingerprint(&self) -> String {
         use std::hash::{DefaultHasher, Hash, Hasher};
         let mut hasher = DefaultHasher::new();
-        (&self.emulator, &self.binary).hash(&mut hasher);
+        (&self.emulator, &self.binary, self.script(Path::new(""))).hash(&mut hasher);
         fs::metadata(&self.binary).unwrap().modified().unwrap().hash(&mut hasher);
         format!("{:016x}", hasher.finish())
     }
 
-    /// Makes the script that starts it in a folder, and what is needed below. Returns the script.
+    /// Makes the script that starts it by its usual name in a folder, and what is needed below. Returns the script.
     pub fn install(&self, folder: &Path) -> PathBuf {
-        let [binary, emulator] = ["foreign", "emulator"].map(|place| folder.join(place).join(NAME));
+        let [binary, emulator] = Self::places(folder);
         fs::create_dir_all(binary.parent().unwrap()).unwrap();
         copy(&self.binary, &binary);
         let beside = "lttng-sessiond-clock";
         std::os::unix::fs::symlink(Path::new("..").join(beside), binary.with_file_name(beside)).unwrap();
-        let mut lines = "#!/bin/sh\n".to_owned();
-        if self.is_narrow() {
-            let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
-            lines += &format!(
-                ": ${{LTTNG_CONSUMERD64_BIN={library}/lttng/libexec/lttng-consumerd}} ${{LTTNG_CONSUMERD64_LIBDIR={library}}}\n\
-                 export LTTNG_CONSUMERD64_BIN LTTNG_CONSUMERD64_LIBDIR\n"
-            );
-        }
-        let runner = self.emulator.as_ref().map_or(String::new(), |program| {
+        if let Some(program) = &self.emulator {
             fs::create_dir_all(emulator.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(program, &emulator).unwrap();
-            format!("'{}' -0 \"$0\" ", emulator.display())
-        });
-        lines += &format!("exec {runner}'{}' \"$@\"\n", binary.display());
-        let text = folder.join("foreign").join("script");
-        fs::write(&text, lines).unwrap();
+        }
+        let text = binary.with_file_name("script");
+        fs::write(&text, self.script(folder)).unwrap();
         let script = folder.join(NAME);
         copy(&text, &script);
         script
+    }
+
+    /// Where the binary and the emulator are below that folder.
+    fn places(folder: &Path) -> [PathBuf; 2] {
+        ["foreign", "emulator"].map(|place| folder.join(place).join(NAME))
+    }
+
+    fn script(&self, folder: &Path) -> String {
+        let [binary, emulator] = Self::places(folder);
+        let mut lines = "#!/bin/bash\n".to_owned();
+        if self.is_narrow() {
+            let library = format!("/usr/lib/{}-linux-gnu", env::consts::ARCH);
+            lines += &format!(
+                ": ${{LTTNG_CONSUMERD64_BIN={library}/lttng/libexec/lttng-consumerd}}\n\
+                 : ${{LTTNG_CONSUMERD64_LIBDIR={library}}}\n\
+                 export LTTNG_CONSUMERD64_BIN LTTNG_CONSUMERD64_LIBDIR\n"
+            );
+        }
+        let emulator = format!("'{}' -0 {NAME} ", emulator.display());
+        let runner = if self.emulator.is_some() { &*emulator } else { "" };
+        lines + &format!("exec -a {NAME} {runner}'{}' \"$@\"\n", binary.display())
     }
 }
 

@@ -15,7 +15,7 @@
 //!   (the test itself is on trial) and [`ours_only`] ones are skipped.
 //! * `LTTNG_TEST_DAEMON=PATH`: another binary as our daemon.
 //! * `LTTNG_TEST_RUNNER=PROGRAM`: an emulator that runs this binary, which is of another architecture:
-//!   `qemu-aarch64-static`. What says nothing about an emulated daemon is skipped ([`not_emulated`]).
+//!   `qemu-aarch64-static`. What says nothing about an emulated daemon is skipped ([`emulator::not_emulated`]).
 //! * `LTTNG_TEST_REQUIRE=1`: a test that cannot run here fails instead of being skipped.
 //! * `LTTNG_TEST_EXAMPLES=built`: the examples are compiled already, and cargo is not asked to.
 
@@ -44,7 +44,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, RwLock};
 
-pub use emulator::{bound, not_emulated};
 pub use sandbox::Sandbox;
 
 /// The two daemons that are compared.
