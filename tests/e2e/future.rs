@@ -135,14 +135,14 @@ fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a 
 
 #[test]
 fn a_daemon_of_32_bits_records_in_2040() {
-    if is_missing("qemu-arm", "qemu-user") {
-        return;
-    }
-    let Some(library) = library() else { return };
     let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let binary = std::env::var_os("LTTNG_TEST_ARMV7")
         .map_or_else(|| beside.join("static/armv7/lttng-sessiond"), PathBuf::from);
     let Ok(binary) = binary.canonicalize() else { return skip("`make static ARCH=armv7` was not run") };
+    if is_missing("qemu-arm", "qemu-user") {
+        return;
+    }
+    let Some(library) = library() else { return };
     ours_only("there is none of it", |s| {
         let daemon = Foreign::new(find_program("qemu-arm"), binary.clone());
         let script = daemon.install(Path::new(&s.path("armv7")));
