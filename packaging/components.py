@@ -23,7 +23,6 @@ ARCHES = {
     "armv7": ("armv7-unknown-linux-musleabihf", "arm-linux-gnueabihf", (32, "little", 40)),
     "i686": ("i686-unknown-linux-musl", "i686-linux-gnu", (32, "little", 3)),
     "riscv64": ("riscv64gc-unknown-linux-musl", "riscv64-linux-gnu", (64, "little", 243)),
-    "s390x": ("s390x-unknown-linux-musl", "s390x-linux-gnu", (64, "big", 22)),
 }
 
 # The one that is linked, as long as what `make static` has unpacked does not say otherwise.
