@@ -47,6 +47,11 @@ use nix::sys::resource::{self, getrlimit, setrlimit};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{getgid, gethostname};
 
+/// musl's own gives pages back as soon as they are free, and so takes and gives a few with every request.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Descriptors that a root daemon asks for, and that a user's daemon takes if it may.
 const DESCRIPTORS: u64 = 65_535;
 /// Descriptors that one application costs.
