@@ -536,7 +536,7 @@ fn with_default_programs(
 fn kernel_program(ust64: &Consumer, ust32: &Consumer) -> Option<PathBuf> {
     let default = CONSUMERS.iter().map(|(program, _)| PathBuf::from(program));
     let mut candidates = ust64.path.clone().into_iter().chain(default).chain(ust32.path.clone());
-    candidates.find(|path| path.exists()).or_else(|| ust64.path.clone())
+    candidates.find(|path| path.exists()).or_else(|| ust64.path.clone().or_else(|| ust32.path.clone()))
 }
 
 /// `LTTNG_APP_SOCKET_TIMEOUT` in seconds. Zero and negative: no limit.
