@@ -2,14 +2,13 @@
 //! What is said to applications, and what they say.
 
 use lttng_protocol::Text;
-use lttng_protocol::Writer;
 use lttng_protocol::ust::command::*;
 use lttng_protocol::ust::event_notifier::{CounterConfiguration, EventNotification, EventNotifier};
 use lttng_protocol::ust::field::{Basic, Encoding, Field, FieldKind, Float, Integer, LegacyEnum};
 use lttng_protocol::ust::notify;
 use lttng_protocol::ust::registration::{Alignments, ByteOrder, Registration, SocketKind};
 
-use crate::maker::{Maker, made};
+use crate::maker::{Maker, encoded, made};
 use crate::{SHORT, WIDE, WORD};
 
 pub fn check(maker: &mut Maker) {
@@ -164,9 +163,7 @@ fn requests(maker: &mut Maker) {
     };
     let kind = |maker: &mut Maker, kind: i32| made!(maker, "ustcomm_notify_hdr", { "notify_cmd": kind });
     let field = Field { name: "f".into(), kind: FieldKind::String(Encoding::UTF8) };
-    let mut writer = Writer::default();
-    field.encode(&mut writer);
-    let field_bytes = writer.into_bytes();
+    let field_bytes = encoded(|w| field.encode(w));
     let body = made!(maker, "ustcomm_notify_event_msg", {
         "session_objd": WORD, "channel_objd": WORD + 1, "event_name": "e", "loglevel": WORD + 2, "signature_len": 3,
         "fields_len": field_bytes.len(), "model_emf_uri_len": 2,
@@ -215,9 +212,7 @@ fn requests(maker: &mut Maker) {
 
 fn field(kind: FieldKind, bytes: &[u8]) {
     let field = Field { name: "f".into(), kind };
-    let mut writer = Writer::default();
-    field.encode(&mut writer);
-    assert!(writer.into_bytes() == bytes, "{field:?}");
+    assert!(encoded(|w| field.encode(w)) == bytes, "{field:?}");
     assert_eq!(Field::decode(bytes), Ok(field));
 }
 

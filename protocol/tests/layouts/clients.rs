@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! Requests and replies of clients.
 
+use lttng_protocol::Reader;
 use lttng_protocol::client::*;
 use lttng_protocol::health;
-use lttng_protocol::{Reader, Writer};
 
-use crate::maker::{Maker, made};
+use crate::maker::{Maker, encoded, made};
 use crate::{SHORT, WIDE, WORD};
 
 /// What a command has in the request's head, and its bytes otherwise. A request of session `s` about the channel `c` of
@@ -28,12 +28,6 @@ macro_rules! head {
             $($way: $value),*
         })
     };
-}
-
-fn encoded(encode: impl Fn(&mut Writer)) -> Vec<u8> {
-    let mut writer = Writer::default();
-    encode(&mut writer);
-    writer.into_bytes()
 }
 
 pub fn check(maker: &mut Maker) {

@@ -3,7 +3,16 @@
 
 use std::collections::BTreeSet;
 
+use lttng_protocol::Writer;
+
 use crate::table::Table;
+
+/// What the crate writes.
+pub fn encoded(encode: impl Fn(&mut Writer)) -> Vec<u8> {
+    let mut writer = Writer::default();
+    encode(&mut writer);
+    writer.into_bytes()
+}
 
 /// What is put into a member.
 pub enum Value {

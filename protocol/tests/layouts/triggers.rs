@@ -3,12 +3,12 @@
 
 use std::num::NonZeroU64;
 
+use lttng_protocol::Reader;
 use lttng_protocol::client::{ArchiveLocation, Domain, ProbeLocation, SnapshotOutput};
 use lttng_protocol::trigger::channel::{ClientMessage, DaemonMessage, Header, Status, Version};
 use lttng_protocol::trigger::*;
-use lttng_protocol::{Reader, Writer};
 
-use crate::maker::{Maker, made};
+use crate::maker::{Maker, encoded, made};
 use crate::{WIDE, WORD};
 
 pub fn check(maker: &mut Maker) {
@@ -21,9 +21,7 @@ pub fn check(maker: &mut Maker) {
 }
 
 fn condition(condition: Condition, bytes: &[u8]) {
-    let mut writer = Writer::default();
-    condition.encode(&mut writer);
-    assert_eq!(writer.into_bytes(), bytes, "{condition:?}");
+    assert_eq!(encoded(|w| condition.encode(w)), bytes, "{condition:?}");
     assert_eq!(Condition::decode(&mut Reader::new("condition", bytes)), Ok(condition));
 }
 
@@ -60,9 +58,7 @@ fn conditions(maker: &mut Maker) {
 
 fn evaluation(maker: &mut Maker, number: i32, evaluation: Evaluation, body: &[u8]) {
     let bytes = [&made!(maker, "lttng_evaluation_comm", { "type": number })[..], body].concat();
-    let mut writer = Writer::default();
-    evaluation.encode(&mut writer);
-    assert_eq!(writer.into_bytes(), bytes, "{evaluation:?}");
+    assert_eq!(encoded(|w| evaluation.encode(w)), bytes, "{evaluation:?}");
     assert_eq!(Evaluation::decode(&mut Reader::new("evaluation", &bytes)), Ok(evaluation));
 }
 
@@ -85,9 +81,7 @@ fn evaluations(maker: &mut Maker) {
 
 fn rule(maker: &mut Maker, number: i32, rule: EventRule, body: &[u8]) {
     let bytes = [&made!(maker, "lttng_event_rule_comm", { "event_rule_type": number })[..], body].concat();
-    let mut writer = Writer::default();
-    rule.encode(&mut writer);
-    assert_eq!(writer.into_bytes(), bytes, "{rule:?}");
+    assert_eq!(encoded(|w| rule.encode(w)), bytes, "{rule:?}");
     assert_eq!(EventRule::decode(&mut Reader::new("rule", &bytes)), Ok(rule));
 }
 
@@ -187,9 +181,7 @@ fn actions(maker: &mut Maker) {
         Action::StartSession { session: "s".into(), rate: policy },
         Action::SnapshotSession { session: "s".into(), output: Some(Box::new(output)), rate: policy },
     ]);
-    let mut writer = Writer::default();
-    action.encode(&mut writer);
-    assert!(writer.into_bytes() == list);
+    assert!(encoded(|w| action.encode(w)) == list);
     assert_eq!(Action::decode(&mut Reader::new("action", &list)), Ok(action));
 }
 
