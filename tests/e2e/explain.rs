@@ -456,11 +456,10 @@ fn what_has_run_out() {
 
 /// Starts applications of one user under a daemon with so few descriptors until one is not taken, and asks about that one.
 fn crowd_out(s: &Sandbox, descriptors: usize, words: &[&str]) {
-    let wrapper = s.path(&format!("few-{descriptors}"));
     let daemon = s.shared_daemon();
     let limit = format!("--nofile={descriptors}:{descriptors}");
-    fs::write(&wrapper, format!("#!/bin/sh\nexec prlimit {limit} {} \"$@\"\n", daemon.display())).unwrap();
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let lines = format!("exec prlimit {limit} {} \"$@\"", daemon.display());
+    let wrapper = s.script(&format!("few-{descriptors}"), &lines);
     let mut daemon = Daemon::launch_binary(s, wrapper.as_ref(), &[], &["--no-kernel"]);
     daemon.expect("ready");
     let mut apps = Vec::new();

@@ -392,11 +392,9 @@ fn a_consumer_daemon_that_is_not_there() {
 #[test]
 fn the_consumer_daemon_may_be_given_by_the_environment() {
     ours(|s| {
-        let script = s.path("consumerd");
         let marker = s.path("ran");
         let real = "/usr/lib/x86_64-linux-gnu/lttng/libexec/lttng-consumerd";
-        fs::write(&script, format!("#!/bin/sh\necho \"$@\" >{marker}\nexec {real} \"$@\"\n")).unwrap();
-        s.run("chmod", &["755", &script]).ok();
+        let script = s.script("consumerd", &format!("echo \"$@\" >{marker}\nexec {real} \"$@\""));
         let mut daemon = Daemon::launch(s, &[("LTTNG_CONSUMERD64_BIN", &script)], &["--no-kernel"]);
         daemon.expect("ready");
         start_recording(s);

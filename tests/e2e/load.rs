@@ -395,8 +395,7 @@ fn clients_are_served_while_sessions_are_loaded() {
             return;
         }
         let path = put(s, "ust-events", "events.lttng");
-        let silent = write(s, "silent", "#!/bin/sh\nexec sleep 1000\n");
-        s.run("chmod", &["755", &silent]).ok();
+        let silent = s.script("silent", "exec sleep 1000");
         let mut daemon =
             Daemon::launch(s, &[], &["--no-kernel", "--load", &path, "--consumerd64-path", &silent]);
         eventually("the session is there", || {

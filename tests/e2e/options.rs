@@ -298,10 +298,8 @@ fn options_of_consumer_daemons_reach_them() {
     side_by_side(|s| {
         for bits in ["32", "64"] {
             let real = "/usr/lib/x86_64-linux-gnu/lttng/libexec/lttng-consumerd";
-            let text =
-                format!("#!/bin/sh\necho \"$LD_LIBRARY_PATH $*\" >/run/ran{bits}\nexec {real} \"$@\"\n");
-            let script = file(s, &format!("consumerd{bits}"), text);
-            s.run("chmod", &["755", &script]).ok();
+            let lines = format!("echo \"$LD_LIBRARY_PATH $*\" >/run/ran{bits}\nexec {real} \"$@\"");
+            s.script(&format!("consumerd{bits}"), &lines);
         }
         let config = file(s, "extra.conf", "[sessiond]\nverbose-consumer=2\nconsumerd32-libdir=/run/lib32\n");
         let (ours64, ours32) = (s.path("consumerd64"), s.path("consumerd32"));

@@ -256,6 +256,15 @@ impl Sandbox {
         home
     }
 
+    /// Makes a shell script in the sandbox's own folder, which every user may run: its path.
+    pub fn script(&self, name: &str, lines: &str) -> String {
+        let script = self.path(name);
+        let text = self.path(&format!("{name}.sh"));
+        fs::write(&text, format!("#!/bin/sh\n{lines}\n")).unwrap();
+        super::emulator::copy(text.as_ref(), script.as_ref());
+        script
+    }
+
     /// A command inside, as root, with a clean environment.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = self.enter();
