@@ -145,6 +145,7 @@ fn is_uuid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::emulation;
 
     const UUID: &str = "11111111-2222-4333-8444-55555555555f";
 
@@ -186,8 +187,11 @@ mod tests {
 
     #[test]
     fn a_program_that_is_missing_is_named() {
-        let error = run(Path::new("/nowhere/program"), Path::new("/plugin.so")).unwrap_err();
-        assert!(error.starts_with("/nowhere/program, which is to load it: "), "{error}");
+        // glibc tells its caller by memory that both share, which they do not when an emulator runs them.
+        if cfg!(target_env = "musl") || !emulation::leaves_out("programs that can't be run") {
+            let error = run(Path::new("/nowhere/program"), Path::new("/plugin.so")).unwrap_err();
+            assert!(error.starts_with("/nowhere/program, which is to load it: "), "{error}");
+        }
         assert_eq!(run(Path::new("/bin/echo"), Path::new("/plugin.so")), Ok(b"/plugin.so\n".to_vec()));
     }
 }

@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         let mut wrong = packet(10, 0);
-        wrong[28] = 1;
+        wrong[28..32].fill(0);
         for (name, content) in [("magic", vec![b'x'; 100]), ("size", wrong)] {
             let (path, file) = file(name, &content);
             assert_eq!(text_length(&file, || false).unwrap_err().kind(), ErrorKind::InvalidData);

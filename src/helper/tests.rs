@@ -14,7 +14,7 @@ use nix::sys::signal::kill;
 use nix::unistd::{getgid, getuid, setresgid, setresuid};
 
 use super::*;
-use crate::sys::socket;
+use crate::sys::{emulation, socket};
 
 const ALICE: u32 = 64001;
 const ALICES: u32 = 64002;
@@ -375,7 +375,9 @@ fn probes_are_found_in_a_program_that_somebody_has_opened() {
     assert_eq!(find(function("main"), &[unreadable.as_fd()]), Err(libc::EBADF));
     assert_eq!(find(function("main"), &[]), Err(libc::EBADF));
     // More than there should be, and what comes with other work.
-    assert_eq!(find(function("main"), &[attached[0], attached[0]]), Err(libc::EMFILE));
+    if !emulation::leaves_out("more descriptors than there is room for") {
+        assert_eq!(find(function("main"), &[attached[0], attached[0]]), Err(libc::EMFILE));
+    }
     let path = setting.folder.clone();
     setting.send_with(1, who, PathJob::OpenDirectory { path }, &attached);
     assert_eq!(setting.receive().0.error, None);

@@ -7,6 +7,8 @@
 pub mod available;
 pub mod clock;
 pub mod connection_owner;
+#[cfg(test)]
+pub mod emulation;
 pub mod fork;
 pub mod inherited;
 pub mod ioctl;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! The kernel's domain: requests as clients of 2.13 were recorded to send them, and what they are told, read back as they
-//! read it.
+//! read it. What was recorded is in the byte order of x86-64.
+#![cfg(target_endian = "little")]
 
 use std::path::PathBuf;
 use std::rc::Rc;

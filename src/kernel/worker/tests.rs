@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitStatus, waitpid};
 
 use super::*;
+use crate::sys::emulation::unknown_ioctl;
 use crate::sys::fork::{Companion, companion};
 
 /// The number of a terminal (`TIOCGPTN`).
@@ -191,8 +192,8 @@ fn steps_are_taken_in_order_and_what_they_make_comes_back() {
         Outcome::Skipped,
         Outcome::Done(number),
         made(3, false),
-        failed(libc::ENOTTY),
-        failed(libc::ENOTTY),
+        failed(unknown_ioctl()),
+        failed(unknown_ioctl()),
     ];
     assert_eq!(outcomes, expected);
     assert_eq!(came.len(), 4);
@@ -267,7 +268,7 @@ fn another_number_is_tried_where_the_first_is_not_known() {
         },
     ];
     let number = || Outcome::Done(number_of(&terminal));
-    let unknown = || Outcome::Failed(libc::ENOTTY);
+    let unknown = || Outcome::Failed(unknown_ioctl());
     let (outcomes, _) = setting.run(steps, &[&terminal]);
     assert_eq!(outcomes, [unknown(), number(), number(), unknown(), Outcome::Failed(libc::EINVAL)]);
 }
@@ -336,7 +337,7 @@ fn a_text_is_read_to_its_end() {
     assert_eq!(text, "one\ntwo\n");
     assert!(memory.rewind().and_then(|()| memory.write_all(b"x")).is_err());
     assert_eq!(setting.ask(Job::List(PEER), &[]).0, Err(libc::EBADF));
-    assert_eq!(setting.ask(Job::List(UNKNOWN), &[&terminal]).0, Err(libc::ENOTTY));
+    assert_eq!(setting.ask(Job::List(UNKNOWN), &[&terminal]).0, Err(unknown_ioctl()));
 }
 
 #[test]

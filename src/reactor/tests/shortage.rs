@@ -2,12 +2,11 @@
 //! The reactor when descriptors run out: real sockets in a process of their own, which may have few of them.
 
 use std::io::IoSlice;
-use std::process::Command;
 
 use nix::sys::resource::{Resource, setrlimit};
 
 use super::*;
-use crate::sys::socket;
+use crate::sys::{emulation, socket};
 
 /// Set in the process that may have few descriptors.
 const SMALL: &str = "LTTNG_TEST_SMALL_TABLE";
@@ -20,7 +19,7 @@ fn with_small_table(name: &str, test: impl FnOnce()) {
         setrlimit(Resource::RLIMIT_NOFILE, TABLE, TABLE).unwrap();
         return test();
     }
-    let mut again = Command::new(std::env::current_exe().unwrap());
+    let mut again = emulation::command(&std::env::current_exe().unwrap());
     let name = format!("reactor::tests::shortage::{name}");
     let output = again.args(["--exact", &name, "--nocapture"]).env(SMALL, "1").output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -62,6 +61,9 @@ fn no_more_descriptors_are_taken_than_expected() {
     let mut bench = Bench::new();
     let (conn, mut peer) = bench.pair();
     let file = File::open("/dev/null").unwrap();
+    if emulation::leaves_out("more descriptors than there is room for") {
+        return;
+    }
     // Unasked for, they count as not sent.
     for (expected, sent, taken) in
         [(0, 9, (0, false)), (1, 0, (0, false)), (1, 1, (1, false)), (1, 2, (1, true)), (3, 253, (3, true))]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //! What two applications registered with the daemon of lttng-tools 2.13.9 is registered again: ids and text
-//! must be the recorded ones.
+//! must be the recorded ones. Those are in the byte order of x86-64.
+#![cfg(target_endian = "little")]
 
 use std::fs;
 
