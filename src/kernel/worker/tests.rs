@@ -192,7 +192,7 @@ fn steps_are_taken_in_order_and_what_they_make_comes_back() {
         Outcome::Skipped,
         Outcome::Done(number),
         made(3, false),
-        failed(unknown_ioctl()),
+        failed(libc::ENOTTY),
         failed(unknown_ioctl()),
     ];
     assert_eq!(outcomes, expected);
