@@ -23,7 +23,7 @@ fn losses(s: &Sandbox) -> (u64, u64) {
 /// Lets the application emit while nobody reads the buffers.
 fn unread(s: &Sandbox, app: &mut App, command: &str) {
     let consumer = s.processes("lttng-consumerd");
-    consumer.iter().for_each(|process| process.signal(Signal::SIGSTOP));
+    consumer.iter().for_each(|process| process.freeze());
     app.tell(command);
     consumer.iter().for_each(|process| process.signal(Signal::SIGCONT));
 }
@@ -210,7 +210,7 @@ fn an_application_that_may_block_loses_nothing() {
             let mut app = App::start_with(s, &[("LTTNG_UST_ALLOW_BLOCKING", "1")]);
             // It stands still until somebody reads.
             let consumer = s.processes("lttng-consumerd");
-            consumer.iter().for_each(|process| process.signal(Signal::SIGSTOP));
+            consumer.iter().for_each(|process| process.freeze());
             app.send("tick 0 20000");
             app.blocks();
             consumer.iter().for_each(|process| process.signal(Signal::SIGCONT));

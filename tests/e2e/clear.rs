@@ -196,7 +196,7 @@ fn after_losses() {
         let mut app = App::start(s);
         let consumer = s.processes("lttng-consumerd");
         // Nobody reads: what does not fit is discarded.
-        consumer.iter().for_each(|process| process.signal(Signal::SIGSTOP));
+        consumer.iter().for_each(|process| process.freeze());
         app.tell("tick 0 20000");
         consumer.iter().for_each(|process| process.signal(Signal::SIGCONT));
         s.lttng(&["clear"]).ok();

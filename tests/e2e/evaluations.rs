@@ -17,8 +17,7 @@ impl Paused {
         let all = s.processes("lttng-consumerd");
         assert!(!all.is_empty(), "a consumer daemon runs");
         for process in &all {
-            process.signal(Signal::SIGSTOP);
-            eventually("it stands still", || process.state() == 'T');
+            process.freeze();
         }
         Paused(all)
     }

@@ -164,8 +164,7 @@ fn no_daemon_another_one_and_one_that_stands_still() {
         );
         stock.stop();
         let daemon = Daemon::start(s);
-        daemon.process().signal(nix::sys::signal::Signal::SIGSTOP);
-        eventually("it stands still", || daemon.process().state() == 'T');
+        daemon.process().freeze();
         found(explain(s, &pid), &["does not answer"]);
         daemon.process().signal(nix::sys::signal::Signal::SIGCONT);
         daemon.kill();

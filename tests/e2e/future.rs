@@ -5,6 +5,7 @@
 //! has its clock; the monotonic clock, by which applications tell the time, stays as it is.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
@@ -141,6 +142,10 @@ fn a_daemon_of_32_bits_records_in_2040() {
     let Ok(binary) = binary.canonicalize() else { return skip("`make static ARCH=armv7` was not run") };
     if is_missing("qemu-arm", "qemu-user") {
         return;
+    }
+    // As that of Debian 13 is.
+    if !Command::new("ldd").arg(find_program("qemu-arm").unwrap()).output().unwrap().stdout.contains(&b'>') {
+        return skip("qemu-arm is statically linked, and no other clock can be loaded into it");
     }
     let Some(library) = library() else { return };
     ours_only("there is none of it", |s| {

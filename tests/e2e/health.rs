@@ -88,7 +88,7 @@ fn of_a_consumer_daemon_that_is_stopped() {
         let daemon = Daemon::start(s);
         record(s, "s");
         let consumers = s.processes("lttng-consumerd");
-        consumers.iter().for_each(|consumer| consumer.signal(Signal::SIGSTOP));
+        consumers.iter().for_each(|consumer| consumer.freeze());
         let mut rotate = s.command("lttng");
         let mut rotate = rotate.args(["rotate", "s"]).stdout(std::process::Stdio::null()).spawn().unwrap();
         eventually("it is waited for in vain", || !bad(s).is_empty());

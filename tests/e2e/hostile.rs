@@ -358,7 +358,7 @@ fn a_consumer_daemon_that_dies_during_a_command() {
         s.lttng(&["enable-event", "-u", "testapp:tick"]).ok();
         let consumer = s.processes("lttng-consumerd");
         // It stands still, the command that needs it waits, then it dies.
-        consumer[0].signal(Signal::SIGSTOP);
+        consumer[0].freeze();
         let started = std::thread::scope(|scope| {
             let start = scope.spawn(|| s.run("lttng", &["start"]));
             // What it asks next is asked of the consumer daemon.

@@ -332,7 +332,7 @@ fn how_full_a_channel_is() {
             // The consumer daemon is late: its timer finds full buffers before it has read them, or a little later.
             let consumer = s.processes("lttng-consumerd");
             eventually("it is full", || {
-                consumer.iter().for_each(|process| process.signal(Signal::SIGSTOP));
+                consumer.iter().for_each(|process| process.freeze());
                 app.tell("tick 0 5000");
                 consumer.iter().for_each(|process| process.signal(Signal::SIGCONT));
                 subscriber.ask("pending") == "0 yes" && told(&mut subscriber)

@@ -106,7 +106,7 @@ fn losses_of_several_applications_add_up() {
         for _ in 0..3 {
             let mut app = App::start(s);
             let consumer = s.processes("lttng-consumerd");
-            consumer.iter().for_each(|process| process.signal(nix::sys::signal::Signal::SIGSTOP));
+            consumer.iter().for_each(|process| process.freeze());
             app.tell("tick 0 20000");
             consumer.iter().for_each(|process| process.signal(nix::sys::signal::Signal::SIGCONT));
             // The consumer daemon counts what it has read.
@@ -191,7 +191,7 @@ fn discarded_events_stay_counted_after_the_end() {
         let mut app = App::start(s);
         let consumer = s.processes("lttng-consumerd");
         // Nobody reads: what does not fit is discarded.
-        consumer.iter().for_each(|process| process.signal(nix::sys::signal::Signal::SIGSTOP));
+        consumer.iter().for_each(|process| process.freeze());
         app.tell("tick 0 20000");
         consumer.iter().for_each(|process| process.signal(nix::sys::signal::Signal::SIGCONT));
         s.run("lttng", &["stop"]).ok();

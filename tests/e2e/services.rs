@@ -85,8 +85,7 @@ fn the_manager_hears_how_the_daemon_is_from_its_beginning_to_its_end() {
         let app = App::start(s);
         is_clean(s, "lttng-consumerd");
         // One that stands still is silent as long as it does. What it said before is read first.
-        daemon.process().signal(Signal::SIGSTOP);
-        eventually("it stands still", || daemon.process().state() == 'T');
+        daemon.process().freeze();
         manager.0.set_nonblocking(true).unwrap();
         while manager.told().is_some() {}
         manager.0.set_nonblocking(false).unwrap();

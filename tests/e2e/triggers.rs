@@ -197,8 +197,7 @@ fn what_a_full_pipe_does_not_take_is_counted() {
         add_last(s);
         let mut after = App::start(s);
         let mut listener = App::start_program(s, "notified", &[LAST]);
-        daemon.process().signal(Signal::SIGSTOP);
-        eventually("the daemon stops", || daemon.process().state() == 'T');
+        daemon.process().freeze();
         before.tell("tick 0 3000");
         after.tell("tick 0 2000");
         daemon.process().signal(Signal::SIGCONT);
@@ -302,8 +301,7 @@ fn applications_are_killed_while_they_tell() {
         add_last(s);
         let mut listener = App::start_program(s, "notified", &["number", LAST]);
         let mut last = App::start(s);
-        daemon.process().signal(Signal::SIGSTOP);
-        eventually("the daemon stops", || daemon.process().state() == 'T');
+        daemon.process().freeze();
         for (app, first) in apps.iter_mut().zip([0, 1000, 2000, 3000]) {
             app.tell(&format!("tick {first} 500"));
         }

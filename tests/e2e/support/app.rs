@@ -170,8 +170,7 @@ impl App {
 
     /// Stops it with SIGSTOP and waits until it stands still.
     pub fn freeze(&self) {
-        self.process.signal(Signal::SIGSTOP);
-        eventually("the application stops", || self.process.state() == 'T');
+        self.process.freeze();
     }
 
     /// Lets it go on.

@@ -4,6 +4,10 @@
 use std::fs;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
+use super::daemon::eventually;
+
 /// A process, by its pid in the test's own namespace.
 #[derive(Clone, Copy, Debug)]
 pub struct Process(i32);
@@ -85,8 +89,19 @@ impl Process {
     }
 
     /// Sends a signal.
-    pub fn signal(self, signal: nix::sys::signal::Signal) {
+    pub fn signal(self, signal: Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.0), signal).unwrap();
+    }
+
+    /// Stops it with SIGSTOP, and waits until each of its threads stands still.
+    pub fn freeze(self) {
+        self.signal(Signal::SIGSTOP);
+        eventually("it stands still", || {
+            let threads = fs::read_dir(format!("/proc/{}/task", self.0)).into_iter().flatten().flatten();
+            let mut threads =
+                threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok().map(Process));
+            threads.all(|thread| matches!(thread.state(), 'T' | 'X' | 'Z'))
+        });
     }
 
     /// A line of `/proc/PID/status`.

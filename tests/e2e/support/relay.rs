@@ -48,8 +48,7 @@ impl Relay {
 
     /// Stops it with SIGSTOP: it is reached, and says nothing.
     pub fn freeze(&self) {
-        self.process.signal(Signal::SIGSTOP);
-        eventually("the relay daemon stops", || self.process.state() == 'T');
+        self.process.freeze();
     }
 
     /// Lets it go on.
