@@ -39,6 +39,13 @@ struct Format {
     big_endian: bool,
 }
 
+/// A number of at most 8 bytes.
+pub fn number(bytes: &[u8], big_endian: bool) -> u64 {
+    let append = |number, byte: &u8| number << 8 | u64::from(*byte);
+    let bytes = bytes.iter();
+    if big_endian { bytes.fold(0, append) } else { bytes.rev().fold(0, append) }
+}
+
 /// Numbers in a file.
 struct Numbers<'a> {
     bytes: &'a [u8],
@@ -47,9 +54,7 @@ struct Numbers<'a> {
 
 impl Numbers<'_> {
     fn number(&self, at: usize, size: usize) -> Option<u64> {
-        let bytes = self.bytes.get(at..at.checked_add(size)?)?.iter();
-        let append = |number, byte: &u8| number << 8 | u64::from(*byte);
-        Some(if self.format.big_endian { bytes.fold(0, append) } else { bytes.rev().fold(0, append) })
+        Some(number(self.bytes.get(at..at.checked_add(size)?)?, self.format.big_endian))
     }
 
     /// A number of the size of an address: where it is in files of either kind.

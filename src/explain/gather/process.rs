@@ -225,11 +225,7 @@ fn secure(pid: i32, bits: u32) -> Seen<bool> {
         Err(error) => return seen(Err(error)),
     };
     let size = if bits == 32 { 4 } else { 8 };
-    let number = |bytes: &[u8]| match (bytes.first_chunk(), bytes.first_chunk()) {
-        (_, Some(bytes)) => u64::from_ne_bytes(*bytes),
-        (Some(bytes), _) => u64::from(u32::from_ne_bytes(*bytes)),
-        _ => 0,
-    };
+    let number = |bytes: &[u8]| elf::number(bytes, cfg!(target_endian = "big"));
     let entries = bytes.chunks_exact(size * 2).map(|entry| entry.split_at(size));
     let mut found = entries.filter(|(key, _)| number(key) == SECURE).map(|(_, value)| number(value) != 0);
     found.next().map_or(Seen::Unknown, Seen::Known)

@@ -128,10 +128,8 @@ impl Foreign {
             fs::create_dir_all(emulator.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(program, &emulator).unwrap();
         }
-        let text = binary.with_file_name("script");
-        fs::write(&text, self.script(folder)).unwrap();
         let script = folder.join(NAME);
-        copy(&text, &script);
+        write_program(&script, &self.script(folder));
         script
     }
 
@@ -155,6 +153,13 @@ impl Foreign {
         let runner = if self.emulator.is_some() { &*emulator } else { "" };
         lines + &format!("exec -a {NAME} {runner}'{}' \"$@\"\n", binary.display())
     }
+}
+
+/// Makes a script that every user may read and run.
+pub fn write_program(path: &Path, text: &str) {
+    let beside = path.with_extension("text");
+    fs::write(&beside, text).unwrap();
+    copy(&beside, path);
 }
 
 /// Copies a file so that every user may read and run it.

@@ -259,9 +259,7 @@ impl Sandbox {
     /// Makes a shell script in the sandbox's own folder, which every user may run: its path.
     pub fn script(&self, name: &str, lines: &str) -> String {
         let script = self.path(name);
-        let text = self.path(&format!("{name}.sh"));
-        fs::write(&text, format!("#!/bin/sh\n{lines}\n")).unwrap();
-        super::emulator::copy(text.as_ref(), script.as_ref());
+        super::emulator::write_program(script.as_ref(), &format!("#!/bin/sh\n{lines}\n"));
         script
     }
 
